@@ -1,0 +1,65 @@
+"""Base URLs and agent keys, checked before anything is sent with them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from urllib.parse import urlsplit
+
+DEFAULT_BASE_URL = "https://pic.chaojiyuyan.com/api/v1"
+"""The production platform."""
+
+_UNSENDABLE = re.compile(r"[^\x21-\x7e]")
+
+
+def checked_api_key(api_key: str) -> str:
+    """Return the key without surrounding blanks.
+
+    :raises ValueError: it is empty, or has a character that no HTTP header can carry.
+    """
+    if not isinstance(api_key, str) or not api_key.strip():
+        raise ValueError("api_key is empty: pass an agent key (nxt_ag_…)")
+    key = api_key.strip(" \t")
+    if _UNSENDABLE.search(key):
+        raise ValueError("api_key has blanks, control or non-ASCII characters: copy it again")
+    return key
+
+
+def checked_base_url(base_url: str | None) -> str:
+    """Return the base URL without a trailing slash; production for None or a blank one.
+
+    Plain http to a host that is not this machine warns: the key would cross the network in clear.
+
+    :raises ValueError: it is no http or https URL with a host, or has a user, query or fragment.
+    """
+    url = (base_url or "").strip().rstrip("/") or DEFAULT_BASE_URL
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"base URL {url!r} is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not host or re.search(r"[\x00-\x20\x7f]", url):
+        raise ValueError(
+            f"base URL {url!r} must be an http or https URL, such as {DEFAULT_BASE_URL}"
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("base URL must have no user, password, query or fragment")
+    if parts.scheme == "http" and not is_loopback(host):
+        warnings.warn(
+            f"{url} is plain http to another machine: the agent key crosses the network in clear",
+            stacklevel=4,
+        )
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, as parsed out of a URL, is this machine (RFC 6761, RFC 5735)."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,300 @@
+"""The platform's API: every endpoint once, as a :class:`Call`.
+
+A call says what to send, whether it may be repeated, and how to read the answer's data. It does
+nothing: the drivers of :mod:`chaojiyuyan_core.flow` send it. Paths hang under the base URL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .models import (
+        Artifact,
+        BidResult,
+        CapabilitySpec,
+        DeviceCode,
+        DeviceToken,
+        JobData,
+        JobEvent,
+        JsonObject,
+        LeaseInfo,
+        Registration,
+        SubmitResult,
+        TaskInfo,
+    )
+
+T_co = TypeVar("T_co", covariant=True)
+
+MAX_KEYS_PER_REGISTRATION = 50
+"""The most capability keys that one registration takes."""
+
+MAX_OFFERS = 50
+"""The most jobs that one poll is offered."""
+
+
+class UnexpectedShape(ValueError):
+    """The data of an answer is not what the API promises. The text says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T_co]):
+    """One request to the API.
+
+    :param method: the HTTP method.
+    :param path: the path under the base URL, its ids quoted.
+    :param read: turns the answer's data into the result; raises :class:`UnexpectedShape`.
+    :param query: the query parameters.
+    :param body: the JSON body; None sends none.
+    :param repeatable: sending it twice has the effect of sending it once.
+    :param wait: seconds the server may hold the answer back (``Prefer: wait``, RFC 7240).
+    :param authorized: the agent key is sent along.
+    """
+
+    method: str
+    path: str
+    read: Callable[[object], T_co]
+    query: Mapping[str, str | int] | None = None
+    body: Mapping[str, object] | None = None
+    repeatable: bool = False
+    wait: float | None = None
+    authorized: bool = True
+
+
+# --- callers -------------------------------------------------------------------------------------
+
+
+def create_job(
+    capability_key: str,
+    input_payload: Mapping[str, object],
+    *,
+    idempotency_key: str | None = None,
+    timeout_sec: int | None = None,
+    channel_context: Mapping[str, object] | None = None,
+) -> Call[JobData]:
+    """``POST /kernel-jobs``: post a job. With an idempotency key a repeat gives the same job."""
+    body: dict[str, object] = {"capability_key": capability_key, "input_payload": input_payload}
+    if idempotency_key is not None:
+        body["idempotency_key"] = idempotency_key
+    if timeout_sec is not None:
+        body["timeout_sec"] = timeout_sec
+    if channel_context is not None:
+        body["channel_context"] = channel_context
+    return Call("POST", "/kernel-jobs", _job, body=body, repeatable=idempotency_key is not None)
+
+
+def get_job(job_id: str, *, wait: float | None = None) -> Call[JobData]:
+    """``GET /kernel-jobs/{id}``: the job as it stands, or held until it ends or ``wait`` passes."""
+    return Call("GET", f"/kernel-jobs/{segment(job_id)}", _job, repeatable=True, wait=wait)
+
+
+def list_jobs(
+    *,
+    limit: int | None = None,
+    offset: int | None = None,
+    status: str | None = None,
+    capability_key: str | None = None,
+) -> Call[list[JobData]]:
+    """``GET /kernel-jobs``: a page of the caller's own jobs. The platform's form is assumed."""
+    query = _given(limit=limit, offset=offset, status=status, capability_key=capability_key)
+    return Call("GET", "/kernel-jobs", _jobs, query=query, repeatable=True)
+
+
+def job_events(job_id: str) -> Call[list[JobEvent]]:
+    """``GET /kernel-jobs/{id}/events``: a job's events, oldest first. The form is assumed."""
+    return Call("GET", f"/kernel-jobs/{segment(job_id)}/events", _events, repeatable=True)
+
+
+def list_capabilities(*, category: str | None = None) -> Call[list[CapabilitySpec]]:
+    """``GET /capability-specs``: the catalog, or one category of it."""
+    query = _given(category=category)
+    return Call("GET", "/capability-specs", _capabilities, query=query, repeatable=True)
+
+
+# --- device login --------------------------------------------------------------------------------
+
+
+def start_device_login(client_name: str) -> Call[DeviceCode]:
+    """``POST /oauth/device/authorize``: begin a device login (RFC 8628, 3.1)."""
+    return Call(
+        "POST",
+        "/oauth/device/authorize",
+        _device_code,
+        body={"client_name": client_name},
+        authorized=False,
+    )
+
+
+def poll_device_login(device_code: str) -> Call[DeviceToken]:
+    """``POST /oauth/device/token``: ask whether a device login is approved (RFC 8628, 3.4)."""
+    return Call(
+        "POST",
+        "/oauth/device/token",
+        _device_token,
+        body={"device_code": device_code},
+        repeatable=True,
+        authorized=False,
+    )
+
+
+# --- workers -------------------------------------------------------------------------------------
+
+
+def register_capabilities(capability_keys: Sequence[str]) -> Call[Registration]:
+    """``POST /kernel-agents/me/capabilities``: take on 1 to 50 capabilities. Idempotent."""
+    return Call(
+        "POST",
+        "/kernel-agents/me/capabilities",
+        _registration,
+        body={"capability_keys": list(capability_keys)},
+        repeatable=True,
+    )
+
+
+def available_jobs(
+    *, limit: int = 10, capability_key: str | None = None, wait: float | None = None
+) -> Call[list[object]]:
+    """``GET /kernel-jobs/available``: the rows offered, as they came: see :func:`offer`.
+
+    One malformed row must not hide the others, so the rows are not checked here.
+    """
+    query = _given(limit=limit, capability_key=capability_key)
+    return Call("GET", "/kernel-jobs/available", _rows, query=query, repeatable=True, wait=wait)
+
+
+def offer(row: object) -> TaskInfo:
+    """Read one row of :func:`available_jobs`; raises :class:`UnexpectedShape`."""
+    return cast("TaskInfo", _with_texts(row, "offer", "job_id", "capability_key"))
+
+
+def bid(job_id: str) -> Call[BidResult]:
+    """``POST /kernel-jobs/{id}/bid``: first come, first served; an award starts the lease."""
+    return Call("POST", f"/kernel-jobs/{segment(job_id)}/bid", _bid, body={})
+
+
+def heartbeat(job_id: str) -> Call[LeaseInfo]:
+    """``POST /kernel-jobs/{id}/heartbeat``: set the lease to its full length from now."""
+    return Call("POST", f"/kernel-jobs/{segment(job_id)}/heartbeat", _lease)
+
+
+def submit(
+    job_id: str,
+    output: Mapping[str, object],
+    *,
+    artifacts: Sequence[Artifact] = (),
+    publish_as_artifact: bool = False,
+    artifact_license: str | None = None,
+    artifact_tags: Sequence[str] | None = None,
+) -> Call[SubmitResult]:
+    """``POST /kernel-jobs/{id}/submit``: settle the job with its output."""
+    body: dict[str, object] = {"output_envelope": output, "artifacts": list(artifacts)}
+    if publish_as_artifact:
+        body["publish_as_artifact"] = True
+        if artifact_license is not None:
+            body["artifact_license"] = artifact_license
+        if artifact_tags is not None:
+            body["artifact_tags"] = list(artifact_tags)
+    return Call("POST", f"/kernel-jobs/{segment(job_id)}/submit", _settlement, body=body)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def segment(value: str) -> str:
+    """Quote an id as one path segment.
+
+    :raises ValueError: it is empty, ``.`` or ``..``, which would reach another endpoint.
+    """
+    if not isinstance(value, str) or value in ("", ".", ".."):
+        raise ValueError(f"not an id: {value!r}")
+    return quote(value, safe="")
+
+
+def _given(**query: str | int | None) -> dict[str, str | int] | None:
+    return {name: value for name, value in query.items() if value is not None} or None
+
+
+def _object(data: object, what: str) -> JsonObject:
+    if not isinstance(data, dict):
+        raise UnexpectedShape(f"expected {what} as an object, got {type(data).__name__}")
+    return data
+
+
+def _with_texts(data: object, what: str, *names: str) -> JsonObject:
+    fields = _object(data, what)
+    for name in names:
+        if not isinstance(fields.get(name), str):
+            raise UnexpectedShape(f"expected {what} with a text {name!r}")
+    return fields
+
+
+def _list(data: object, member: str) -> list[object]:
+    """A list, or an object that holds it under ``member``."""
+    rows = data.get(member) if isinstance(data, dict) else data
+    if not isinstance(rows, list):
+        raise UnexpectedShape(f"expected a list of {member}")
+    return rows
+
+
+def _objects(data: object) -> list[JsonObject]:
+    return [_object(row, "an item") for row in _list(data, "items")]
+
+
+def _job(data: object) -> JobData:
+    return cast("JobData", _with_texts(data, "a job", "id", "status"))
+
+
+def _jobs(data: object) -> list[JobData]:
+    return [_job(row) for row in _list(data, "items")]
+
+
+def _events(data: object) -> list[JobEvent]:
+    return cast("list[JobEvent]", _objects(data))
+
+
+def _capabilities(data: object) -> list[CapabilitySpec]:
+    return cast("list[CapabilitySpec]", _objects(data))
+
+
+def _device_code(data: object) -> DeviceCode:
+    names = ("device_code", "user_code", "verification_url")
+    return cast("DeviceCode", _with_texts(data, "a device code", *names))
+
+
+def _device_token(data: object) -> DeviceToken:
+    return cast("DeviceToken", _with_texts(data, "a device token", "api_key"))
+
+
+def _registration(data: object) -> Registration:
+    fields = _object(data, "a registration")
+    return {
+        "registered": [str(key) for key in _list(fields.get("registered", []), "registered")],
+        "skipped_unknown": [
+            str(key) for key in _list(fields.get("skipped_unknown", []), "skipped_unknown")
+        ],
+    }
+
+
+def _rows(data: object) -> list[object]:
+    return _list(data, "jobs")
+
+
+def _bid(data: object) -> BidResult:
+    fields = _object(data, "a bid result")
+    if not isinstance(fields.get("accepted"), bool):
+        raise UnexpectedShape("expected a bid result with a boolean 'accepted'")
+    if fields["accepted"]:
+        _with_texts(fields, "an award", "task_run_id")
+    return cast("BidResult", fields)
+
+
+def _lease(data: object) -> LeaseInfo:
+    return cast("LeaseInfo", _object(data, "a lease"))
+
+
+def _settlement(data: object) -> SubmitResult:
+    return cast("SubmitResult", _object(data, "a settlement"))

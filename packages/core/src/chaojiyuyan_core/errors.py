@@ -1,0 +1,254 @@
+"""Every exception of the SDK.
+
+    HebingError
+    ├── HebingAPIError                 the API answered with an error status
+    │   ├── BadRequestError            400
+    │   ├── AuthenticationError        401
+    │   ├── PermissionDeniedError      403
+    │   ├── NotFoundError              404
+    │   ├── ConflictError              409
+    │   ├── UnprocessableError         422
+    │   ├── RateLimitError             429
+    │   ├── ServerError                5xx
+    │   └── ResponseFormatError        the answer is not what the API promises
+    ├── CredentialsError               the credentials file cannot be read or written
+    ├── DeviceFlowError                a device login was denied or has expired
+    │   └── DeviceFlowTimeout          nobody approved it in time
+    ├── JobTimeout                     a wait for a job reached its deadline
+    ├── JobFailed                      a job ended other than succeeded
+    ├── WebhookVerificationError       a webhook's signature or body is not to be trusted
+    └── WorkerError
+        ├── WorkerNotEnabled           the agent has registered no capability
+        ├── CapabilityNotRegistered    the capability is not in the agent's handler set
+        ├── BidRejected                another worker has the job, or its bidding is over
+        ├── TaskRunNotFound            the job was re-routed, or was never this agent's
+        ├── LeaseExpired               the lease ran out
+        ├── SubmitValidationFailed     the output does not fit the capability
+        └── NonRetryableError          raised by a handler: give the job up at once
+
+``CredentialsError`` is a ``ValueError`` too. Network failures stay ``httpx.HTTPError``. Every
+exception pickles and copies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import httpx
+
+
+class HebingError(Exception):
+    """The root of all exceptions that the SDK raises of itself."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self._state())
+
+    def _state(self) -> dict[str, object]:
+        return dict(self.__dict__)
+
+
+def _rebuild(
+    cls: type[HebingError], args: tuple[object, ...], state: dict[str, object]
+) -> HebingError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class HebingAPIError(HebingError):
+    """The API answered with an error status.
+
+    :param status_code: the HTTP status.
+    :param detail: the human text of the error.
+    :param code: the API's stable machine code, such as ``unknown_capability``, where it sent one.
+    :param response: the HTTP response; it is left behind when the error is pickled or copied,
+        because its request holds the key.
+
+    Further attributes: ``request_id`` (the server's id of this request, or None), ``retry_after``
+    (seconds the server asked to wait, or None) and ``fields`` (the other members of the error body,
+    such as ``validation_errors``).
+    """
+
+    def __init__(
+        self,
+        status_code: int,
+        detail: str,
+        *,
+        code: str | None = None,
+        response: httpx.Response | None = None,
+    ) -> None:
+        label = f" ({code})" if code else ""
+        super().__init__(f"API error {status_code}{label}: {detail}")
+        self.status_code = status_code
+        self.detail = detail
+        self.code = code
+        self.response = response
+        self.request_id: str | None = None
+        self.retry_after: float | None = None
+        self.fields: Mapping[str, object] = {}
+
+    def _state(self) -> dict[str, object]:
+        return {**self.__dict__, "response": None}
+
+
+class BadRequestError(HebingAPIError):
+    """400: the request is malformed, or names an unknown capability."""
+
+
+class AuthenticationError(HebingAPIError):
+    """401: the agent key is missing, revoked or wrong."""
+
+
+class PermissionDeniedError(HebingAPIError):
+    """403: the key is valid, but not for this."""
+
+
+class NotFoundError(HebingAPIError):
+    """404: there is no such thing, or it belongs to another agent."""
+
+
+class ConflictError(HebingAPIError):
+    """409: the request contradicts the present state."""
+
+
+class UnprocessableError(HebingAPIError):
+    """422: the body was understood and refused."""
+
+
+class RateLimitError(HebingAPIError):
+    """429: too many requests; ``retry_after`` says how long to wait, where the server does."""
+
+
+class ServerError(HebingAPIError):
+    """5xx: the platform, or a proxy before it, has a fault."""
+
+
+class ResponseFormatError(HebingAPIError):
+    """The status was a success, but the body is not what the API promises."""
+
+
+class CredentialsError(HebingError, ValueError):
+    """The credentials file cannot be read, or what is to be saved does not fit into it."""
+
+
+class DeviceFlowError(HebingError):
+    """A device login was denied, or its code has expired."""
+
+
+class DeviceFlowTimeout(DeviceFlowError):
+    """Nobody approved a device login in time."""
+
+
+class JobTimeout(HebingError):
+    """A wait for a job reached its deadline; the job itself goes on.
+
+    :param job_id: the job.
+    :param timeout: the seconds that were waited.
+    """
+
+    def __init__(self, job_id: str, timeout: float) -> None:
+        super().__init__(f"Job {job_id} did not end within {timeout:g} s")
+        self.job_id = job_id
+        self.timeout = timeout
+
+
+class JobFailed(HebingError):
+    """A job ended other than succeeded.
+
+    :param job: the job as the API describes it. ``job_id``, ``status``, ``error_code`` and
+        ``error_message`` are taken from it.
+    """
+
+    def __init__(self, job: Mapping[str, object]) -> None:
+        self.job = job
+        self.job_id = str(job.get("id"))
+        self.status = str(job.get("status"))
+        self.error_code = _text(job.get("error_code"))
+        self.error_message = _text(job.get("error_message"))
+        reason = ": ".join(part for part in (self.error_code, self.error_message) if part)
+        super().__init__(f"Job {self.job_id} {self.status}" + (f" ({reason})" if reason else ""))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+class WebhookVerificationError(HebingError):
+    """A webhook's signature does not fit its body, or its body is not a JSON object."""
+
+
+class WorkerError(HebingError):
+    """The root of what goes wrong between a worker and the platform."""
+
+
+class WorkerNotEnabled(WorkerError):
+    """403 ``worker_not_enabled``: the agent has registered no capability yet."""
+
+
+class CapabilityNotRegistered(WorkerError):
+    """403 ``capability_not_in_handler_set``: the agent has not registered this capability.
+
+    :param capability_key: the capability.
+    """
+
+    def __init__(self, capability_key: str) -> None:
+        super().__init__(f"Capability {capability_key} is not registered for this worker")
+        self.capability_key = capability_key
+
+
+class BidRejected(WorkerError):
+    """A bid was not accepted.
+
+    :param job_id: the job.
+    :param code: ``already_awarded``, ``not_in_bidding``, ``bid_window_expired`` or
+        ``attempt_exhausted``.
+    :param awarded_to_agent_id: the agent that has the job, where the API says so.
+    """
+
+    def __init__(self, job_id: str, code: str, *, awarded_to_agent_id: str | None = None) -> None:
+        super().__init__(f"Bid on job {job_id} rejected: {code}")
+        self.job_id = job_id
+        self.code = code
+        self.awarded_to_agent_id = awarded_to_agent_id
+
+
+class TaskRunNotFound(WorkerError):
+    """404 ``task_run_not_found``: the job was re-routed, or is not this agent's.
+
+    :param job_id: the job.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"No task run of this worker for job {job_id}")
+        self.job_id = job_id
+
+
+class LeaseExpired(WorkerError):
+    """410 ``lease_expired``: the lease of the job ran out.
+
+    :param job_id: the job.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The lease of job {job_id} has expired")
+        self.job_id = job_id
+
+
+class SubmitValidationFailed(WorkerError):
+    """422 ``validation_failed``: the output does not fit the capability's schema.
+
+    :param job_id: the job.
+    :param validation_errors: what is wrong with the output, a text each.
+    """
+
+    def __init__(self, job_id: str, validation_errors: Sequence[str]) -> None:
+        super().__init__(f"Output of job {job_id} refused: {'; '.join(validation_errors)}")
+        self.job_id = job_id
+        self.validation_errors = list(validation_errors)
+
+
+class NonRetryableError(WorkerError):
+    """Raised by a handler: the job is given up at once instead of being tried again."""

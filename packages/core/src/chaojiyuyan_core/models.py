@@ -1,0 +1,137 @@
+"""What the API sends, as types. The server may add members, and leave out all but the required."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+JsonObject = dict[str, Any]
+"""A JSON object whose members only the capability knows."""
+
+TERMINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled", "expired"})
+"""The statuses in which a job has ended. Any other, unknown new ones too, is not terminal."""
+
+
+class Artifact(TypedDict, total=False):
+    """A file that a job has produced; ``size_bytes`` in bytes, ``mime`` an older ``mime_type``."""
+
+    id: str
+    kind: str
+    artifact_uri: str
+    mime_type: str
+    mime: str
+    size_bytes: int
+    meta: JsonObject
+
+
+class _JobRequired(TypedDict):
+    id: str
+    status: str
+
+
+class JobData(_JobRequired, total=False):
+    """A job as its caller sees it; ``price_nc`` in whole nc, times in ISO 8601, UTC."""
+
+    capability_key: str
+    capability_spec_id: str
+    price_nc: int
+    input_envelope: JsonObject
+    output_envelope: JsonObject | None
+    attempts: list[JsonObject]
+    artifacts: list[Artifact]
+    created_at: str
+    completed_at: str | None
+    error_code: str | None
+    error_message: str | None
+
+
+class JobEvent(TypedDict, total=False):
+    """One step in the life of a job."""
+
+    id: str
+    event_type: str
+    created_at: str
+    payload: JsonObject
+
+
+class CapabilitySpec(TypedDict, total=False):
+    """An entry of the catalog; ``price_nc`` in whole nc."""
+
+    capability_key: str
+    name: str
+    category: str
+    price_nc: int
+    input_mode: str
+    output_mode: str
+
+
+class _TaskRequired(TypedDict):
+    job_id: str
+
+
+class TaskInfo(_TaskRequired, total=False):
+    """A job offered to workers; ``max_budget_nc`` in whole nc."""
+
+    capability_key: str
+    input_envelope: JsonObject
+    max_budget_nc: int
+    bid_expires_at: str
+
+
+class _BidRequired(TypedDict):
+    accepted: bool
+
+
+class BidResult(_BidRequired, total=False):
+    """The answer to a bid: an award with its lease, or the code of the refusal."""
+
+    task_run_id: str
+    lease_expires_at: str
+    code: str
+    awarded_to_agent_id: str
+
+
+class LeaseInfo(TypedDict, total=False):
+    """The answer to a heartbeat."""
+
+    lease_expires_at: str
+
+
+class SubmitResult(TypedDict, total=False):
+    """The answer to a submit; ``payout_nc`` in whole nc."""
+
+    settled: bool
+    payout_nc: int
+    job_status: str
+    code: str
+    validation_errors: list[str]
+
+
+class Registration(TypedDict):
+    """The answer to a registration: the keys taken, and those the catalog does not have."""
+
+    registered: list[str]
+    skipped_unknown: list[str]
+
+
+class _DeviceCodeRequired(TypedDict):
+    device_code: str
+    user_code: str
+    verification_url: str
+
+
+class DeviceCode(_DeviceCodeRequired, total=False):
+    """A device login that waits for approval; ``expires_in`` and ``interval`` in seconds."""
+
+    verification_url_complete: str
+    expires_in: float
+    interval: float
+
+
+class _DeviceTokenRequired(TypedDict):
+    api_key: str
+
+
+class DeviceToken(_DeviceTokenRequired, total=False):
+    """What an approved device login is given."""
+
+    account_id: str

@@ -1,0 +1,102 @@
+"""Where the key and the base URL come from: environment, then the credentials file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .addresses import DEFAULT_BASE_URL, checked_base_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+API_KEY_VARIABLES = ("CHAOJIYUYAN_API_KEY", "HEBING_API_KEY", "NEXUS_API_KEY")
+"""Environment variables that hold a key; the first set one wins, a blank one counts as unset."""
+
+BASE_URL_VARIABLES = ("HEBING_BASE_URL", "NEXUS_BASE_URL")
+"""Environment variables that hold a base URL; the first set one wins."""
+
+NO_CREDENTIALS = (
+    "No chaojiyuyan credentials found: set CHAOJIYUYAN_API_KEY, or run `chaojiyuyan connect`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A key and a base URL, and where each was found.
+
+    :param key_source: such as ``CHAOJIYUYAN_API_KEY`` or ``~/.chaojiyuyan/credentials [default]``.
+    :param base_url_source: likewise; ``default`` where nothing names one.
+    """
+
+    api_key: str = field(repr=False)
+    base_url: str
+    key_source: str
+    base_url_source: str
+
+
+def load_settings(
+    *,
+    profile: str | None = None,
+    base_url: str | None = None,
+    prefer_profile: bool = False,
+    prefer_environment_url: bool = False,
+    environ: Mapping[str, str] | None = None,
+    path: Path | None = None,
+) -> Settings:
+    """Find the key and the base URL.
+
+    A key in the environment is used with the environment's base URL; without one, the profile's key
+    with the profile's base URL, which wins over the environment's then.
+
+    :param profile: the profile of the credentials file; ``CHAOJIYUYAN_PROFILE``, then ``default``.
+    :param base_url: wins over every other.
+    :param prefer_profile: the profile's key wins over the environment's.
+    :param prefer_environment_url: the environment's base URL wins over the profile's.
+    :param environ: the environment, ``os.environ`` by default.
+    :param path: the credentials file.
+    :raises ValueError: nothing was found, or a base URL is not one.
+    :raises CredentialsError: the credentials file cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    env_key_name, env_key = _first_set(environ, API_KEY_VARIABLES)
+    env_url_name, env_url = _first_set(environ, BASE_URL_VARIABLES)
+    url_candidates = [("argument", (base_url or "").strip())]
+    env_candidate = (env_url_name, env_url)
+
+    if env_key and not prefer_profile:
+        url_source, url = _chosen([*url_candidates, env_candidate])
+        return Settings(env_key, checked_base_url(url), env_key_name, url_source)
+
+    from .credentials import load_credentials, profile_name
+
+    saved = load_credentials(profile=profile, path=path)
+    if not saved or not saved.get("api_key"):
+        raise ValueError(NO_CREDENTIALS)
+    place = f"profile {profile_name(profile, environ)}"
+    saved_url = saved.get("base_url") or ""
+    found = [env_candidate, (place, saved_url)] if prefer_environment_url else []
+    url_source, url = _chosen([*url_candidates, *(found or [(place, saved_url), env_candidate])])
+    if url_source == place and env_url and env_url.rstrip("/") != url.rstrip("/"):
+        warnings.warn(
+            f"{env_url_name}={env_url} is not used: the key comes from {place},"
+            f" whose base URL {url} goes with it",
+            stacklevel=3,
+        )
+    return Settings(saved["api_key"], checked_base_url(url), place, url_source)
+
+
+def _first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:
+    """Return the first variable that is not blank, and its value; two empty texts for none."""
+    for name in names:
+        value = environ.get(name, "").strip()
+        if value:
+            return name, value
+    return "", ""
+
+
+def _chosen(candidates: list[tuple[str, str]]) -> tuple[str, str]:
+    return next(((source, url) for source, url in candidates if url), ("default", DEFAULT_BASE_URL))
