@@ -1,0 +1,241 @@
+"""The credentials file: an INI file with one section a profile, private to its owner.
+
+    [default]
+    api_key = nxt_ag_…
+    base_url = https://pic.chaojiyuyan.com/api/v1
+    account_id = acc_…
+
+It is read as ``configparser`` does without interpolation, and changed as text, so that comments and
+whatever else stands in it stay.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import CredentialsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "CREDENTIALS_DIR",
+    "CREDENTIALS_PATH",
+    "DEFAULT_PROFILE",
+    "clear_credentials",
+    "load_credentials",
+    "profile_name",
+    "save_credentials",
+]
+
+DEFAULT_PROFILE = "default"
+# Unlike Path.home(), expanduser never fails: a container may know neither HOME nor its user.
+CREDENTIALS_DIR = Path(os.path.expanduser("~")) / ".chaojiyuyan"  # noqa: PTH111
+CREDENTIALS_PATH = CREDENTIALS_DIR / "credentials"
+
+_NAMES = ("api_key", "base_url", "account_id")
+_INHERITED = "DEFAULT"  # what stands in this section holds for every other, as in configparser
+_HEADER = re.compile(r"\[(?P<section>.+)\]")
+_OPTION = re.compile(r"(?P<name>.*?)\s*[=:]\s*(?P<value>.*)")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def profile_name(profile: str | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """Return the profile's name: the argument, else ``CHAOJIYUYAN_PROFILE``, else ``default``.
+
+    :param profile: a name; None and blank count as absent.
+    :param environ: the environment, ``os.environ`` by default.
+    """
+    environ = os.environ if environ is None else environ
+    for name in (profile, environ.get("CHAOJIYUYAN_PROFILE")):
+        if name and name.strip():
+            return name.strip()
+    return DEFAULT_PROFILE
+
+
+def load_credentials(
+    *, profile: str | None = None, path: str | os.PathLike[str] | None = None
+) -> dict[str, str] | None:
+    """Read a profile.
+
+    :param profile: see :func:`profile_name`.
+    :param path: the file; ``~/.chaojiyuyan/credentials`` by default.
+    :returns: ``api_key`` and, where they are set, ``base_url`` and ``account_id``; None where the
+        file, the profile or its key is absent.
+    :raises CredentialsError: the file cannot be read, or is not an INI file.
+    """
+    lines = _read(_path(path))
+    section = profile_name(profile)
+    if section == _INHERITED or not any(line.section == section for line in lines):
+        return None
+    values = {
+        line.option: line.value
+        for wanted in (_INHERITED, section)
+        for line in lines
+        if line.section == wanted and line.value
+    }
+    if "api_key" not in values:
+        return None
+    return {name: values[name] for name in _NAMES if name in values}
+
+
+def save_credentials(
+    api_key: str,
+    *,
+    base_url: str | None = None,
+    account_id: str | None = None,
+    profile: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Write a profile, in one step and under a lock; the file is readable by its owner alone.
+
+    :param api_key: the agent key.
+    :param base_url: the base URL that the key is for; None leaves what the profile has.
+    :param account_id: the account that the key belongs to; None leaves what the profile has.
+    :param profile: see :func:`profile_name`.
+    :param path: the file; ``~/.chaojiyuyan/credentials`` by default. Its folder is made where it
+        is absent.
+    :returns: the path of the file.
+    :raises CredentialsError: a value is blank or holds a control character, or the file cannot be
+        read or written. Nothing is changed then.
+    """
+    given = {"api_key": api_key, "base_url": base_url, "account_id": account_id}
+    values = {name: value.strip() for name, value in given.items() if value is not None}
+    section = profile_name(profile)
+    if section == _INHERITED:
+        raise CredentialsError(f"A profile cannot be named {_INHERITED}")
+    if not values["api_key"]:
+        raise CredentialsError("The key to save is blank")
+    for name, text in {**given, "profile": section}.items():
+        if text is not None and _CONTROL.search(text):
+            raise CredentialsError(f"The {name} to save holds a control character")
+    file = _path(path)
+    if _homeless(file):
+        raise CredentialsError("There is no home directory to keep credentials in: set HOME")
+    _change(file, lambda lines: _with_values(lines, section, values))
+    return file
+
+
+def clear_credentials(
+    *, profile: str | None = None, path: str | os.PathLike[str] | None = None
+) -> bool:
+    """Remove a profile; comments and other profiles stay.
+
+    :param profile: see :func:`profile_name`.
+    :param path: the file; ``~/.chaojiyuyan/credentials`` by default.
+    :returns: whether the profile was there.
+    :raises CredentialsError: the file cannot be read or written. Nothing is changed then.
+    """
+    section = profile_name(profile)
+    file = _path(path)
+    if section == _INHERITED or not any(line.section == section for line in _read(file)):
+        return False
+    _change(file, lambda lines: [line.text for line in lines if not _belongs(line, section)])
+    return True
+
+
+class _Line(NamedTuple):
+    """A line, the section it stands in, and the option it is of; ``value`` on its first line."""
+
+    text: str
+    section: str | None
+    option: str | None
+    value: str
+
+
+def _parsed(text: str, file: Path) -> list[_Line]:
+    lines: list[_Line] = []
+    section: str | None = None
+    option: str | None = None
+    indent = 0
+    for number, line in enumerate(io.StringIO(text), 1):
+        stripped = line.strip()
+        value = ""
+        depth = len(_indent(line))
+        if not stripped or stripped[0] in "#;":
+            lines.append(_Line(line, section, None, ""))
+            continue
+        if option is None or depth <= indent:  # deeper, it goes on with the option's value
+            indent = depth
+            if header := _HEADER.match(stripped):
+                section, option = header["section"].strip(), None
+            elif section is not None and (found := _OPTION.match(stripped)):
+                option, value = found["name"].lower(), found["value"]
+            else:  # the line itself may hold a key: name its number alone
+                raise CredentialsError(
+                    f"{file} is not a credentials file: line {number} is neither"
+                    " [profile] nor name = value"
+                )
+        lines.append(_Line(line, section, option, value))
+    return lines
+
+
+def _with_values(lines: list[_Line], section: str, values: dict[str, str]) -> list[str]:
+    """The file's lines with the section's options set, and all others as they were."""
+    end = "\r\n" if lines and lines[0].text.endswith("\r\n") else "\n"
+    texts = [line.text for line in lines]
+    if texts and not texts[-1].endswith("\n"):
+        texts[-1] += end
+    own = [number for number, line in enumerate(lines) if _belongs(line, section)]
+    unset = dict(values)
+    indent = ""
+    for number in own:
+        option = lines[number].option
+        if option is not None and lines[number].value:
+            indent = _indent(lines[number].text)
+        if option in values:
+            new = unset.pop(option, None)  # a second line of the same option goes
+            texts[number] = "" if new is None else f"{indent}{option} = {new}{end}"
+    added = "".join(f"{indent}{name} = {value}{end}" for name, value in unset.items())
+    if own:
+        texts[own[-1]] += added
+    else:
+        gap = end if texts and texts[-1].strip() else ""
+        texts.append(f"{gap}[{section}]{end}{added}")
+    return texts
+
+
+def _belongs(line: _Line, section: str) -> bool:
+    """Whether a line goes with its section; a comment may be about the section below it."""
+    return line.section == section and line.text.strip()[:1] not in ("", "#", ";")
+
+
+def _indent(text: str) -> str:
+    return text[: len(text) - len(text.lstrip())]
+
+
+def _path(path: str | os.PathLike[str] | None) -> Path:
+    return CREDENTIALS_PATH if path is None else Path(path)
+
+
+def _homeless(file: Path) -> bool:
+    """Whether the file would lie in a home directory that is not known."""
+    return file is CREDENTIALS_PATH and not file.is_absolute()
+
+
+def _read(file: Path) -> list[_Line]:
+    if _homeless(file):
+        return []
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise CredentialsError(f"Cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise CredentialsError(f"{file} is not a credentials file: it is not UTF-8") from None
+    return _parsed(text, file)
+
+
+def _change(file: Path, change: Callable[[list[_Line]], list[str]]) -> None:
+    from .private_file import locked, write_private
+
+    try:
+        with locked(file):
+            write_private(file, "".join(change(_read(file))).encode())
+    except OSError as error:
+        raise CredentialsError(f"Cannot write {file}: {error.strerror}") from error
