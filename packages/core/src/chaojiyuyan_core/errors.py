@@ -40,6 +40,35 @@ if TYPE_CHECKING:
     import httpx
 
 
+__all__ = [
+    "AuthenticationError",
+    "BadRequestError",
+    "BidRejected",
+    "CapabilityNotRegistered",
+    "ConflictError",
+    "CredentialsError",
+    "DeviceFlowError",
+    "DeviceFlowTimeout",
+    "HebingAPIError",
+    "HebingError",
+    "JobFailed",
+    "JobTimeout",
+    "LeaseExpired",
+    "NonRetryableError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseFormatError",
+    "ServerError",
+    "SubmitValidationFailed",
+    "TaskRunNotFound",
+    "UnprocessableError",
+    "WebhookVerificationError",
+    "WorkerError",
+    "WorkerNotEnabled",
+]
+
+
 class HebingError(Exception):
     """The root of all exceptions that the SDK raises of itself."""
 
