@@ -1,0 +1,306 @@
+"""The main job, end to end: log in, post a job on a file, a worker settles it, a webhook tells so.
+
+Everything is real: the local kernel and the worker are processes of their own, and all they say
+to each other goes over HTTP. Nothing is left running, nothing written but a temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+import httpx
+
+from chaojiyuyan_client import Job, NexusClient
+from chaojiyuyan_core.errors import HebingError, WebhookVerificationError
+from chaojiyuyan_core.times import parse_iso
+from chaojiyuyan_core.webhooks import unwrap_webhook
+
+ROOT = Path(__file__).parent.parent
+WEBHOOK_SECRET = "whsec_demo"
+PATIENCE = 30.0  # seconds that any one step may take
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text is for the user."""
+
+
+def main(argv: list[str]) -> int:
+    if len(argv) > 1 or argv[:1] in (["-h"], ["--help"]):
+        print("usage: ./scripts/demo [FILE]    (a text file; the README by default)")
+        return 0 if argv[:1] in (["-h"], ["--help"]) else 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        path = Path(argv[0]) if argv else ROOT / "README.md"
+        run(path, read_text(path))
+    except (DemoError, HebingError, httpx.HTTPError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndemo: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def read_text(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise DemoError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DemoError(f"{path} is not a text file in UTF-8") from None
+    if "\0" in text:
+        raise DemoError(f"{path} is not a text file: it holds NUL bytes")
+    return text
+
+
+def run(path: Path, text: str) -> None:
+    started = time.monotonic()
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaojiyuyan-demo-"))
+        receiver = stack.enter_context(webhook_receiver())
+        base_url, worker_key = stack.enter_context(kernel(folder, receiver.url))
+        say("kernel", f"the local kernel serves {base_url}")
+
+        api_key = log_in(base_url)
+        say("login", "approved; the caller has a key of its own")
+
+        stack.enter_context(worker(folder, base_url, worker_key))
+        say("worker", "a worker process handles text.digest.v1")
+
+        with NexusClient(api_key, base_url) as client:
+            job = client.call("text.digest.v1", {"text": text, "filename": path.name})
+            say("call", f"job {job.id} posted on {path.name} ({len(text.encode()):,} bytes)")
+            output = job.result(timeout=PATIENCE)
+            print(json.dumps(output, indent=2, ensure_ascii=False))
+            say("timeline", "what happened to the job")
+            print_timeline(client, job)
+
+        event = receiver.wait_for(job.id)
+        say("webhook", f"{event['event']} arrived, its signature is right")
+    say("done", f"{time.monotonic() - started:.1f} s; kernel and worker have ended")
+
+
+def say(step: str, text: str) -> None:
+    print(f"\033[1m{step:>9}\033[0m  {text}" if sys.stdout.isatty() else f"{step:>9}  {text}")
+    sys.stdout.flush()
+
+
+def print_timeline(client: NexusClient, job: Job) -> None:
+    first = None
+    for event in client.job_events(job.id):
+        at = parse_iso(event.get("created_at"))
+        if at is None:
+            continue
+        first = first or at
+        print(f"{(at - first).total_seconds() * 1000:9.0f} ms  {event.get('event_type')}")
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def process(name: str, folder: str, *argv: str, **env: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program, its log in a file of its own, until the block is left."""
+    log = Path(folder) / f"{name}.log"
+    with log.open("w") as stderr:
+        child = subprocess.Popen(
+            [sys.executable, "-u", "-m", *argv],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "scripts"), **env},
+            # A Ctrl-C is for the demo, which then ends its children in order.
+            start_new_session=True,
+        )
+        try:
+            yield child
+        except DemoError as error:
+            raise DemoError(f"{error}\n{log.read_text()}") from None
+        finally:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            if child.stdout:
+                child.stdout.close()
+
+
+@contextmanager
+def kernel(folder: str, webhook_url: str) -> Iterator[tuple[str, str]]:
+    """Run the local kernel; give its base URL and the key of its ready agent."""
+    flags = ["--port", "0", "--data", f"{folder}/kernel"]
+    flags += ["--webhook-url", webhook_url]
+    secret = {"CHAOJIYUYAN_WEBHOOK_SECRET": WEBHOOK_SECRET}
+    with process("kernel", folder, "chaojiyuyan_devserver", *flags, **secret) as child:
+        assert child.stdout is not None
+        base_url, api_key = (child.stdout.readline().strip() for _ in range(2))
+        if not base_url.startswith("http") or not api_key:
+            raise DemoError("the local kernel did not start")
+        yield base_url, api_key
+
+
+@contextmanager
+def worker(folder: str, base_url: str, api_key: str) -> Iterator[None]:
+    """Run the worker process."""
+    env = {"CHAOJIYUYAN_API_KEY": api_key, "HEBING_BASE_URL": base_url}
+    with process("worker", folder, "chaojiyuyan_worker", "digest_worker:worker", **env) as child:
+        yield
+        if child.poll() is not None:
+            raise DemoError("the worker ended too early")
+
+
+# --- the approval, as a person would press it ----------------------------------------------------
+
+
+def log_in(base_url: str) -> str:
+    """Log in by the device flow; the approval page's form is pressed here, over HTTP."""
+    failures: queue.Queue[Exception] = queue.Queue()
+
+    def show(line: str) -> None:
+        print(f"{'':11}{line}", flush=True)
+        link = re.search(r"https?://\S+", line)
+        if link:
+            threading.Thread(target=press, args=(link.group(),), daemon=True).start()
+
+    def press(url: str) -> None:
+        try:
+            approve(url)
+        except (DemoError, httpx.HTTPError) as error:
+            failures.put(error)
+
+    try:
+        with NexusClient.login_device_flow(
+            base_url=base_url,
+            client_name="demo",
+            timeout=PATIENCE,
+            print_fn=show,
+            save=False,
+        ) as client:
+            return client.api_key
+    except HebingError:
+        if not failures.empty():
+            raise failures.get() from None
+        raise
+
+
+def approve(url: str) -> None:
+    """Open the approval page and press its form's approving button."""
+    with httpx.Client(follow_redirects=True, timeout=10) as browser:
+        page = browser.get(url)
+        page.raise_for_status()
+        form = Form(page.text)
+        answer = browser.post(urljoin(str(page.url), form.action), data=form.fields)
+        answer.raise_for_status()
+
+
+class Form(HTMLParser):
+    """The first form of a page: its action, its fields, and its first button."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.action: str | None = None
+        self.fields: dict[str, str] = {}
+        self._open = False
+        self._pressed = False
+        self.feed(page)
+        if self.action is None:
+            raise DemoError("the approval page has no form")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes: Mapping[str, str | None] = dict(attrs)
+        if tag == "form" and self.action is None:
+            self.action, self._open = attributes.get("action") or "", True
+        name = attributes.get("name")
+        button = tag == "button" or attributes.get("type") == "submit"
+        if not self._open or not name or tag not in ("input", "button"):
+            return
+        if button and self._pressed:
+            return
+        self._pressed = self._pressed or button
+        self.fields[name] = attributes.get("value") or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._open = False
+
+
+# --- the webhook ---------------------------------------------------------------------------------
+
+
+class Receiver:
+    """What arrived at the webhook's URL, verified."""
+
+    def __init__(self) -> None:
+        self.arrived: queue.Queue[dict[str, object] | WebhookVerificationError] = queue.Queue()
+        self.url = ""
+
+    def take(self, body: bytes, headers: Mapping[str, str]) -> None:
+        try:
+            self.arrived.put(dict(unwrap_webhook(body, headers, WEBHOOK_SECRET)))
+        except WebhookVerificationError as error:
+            self.arrived.put(error)
+
+    def wait_for(self, job_id: str) -> dict[str, object]:
+        """Return the first event of a job."""
+        deadline = time.monotonic() + PATIENCE
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                event = self.arrived.get(timeout=left)
+            except queue.Empty:
+                break
+            if isinstance(event, WebhookVerificationError):
+                raise event
+            job = event.get("job")
+            if isinstance(job, dict) and job.get("id") == job_id:
+                return event
+        raise DemoError(f"no webhook arrived for job {job_id} within {PATIENCE:g} s")
+
+
+@contextmanager
+def webhook_receiver() -> Iterator[Receiver]:
+    """Listen for webhooks on a free port of this machine."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("content-length", 0))
+            receiver.take(self.rfile.read(length), dict(self.headers.items()))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        receiver.url = f"http://127.0.0.1:{server.server_port}/webhook"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield receiver
+        finally:
+            server.shutdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
