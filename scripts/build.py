@@ -1,0 +1,98 @@
+"""Make the wheel and the sdist of every distribution, reproducibly, and check them.
+
+Each wheel is built from its sdist, so an sdist that lacks a file cannot go unnoticed. All of it is
+done twice, from two copies of the sources: the same commit gives the same bytes, wherever it is
+checked out, or the build fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def copy_sources(source: Path, target: Path) -> Path:
+    """Copy what the archives are made of: the packages, and what git leaves out of them."""
+    junk = shutil.ignore_patterns("__pycache__", ".*_cache")
+    shutil.copytree(source / "packages", target / "packages", ignore=junk)
+    shutil.copyfile(source / ".gitignore", target / ".gitignore")
+    return target
+
+
+def build_all(source: Path, out: Path, environment: dict[str, str]) -> dict[str, str]:
+    """Build every package of ``source`` into ``out``; return each file's SHA-256 by its name."""
+
+    def build(package: Path) -> None:
+        command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", out, package]
+        result = subprocess.run(
+            command,
+            check=False,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if result.returncode:
+            sys.exit(f"{package.name} does not build:\n{result.stdout}")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(build, sorted((source / "packages").iterdir())))
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in out.iterdir()}
+
+
+def reproducible_environment() -> dict[str, str]:
+    """The environment with the last commit's time as the time of every file in an archive."""
+    environment = dict(os.environ)
+    if "SOURCE_DATE_EPOCH" not in environment:
+        log = subprocess.run(
+            ["git", "-C", ROOT, "log", "-1", "--format=%ct"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if log.returncode == 0:  # outside a git checkout hatchling has a fixed time of its own
+            environment["SOURCE_DATE_EPOCH"] = log.stdout.strip()
+    return environment
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/build", description=__doc__)
+    parser.add_argument("dir", nargs="?", type=Path, default=ROOT / "dist", metavar="DIR")
+    out = parser.parse_args().dir
+    environment = reproducible_environment()
+
+    with tempfile.TemporaryDirectory() as scratch:
+        one = copy_sources(ROOT, Path(scratch, "one"))
+        two = copy_sources(one, Path(scratch, "another"))
+        hashes = build_all(one, one / "dist", environment)
+        again = build_all(two, two / "dist", environment)
+        if changed := sorted(name for name in hashes if again.get(name) != hashes[name]):
+            sys.exit(f"Built twice, these differ: {', '.join(changed)}")
+
+        files = sorted((one / "dist").iterdir())
+        wheels = [file for file in files if file.suffix == ".whl"]
+        subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *files], check=True)
+        subprocess.run([sys.executable, "-m", "check_wheel_contents", *wheels], check=True)
+
+        out.mkdir(parents=True, exist_ok=True)
+        for old in (*out.glob("chaojiyuyan_*.whl"), *out.glob("chaojiyuyan_*.tar.gz")):
+            old.unlink()
+        for file in files:
+            shutil.copyfile(file, out / file.name)
+            print(f"{hashes[file.name]}  {file.name}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)

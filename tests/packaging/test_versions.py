@@ -1,0 +1,192 @@
+"""Versions, pins and changelogs, read from the sources: installed metadata may be stale."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = sorted(path.name for path in (ROOT / "packages").iterdir())
+PARTS_OF_SDK = ["cli", "client", "core", "devserver", "mcp", "worker"]
+
+
+def project(name: str, root: Path = ROOT) -> dict:
+    text = (root / "packages" / name / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"]
+
+
+def version_of(name: str, root: Path = ROOT) -> str:
+    package = f"chaojiyuyan_{name}"
+    return runpy.run_path(str(root / "packages" / name / "src" / package / "_version.py"))[
+        "__version__"
+    ]
+
+
+def changelog(name: str, root: Path = ROOT) -> str:
+    return (root / "packages" / name / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def sibling_pins(name: str, root: Path = ROOT) -> list[tuple[str, str]]:
+    """(sibling, specifier) for each of ours that the package depends on, extras included."""
+    described = project(name, root)
+    every = [*described["dependencies"]]
+    for extra in described.get("optional-dependencies", {}).values():
+        every += extra
+    return re.findall(r"chaojiyuyan-(\w+)([=<>][^\n]*)", "\n".join(every))
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def admits(specifier: str, version: str) -> bool:
+    exact = re.fullmatch(r"==([\d.]+)", specifier)
+    if exact:
+        return exact[1] == version
+    bounds = re.fullmatch(r">=([\d.]+),<([\d.]+)", specifier)
+    assert bounds, f"{specifier!r} is neither an exact pin nor a range with two ends"
+    return numbers(bounds[1]) <= numbers(version) < numbers(bounds[2])
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_every_pin_admits_the_version_in_the_checkout(name: str) -> None:
+    for sibling, specifier in sibling_pins(name):
+        assert admits(specifier, version_of(sibling)), f"{name} pins {sibling}{specifier}"
+
+
+def test_the_sdk_pins_each_part_exactly_and_its_siblings_take_ranges() -> None:
+    assert sorted(sibling for sibling, _ in sibling_pins("sdk")) == PARTS_OF_SDK
+    for name in PACKAGES:
+        for sibling, specifier in sibling_pins(name):
+            assert specifier.startswith("==") == (name == "sdk"), f"{name}: {sibling}{specifier}"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_newest_release_of_the_changelog_is_the_version(name: str) -> None:
+    text = changelog(name)
+    assert text.startswith(f"# Changelog of chaojiyuyan-{name}\n")
+    headings = re.findall(r"(?m)^## (.*)$", text)
+    releases = headings[1:] if headings[0] == "Unreleased" else headings
+    for heading in releases:
+        assert re.fullmatch(r"\d+\.\d+\.\d+( - \d{4}-\d\d-\d\d)?", heading), heading
+    versions = [heading.split(" ")[0] for heading in releases]
+    assert versions[0] == version_of(name)
+    assert versions == sorted(versions, key=numbers, reverse=True)
+
+
+def test_the_sdk_changelog_tells_which_parts_it_brings() -> None:
+    for sibling, specifier in sibling_pins("sdk"):
+        newest = re.search(rf"Brings chaojiyuyan-{sibling} ([\d.]+\d)", changelog("sdk"))
+        assert newest, f"the sdk's changelog does not say which {sibling} it brings"
+        assert specifier == f"=={newest[1]}"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A checkout of what the version script reads and writes."""
+    for name in PACKAGES:
+        here, there = ROOT / "packages" / name, tmp_path / "packages" / name
+        for part in ("pyproject.toml", "CHANGELOG.md", f"src/chaojiyuyan_{name}/_version.py"):
+            (there / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(here / part, there / part)
+    (tmp_path / "scripts").mkdir()
+    for script in ("bump", "bump.py"):
+        shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
+    return tmp_path
+
+
+def bump(copy: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [copy / "scripts" / "bump", *args], text=True, capture_output=True, timeout=60
+    )
+
+
+def note(copy: Path, name: str, line: str) -> None:
+    file = copy / "packages" / name / "CHANGELOG.md"
+    text = file.read_text(encoding="utf-8")
+    if "## Unreleased" not in text:
+        text = text.replace("\n## ", f"\n## Unreleased\n\n- {line}\n\n## ", 1)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_bump_moves_the_version_its_pins_and_its_changelog(copy: Path) -> None:
+    before = version_of("client", copy)
+    major, minor, _ = numbers(before)
+    expected = f"{major}.{minor + 1}.0"
+    note(copy, "client", "A new thing.")
+
+    result = bump(copy, "client", "minor")
+
+    assert (result.returncode, result.stdout) == (0, f"chaojiyuyan-client {expected}\n")
+    assert version_of("client", copy) == expected
+    assert re.search(rf"(?m)^## {expected} - \d{{4}}-\d\d-\d\d$", changelog("client", copy))
+    for name in PACKAGES:
+        for sibling, specifier in sibling_pins(name, copy):
+            assert admits(specifier, version_of(sibling, copy)), f"{name}: {sibling}{specifier}"
+            if sibling == "client" and name != "sdk":
+                assert not admits(specifier, before), "below 1.0 a minor version may break"
+    assert f"## Unreleased\n\n- Brings chaojiyuyan-client {expected}.\n" in changelog("sdk", copy)
+
+
+def test_bump_of_the_sdk_closes_what_its_parts_left_unreleased(copy: Path) -> None:
+    for name in ("worker", "client"):
+        note(copy, name, "Mended.")
+        assert bump(copy, name, "patch").returncode == 0
+    assert bump(copy, "sdk", "patch").returncode == 0
+    top = changelog("sdk", copy).split("\n## ")[1]
+    assert top.startswith(version_of("sdk", copy))
+    assert f"- Brings chaojiyuyan-client {version_of('client', copy)}.\n" in top
+    assert f"- Brings chaojiyuyan-worker {version_of('worker', copy)}.\n" in top
+
+
+def test_bump_by_a_patch_leaves_the_ranges_of_the_siblings(copy: Path) -> None:
+    before = {name: sibling_pins(name, copy) for name in PACKAGES if name != "sdk"}
+    note(copy, "core", "Mended.")
+    assert bump(copy, "core", "patch").returncode == 0
+    assert {name: sibling_pins(name, copy) for name in PACKAGES if name != "sdk"} == before
+
+
+def test_bump_refuses_a_release_of_nothing(copy: Path) -> None:
+    before = version_of("worker", copy)
+    result = bump(copy, "worker", "patch")
+    assert result.returncode == 1
+    assert "Unreleased" in result.stderr
+    assert version_of("worker", copy) == before
+
+
+@pytest.mark.parametrize(
+    ("version", "part", "expected"),
+    [
+        ((0, 5, 3), "patch", (0, 5, 4)),
+        ((0, 5, 3), "minor", (0, 6, 0)),
+        ((0, 5, 3), "major", (1, 0, 0)),
+    ],
+)
+def test_the_next_version(version: tuple, part: str, expected: tuple) -> None:
+    assert runpy.run_path(str(ROOT / "scripts" / "bump.py"))["bumped"](version, part) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ((0, 5, 0), (0, 5, 1), ">=0.5.0,<0.6"),
+        ((0, 5, 0), (0, 6, 0), ">=0.6,<0.7"),
+        ((0, 9, 0), (1, 0, 0), ">=1,<2"),
+    ],
+)
+def test_a_range_moves_when_it_would_be_left(old: tuple, new: tuple, expected: str) -> None:
+    move_pins = runpy.run_path(str(ROOT / "scripts" / "bump.py"))["move_pins"]
+    text = '"chaojiyuyan-core>=0.5.0,<0.6", "chaojiyuyan-corelike>=0.5,<0.6"'
+    moved = move_pins(text, "chaojiyuyan-core", old, new)
+    assert moved == f'"chaojiyuyan-core{expected}", "chaojiyuyan-corelike>=0.5,<0.6"'
