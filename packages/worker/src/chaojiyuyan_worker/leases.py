@@ -1,0 +1,360 @@
+"""Leases: an awarded job is held by beating for it, until its submit is answered.
+
+Anything that bids can hold its jobs with this module; it knows nothing of the worker::
+
+    keeper = LeaseKeeper(transport, interval=10.0)
+    sent = keeper.clock()                       # before the bid, not after its answer
+    response = transport.send(api.bid(job_id))
+    award = value_of(api.bid(job_id), response)
+    lease = keeper.hold(
+        job_id,
+        lease_deadline(award.get("lease_expires_at"), response, sent),
+        max_hold=600.0,                         # seconds; None holds it for as long as it takes
+        on_lost=lambda lease: print(lease.job_id, lease.lost),
+    )
+    ...
+    if lease.lost is None:
+        transport.send(api.submit(job_id, output), lease.remaining())
+    lease.release()                             # beats no more
+    keeper.close()
+
+A lost lease is lost for good: a sibling with the same key may hold the job by then, and the API
+could not tell the two apart, so nothing may be sent for that job any more.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_core import api
+from chaojiyuyan_core.answers import value_of
+from chaojiyuyan_core.errors import HebingAPIError
+from chaojiyuyan_core.times import parse_http_date, parse_iso
+
+from .threads import Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from chaojiyuyan_core.transport import Transport
+
+log = logging.getLogger(__name__)
+
+DEFAULT_LENGTH = 30.0
+"""Seconds that a lease is taken to last where the answer does not tell."""
+
+MARGIN = 1.0
+"""Seconds taken off every lease: an HTTP date has no decimals, and an answer takes its way."""
+
+LONGEST_PAUSE = 2.0
+"""Seconds at most from a beat that failed to the next one."""
+
+NEVER = float("inf")
+
+LATE = 1.0
+"""Seconds after its time at which a beat is late enough to be told about."""
+
+
+class Loss(Enum):
+    """Why a lease was lost."""
+
+    EXPIRED = "no heartbeat was answered before its deadline"
+    GONE = "the platform has re-routed or settled the job"
+    HELD_TOO_LONG = "it was held for longer than allowed"
+
+
+def _boottime() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+boot_clock: Callable[[], float] = _boottime if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+"""Seconds that no change of the wall clock touches, a suspended machine's time included."""
+
+
+def lease_deadline(expires_at: object, response: httpx.Response, sent: float) -> float:
+    """Return when a lease ends, by the clock that ``sent`` was read from.
+
+    Both times in the answer are the server's, so a local clock that is wrong does not matter.
+
+    :param expires_at: the answer's ``lease_expires_at``.
+    :param response: the answer; its ``Date`` is the server's now.
+    :param sent: when the request was sent, in seconds of :data:`boot_clock`.
+    """
+    until = parse_iso(expires_at)
+    date = parse_http_date(response.headers.get("date"))
+    length = (until - date).total_seconds() if until and date else DEFAULT_LENGTH
+    return sent + length - MARGIN
+
+
+def is_gone(response: httpx.Response) -> bool:
+    """Tell whether an answer says that the job is not ours any more.
+
+    A page in HTML is a proxy's, which says nothing about the job.
+    """
+    kind: str = response.headers.get("content-type", "")
+    return response.status_code in (404, 410) and "html" not in kind
+
+
+class Lease:
+    """The hold on one job. Made by :meth:`LeaseKeeper.hold`.
+
+    ``job_id`` is the job; ``deadline`` is when the lease ends, in seconds of the keeper's clock.
+    """
+
+    __slots__ = (
+        "_keeper",
+        "beating",
+        "deadline",
+        "held_until",
+        "job_id",
+        "loss",
+        "next_beat",
+        "on_lost",
+        "released",
+        "wake",
+    )
+
+    def __init__(
+        self,
+        keeper: LeaseKeeper,
+        job_id: str,
+        deadline: float,
+        on_lost: Callable[[Lease], object] | None,
+    ) -> None:
+        self._keeper = keeper
+        self.job_id = job_id
+        self.deadline = deadline
+        self.on_lost = on_lost
+        # The rest is the keeper's, under its lock.
+        self.held_until = self.next_beat = self.wake = NEVER
+        self.loss: Loss | None = None
+        self.beating = self.released = False
+
+    @property
+    def lost(self) -> Loss | None:
+        """Why the lease is lost, or None. It is lost once its deadline has passed."""
+        if self.loss is None and not self.released and self.remaining() <= 0:
+            self._keeper.lose(self, Loss.EXPIRED)
+        return self.loss
+
+    def remaining(self) -> float:
+        """Return the seconds until the deadline; not above 0 when it has passed."""
+        return self.deadline - self._keeper.clock()
+
+    def limit(self, seconds: float | None) -> None:
+        """Lose the lease in so many seconds from now, beats or not; None takes the limit away."""
+        self._keeper.limit(self, seconds)
+
+    def release(self) -> None:
+        """Beat no more; ``on_lost`` is not called from here on. Repeating it does nothing."""
+        self._keeper.release(self)
+
+
+class LeaseKeeper:
+    """Beats for the leases it holds: one thread keeps the schedule, each beat goes on its own.
+
+    :param transport: sends the beats; connections of its own keep them free of other traffic.
+    :param interval: seconds between the beats of a lease. Above a lease's length none is sent.
+    :param clock: seconds, monotonic; handed in by tests.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        interval: float = 10.0,
+        clock: Callable[[], float] = boot_clock,
+    ) -> None:
+        self.clock = clock
+        self._transport = transport
+        self._interval = interval
+        self._changed = threading.Condition()
+        self._schedule: list[tuple[float, int, Lease]] = []
+        self._order = itertools.count()
+        self._beats = Threads("chaojiyuyan-beat")
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def hold(
+        self,
+        job_id: str,
+        deadline: float,
+        *,
+        max_hold: float | None = None,
+        on_lost: Callable[[Lease], object] | None = None,
+    ) -> Lease:
+        """Own a lease from now on and beat for it until it is released or lost.
+
+        :param job_id: the job, awarded to this process.
+        :param deadline: when the lease ends: :func:`lease_deadline`.
+        :param max_hold: seconds after which it is let go whatever happens.
+        :param on_lost: called once with the lease, on a thread of the keeper's, when it is lost;
+            it must be quick and not raise.
+        :raises RuntimeError: the keeper is closed.
+        """
+        lease = Lease(self, job_id, deadline, on_lost)
+        now = self.clock()
+        length = deadline - now
+        if self._interval <= length + MARGIN:
+            lease.next_beat = now + self._pause(length)
+        if max_hold is not None:
+            lease.held_until = now + max_hold
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the keeper is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._keep, name="chaojiyuyan-leases", daemon=True
+                )
+                self._thread.start()
+            self._plan(lease)
+        return lease
+
+    def close(self) -> None:
+        """Release every lease and let the threads end."""
+        with self._changed:
+            self._closed = True
+            for _, _, lease in self._schedule:
+                lease.released = True
+            self._schedule.clear()
+            self._changed.notify()
+        self._beats.close()
+
+    def limit(self, lease: Lease, seconds: float | None) -> None:
+        """See :meth:`Lease.limit`."""
+        with self._changed:
+            lease.held_until = NEVER if seconds is None else self.clock() + seconds
+            if lease.held_until < lease.wake:
+                self._plan(lease)
+
+    def release(self, lease: Lease) -> None:
+        """See :meth:`Lease.release`."""
+        with self._changed:
+            lease.released = True
+
+    def lose(self, lease: Lease, loss: Loss) -> None:
+        """Mark a lease as lost, unless it is released or lost already."""
+        with self._changed:
+            if lease.released or lease.loss is not None:
+                return
+            lease.loss = loss
+        if lease.on_lost is not None:
+            lease.on_lost(lease)
+
+    def _pause(self, length: float) -> float:
+        """Return the seconds until the next beat: half a lease is left for tries after it."""
+        return min(self._interval, max(length, 0.0) / 2)
+
+    def _plan(self, lease: Lease) -> None:
+        """Have the schedule look at a lease when something of it is due. The lock is held."""
+        lease.wake = min(lease.next_beat, lease.deadline, lease.held_until)
+        heapq.heappush(self._schedule, (lease.wake, next(self._order), lease))
+        if self._schedule[0][2] is lease:
+            self._changed.notify()
+
+    def _keep(self) -> None:
+        """The schedule's thread."""
+        while True:
+            asleep, cpu = self.clock(), time.process_time()
+            lease = self._next_due()
+            if lease is None:
+                return
+            now = self.clock()
+            if lease.deadline <= now:
+                self._explain(lease, asleep, cpu)
+                self.lose(lease, Loss.EXPIRED)
+            elif lease.held_until <= now:
+                self.lose(lease, Loss.HELD_TOO_LONG)
+            else:
+                if lease.next_beat <= now and not lease.beating:
+                    self._explain(lease, asleep, cpu)
+                    lease.beating = True
+                    lease.next_beat = NEVER
+                    self._beats.run(partial(self._beat, lease))
+                with self._changed:
+                    self._plan(lease)
+
+    def _next_due(self) -> Lease | None:
+        """Wait for the next lease of which something is due; None when the keeper is closed."""
+        with self._changed:
+            while not self._closed:
+                timeout: float | None = None
+                while self._schedule:
+                    when, _, lease = self._schedule[0]
+                    if lease.released or lease.loss is not None or when != lease.wake:
+                        heapq.heappop(self._schedule)
+                        continue
+                    timeout = when - self.clock()
+                    if timeout <= 0:
+                        heapq.heappop(self._schedule)
+                        return lease
+                    break
+                self._changed.wait(timeout)
+        return None
+
+    def _explain(self, lease: Lease, asleep: float, cpu: float) -> None:
+        """Log a beat that is late, and why it probably is.
+
+        :param asleep: when the schedule's thread began to wait.
+        :param cpu: the CPU seconds that the process had used then.
+        """
+        now = self.clock()
+        late = now - lease.wake
+        if late < LATE:
+            return
+        busy = time.process_time() - cpu
+        if busy >= min(late, now - asleep) / 2:
+            cause = "a handler kept the interpreter lock in C code: give it a process executor"
+        else:
+            cause = "the process was stopped, suspended, or got no CPU time"
+        log.warning("heartbeat %.1f s late: %s", late, cause, extra={"job_id": lease.job_id})
+
+    def _beat(self, lease: Lease) -> None:
+        """Beat once for a lease, and plan the next beat by what comes of it."""
+        left = lease.remaining()
+        if lease.released or left <= 0:
+            return
+        call = api.heartbeat(lease.job_id)
+        sent = self.clock()
+        answer = self._transport.send(call, left / 3)
+        deadline, delay, fault = lease.deadline, 0.0, ""
+        if isinstance(answer, Exception):
+            fault = repr(answer)
+        elif is_gone(answer):
+            self.lose(lease, Loss.GONE)
+            return
+        else:
+            try:
+                info = value_of(call, answer)
+                deadline = lease_deadline(info.get("lease_expires_at"), answer, sent)
+            except HebingAPIError as error:
+                fault, delay = str(error), error.retry_after or 0.0
+        now = self.clock()
+        if fault:
+            # Unknown is not lost: there is time until the deadline.
+            left = lease.deadline - now
+            wait = min(max(delay, min(self._interval, left / 4, LONGEST_PAUSE)), left / 2)
+            if not lease.released:
+                log.warning(
+                    "heartbeat failed, %.1f s of the lease left: %s",
+                    left,
+                    fault,
+                    extra={"job_id": lease.job_id},
+                )
+        else:
+            wait = self._pause(deadline - now)
+        with self._changed:
+            lease.beating = False
+            if lease.loss is None and not lease.released:
+                lease.deadline = deadline
+                lease.next_beat = now + wait
+                self._plan(lease)
