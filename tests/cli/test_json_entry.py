@@ -1,0 +1,178 @@
+"""The text of a JSON document is edited in one place and stays itself everywhere else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chaojiyuyan_cli.json_entry import JsonTextError, entries_of, remove_entry, set_entry
+
+KEY, CONTAINER = "chaojiyuyan", "mcpServers"
+ENTRY = {"command": "/opt/bin/chaojiyuyan", "args": ["mcp-server"], "env": {"NAME": "值"}}
+
+spaces = st.text(" \t\n\r", max_size=4)
+names = st.sampled_from(
+    [
+        '"mcpServers"',
+        '"mcp\\u0053ervers"',
+        '"chaojiyuyan"',
+        '"a"',
+        '"a\\"}{\\\\"',
+        '"}"',
+        '"名"',
+        '""',
+    ]
+)
+scalars = st.one_of(
+    st.sampled_from(
+        ["null", "true", "false", "1E400", "-0.0", "1.10", "9" * 5000, '"\\ud800"', '"\\/"']
+    ),
+    st.integers().map(str),
+    st.text().map(json.dumps),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='"\\')).map(
+        '"{}"'.format
+    ),
+)
+
+
+@st.composite
+def objects(draw: st.DrawFn, values: st.SearchStrategy[str]) -> str:
+    members = draw(st.lists(st.tuples(spaces, names, spaces, spaces, values, spaces), max_size=4))
+    parts = [f"{a}{name}{b}:{c}{value}{d}" for a, name, b, c, value, d in members]
+    return "{" + (",".join(parts) or draw(spaces)) + "}"
+
+
+@st.composite
+def arrays(draw: st.DrawFn, values: st.SearchStrategy[str]) -> str:
+    items = draw(st.lists(st.tuples(spaces, values, spaces), max_size=3))
+    return "[" + (",".join(map("".join, items)) or draw(spaces)) + "]"
+
+
+values = st.recursive(scalars, lambda inner: objects(inner) | arrays(inner), max_leaves=8)
+indents = st.sampled_from([None, 0, 1, 2, 4, "\t"])
+pretty = st.builds(
+    lambda value, indent: json.dumps(value, indent=indent, ensure_ascii=False),
+    st.dictionaries(
+        st.sampled_from([CONTAINER, "a", "名"]),
+        st.dictionaries(
+            st.sampled_from(["b", "服务"]),
+            st.integers() | st.dictionaries(st.text("xy"), st.none()),
+        ),
+    ),
+    indents,
+)
+documents = st.builds("".join, st.tuples(spaces, objects(values) | pretty, spaces))
+
+
+def editable(document: str) -> bool:
+    try:
+        return KEY not in entries_of(document, CONTAINER)
+    except JsonTextError:
+        return False
+
+
+@settings(deadline=None)
+@given(documents.filter(editable))
+@example("{}")
+@example('{"mcpServers": {}}')
+@example('{"mcpServers":\n{ }}')
+@example('{"a":1,"mcpServers":{"b":{}},"mcpServers":{}}')
+@example('{\r\n\t"a": 1\r\n}\r\n')
+@example("{\r}")
+def test_an_entry_in_and_out_again_gives_the_same_text(document: str) -> None:
+    written = set_entry(document, CONTAINER, KEY, ENTRY)
+    assert entries_of(written, CONTAINER)[KEY] == ENTRY
+    assert remove_entry(written, CONTAINER, KEY) == document
+
+
+@settings(deadline=None)
+@given(documents.filter(editable))
+def test_setting_adds_characters_in_one_place_and_takes_none_away(document: str) -> None:
+    written = set_entry(document, CONTAINER, KEY, ENTRY)
+    added = len(written) - len(document)
+    assert any(written[:at] + written[at + added :] == document for at in range(len(document) + 1))
+
+
+@settings(deadline=None)
+@given(documents.filter(editable), st.text())
+def test_what_is_replaced_goes_out_as_well(document: str, path: str) -> None:
+    once = set_entry(document, CONTAINER, KEY, {"command": path})
+    twice = set_entry(once, CONTAINER, KEY, ENTRY)
+    assert entries_of(twice, CONTAINER)[KEY] == ENTRY
+    assert remove_entry(twice, CONTAINER, KEY) == document
+
+
+@settings(deadline=None)
+@given(documents)
+def test_after_a_removal_the_entry_does_not_count_any_more(document: str) -> None:
+    try:
+        removed = remove_entry(document, CONTAINER, KEY)
+    except JsonTextError:
+        return  # such as an earlier duplicate that is no object and came to light
+    assert KEY not in entries_of(removed, CONTAINER)
+
+
+def test_a_new_entry_follows_the_documents_own_layout() -> None:
+    document = '{\n\t"a": 1,\n\t"mcpServers": {\n\t\t"b": {}\n\t}\n}\n'
+    assert set_entry(document, CONTAINER, KEY, {"command": "x"}) == (
+        '{\n\t"a": 1,\n\t"mcpServers": {\n\t\t"b": {},\n'
+        '\t\t"chaojiyuyan": {\n\t\t\t"command": "x"\n\t\t}\n\t}\n}\n'
+    )
+
+
+def test_a_document_on_one_line_stays_on_it() -> None:
+    assert set_entry('{"a":1}', CONTAINER, KEY, {"command": "x"}) == (
+        '{"a":1, "mcpServers": {"chaojiyuyan": {"command": "x"}}}'
+    )
+
+
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_blank_document_counts_as_an_empty_object(blank: str) -> None:
+    written = set_entry(blank, CONTAINER, KEY, {"command": "x"})
+    assert written == (
+        '{\n  "mcpServers": {\n    "chaojiyuyan": {\n      "command": "x"\n    }\n  }\n}\n'
+    )
+    assert remove_entry(written, CONTAINER, KEY) == "{}\n"
+
+
+@pytest.mark.parametrize("indent", [None, 2, 4])
+def test_the_container_goes_with_its_last_entry(indent: int | None) -> None:
+    document = json.dumps({"a": 1, CONTAINER: {KEY: ENTRY}}, indent=indent)
+    assert json.loads(remove_entry(document, CONTAINER, KEY)) == {"a": 1}
+
+
+def test_duplicates_of_the_entry_go_together() -> None:
+    document = '{"mcpServers": {"chaojiyuyan": 1, "b": 2, "chaojiyuyan": null}}'
+    assert remove_entry(document, CONTAINER, KEY) == '{"mcpServers": {"b": 2}}'
+
+
+def test_an_absent_entry_leaves_the_text_alone() -> None:
+    assert remove_entry("  ", CONTAINER, KEY) == "  "
+    assert remove_entry('{"mcpServers": {} }', CONTAINER, KEY) == '{"mcpServers": {} }'
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ("{", "not valid JSON"),
+        ('{"a": 1,}', "not valid JSON"),
+        ('{"a": 1} // note', "not valid JSON"),
+        ('{"a": NaN}', "NaN is no JSON value"),
+        ('{"a": -Infinity}', "-Infinity is no JSON value"),
+        ('{"a": "\t"}', "not valid JSON"),
+        ("[]", "not a JSON object"),
+        ("null", "not a JSON object"),
+        ('{"mcpServers": []}', "not an object"),
+        ('{"mcpServers": null}', "not an object"),
+        ('{"a":' * 200_000 + "1" + "}" * 200_000, "nested too deeply"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_what_cannot_be_edited_safely_is_refused(document: str, why: str) -> None:
+    with pytest.raises(JsonTextError, match=why):
+        set_entry(document, CONTAINER, KEY, ENTRY)
+    with pytest.raises(JsonTextError, match=why):
+        remove_entry(document, CONTAINER, KEY)

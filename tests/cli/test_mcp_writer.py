@@ -1,0 +1,298 @@
+"""The MCP server's entry in a client's file: written, shown, backed up and removed."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import re
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaojiyuyan_cli.mcp_config import Dialogue, read_entry, write_entry
+from chaojiyuyan_cli.mcp_writer import (
+    DEFAULT_ARGS,
+    DEFAULT_COMMAND,
+    DEFAULT_MCP_PATH,
+    DEFAULT_SERVER_KEY,
+    McpWriterError,
+    WriteResult,
+    remove_hebing_mcp_entry,
+    write_hebing_mcp_entry,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "nxt_ag_abcdefghijklsecret"
+
+
+class Terminal:
+    """What an edit says and asks, with the answer given to every question."""
+
+    def __init__(self, answer: str | None = "y") -> None:
+        self.answer = answer
+        self.lines: list[str] = []
+        self.questions: list[str] = []
+
+    def print_fn(self, text: str) -> None:
+        self.lines.append(text)
+
+    def input_fn(self, question: str) -> str:
+        self.questions.append(question)
+        if self.answer is None:
+            raise EOFError
+        return self.answer
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "mcp.json"
+
+
+def write(target: Path, terminal: Terminal, key: str = KEY, **options: object) -> WriteResult:
+    return write_hebing_mcp_entry(
+        key,
+        target=target,
+        print_fn=terminal.print_fn,
+        input_fn=terminal.input_fn,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def remove(target: Path, terminal: Terminal, **options: object) -> WriteResult:
+    return remove_hebing_mcp_entry(
+        target=target,
+        print_fn=terminal.print_fn,
+        input_fn=terminal.input_fn,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def test_the_documented_defaults() -> None:
+    assert (DEFAULT_SERVER_KEY, DEFAULT_COMMAND, DEFAULT_ARGS) == (
+        "chaojiyuyan",
+        "chaojiyuyan",
+        ["mcp-server"],
+    )
+    assert DEFAULT_MCP_PATH.parts[-2:] == (".claude", "mcp.json")
+
+
+def test_a_yes_writes_the_documented_entry(target: Path) -> None:
+    terminal = Terminal("y")
+    result = write(target, terminal, extra_env={"HEBING_BASE_URL": "http://localhost:1"})
+    assert json.loads(target.read_text()) == {
+        "mcpServers": {
+            "chaojiyuyan": {
+                "command": "chaojiyuyan",
+                "args": ["mcp-server"],
+                "env": {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": "http://localhost:1"},
+            }
+        }
+    }
+    assert result == WriteResult(target, None, True, result.diff, "chaojiyuyan")
+    assert terminal.questions == [f"Apply this change to {target}? [y/N] "]
+    assert terminal.lines == [result.diff, f"Wrote {target}"]
+
+
+@pytest.mark.parametrize("answer", ["n", "", "maybe", None])
+def test_anything_but_a_yes_leaves_the_file(target: Path, answer: str | None) -> None:
+    target.write_text('{"a": 1}')
+    terminal = Terminal(answer)
+    result = write(target, terminal)
+    assert not result.wrote
+    assert result.diff
+    assert target.read_text() == '{"a": 1}'
+    assert "Aborted" in terminal.text
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_yes_spares_the_question_and_dry_run_the_writing(target: Path) -> None:
+    terminal = Terminal()
+    assert not write(target, terminal, dry_run=True).wrote
+    assert not target.exists()
+    assert "+++" in terminal.text
+    assert write(target, terminal, yes=True).wrote
+    assert terminal.questions == []
+
+
+def test_without_interaction_nothing_is_said(target: Path) -> None:
+    terminal = Terminal()
+    assert write(target, terminal, interactive=False).wrote
+    assert remove(target, terminal, interactive=False).wrote
+    assert not remove(target, terminal, interactive=False).wrote
+    assert terminal.lines == terminal.questions == []
+
+
+def test_the_same_entry_again_changes_nothing(target: Path) -> None:
+    write(target, Terminal())
+    before = target.stat()
+    terminal = Terminal()
+    result = write(target, terminal)
+    assert (result.wrote, result.diff, result.backup_path) == (False, "", None)
+    assert "no change" in terminal.text
+    assert terminal.questions == []
+    assert target.stat() == before
+
+
+def test_the_key_is_in_the_file_and_in_no_output(target: Path) -> None:
+    other = "nxt_ag_another_one_before"
+    target.write_text(
+        json.dumps({"mcpServers": {"x": {"env": {"GITHUB_TOKEN": "ghp_1"}}}}, indent=1)
+    )
+    shown = Terminal("y")
+    write(target, shown, other)
+    write(target, shown)
+    write(target, shown, 'not "our" kind of key', dry_run=True)
+    remove(target, shown)
+    for secret in (KEY, other, "ghp_1", "our"):
+        assert secret not in shown.text
+    assert "nxt_…cret" in shown.text
+    assert "nxt_…fore" in shown.text
+
+
+def test_a_backup_is_private_and_never_overwritten(target: Path) -> None:
+    target.write_bytes(b'\xef\xbb\xbf{"a":\r\n 1}')
+    target.chmod(0o644)
+    backups = [write(target, Terminal(), yes=True, server_key=str(n)).backup_path for n in range(5)]
+    assert len(set(backups)) == 5
+    first = backups[0]
+    assert first is not None
+    assert first.read_bytes() == b'\xef\xbb\xbf{"a":\r\n 1}'
+    for path in [target, *backups]:
+        assert path is not None
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert re.fullmatch(r"mcp\.json\.backup-\d{14}", first.name)
+
+
+def test_the_byte_order_mark_and_the_newlines_stay(target: Path) -> None:
+    before = b'\xef\xbb\xbf{\r\n  "\\u00e9": 1.0\r\n}\r\n'
+    target.write_bytes(before)
+    write(target, Terminal(), yes=True)
+    written = target.read_bytes()
+    assert written.startswith(b'\xef\xbb\xbf{\r\n  "\\u00e9": 1.0,\r\n  "mcpServers": {\r\n')
+    assert b"\n" not in written.replace(b"\r\n", b"")
+    remove(target, Terminal(), yes=True)
+    assert target.read_bytes() == before
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    other=st.dictionaries(st.text(), st.none() | st.integers() | st.text(), max_size=3),
+    indent=st.sampled_from([None, 1, "\t"]),
+    mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+)
+def test_any_file_is_the_same_after_in_and_out(
+    tmp_path_factory: pytest.TempPathFactory,
+    other: dict[str, object],
+    indent: int | str | None,
+    mark: bytes,
+) -> None:
+    target = tmp_path_factory.mktemp("any") / "mcp.json"
+    before = mark + json.dumps(other, indent=indent).encode()
+    target.write_bytes(before)
+    assert write(target, Terminal(), interactive=False).wrote
+    assert remove(target, Terminal(), interactive=False).wrote
+    assert target.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_stays_one(target: Path, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles" / "mcp.json"
+    real.parent.mkdir()
+    real.write_text("{}")
+    target.symlink_to(real)
+    write(target, Terminal(), yes=True)
+    assert target.is_symlink()
+    assert "chaojiyuyan" in real.read_text()
+
+
+def test_a_folder_keeps_its_mode(target: Path) -> None:
+    target.parent.chmod(0o755)
+    write(target, Terminal(), yes=True)
+    assert stat.S_IMODE(target.parent.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b'{\n  // mine\n  "a": 1\n}', "not valid JSON"),
+        (b'{"a": 1,}', "not valid JSON"),
+        (b"null", "not a JSON object"),
+        (b'{"mcpServers": null}', "not an object"),
+        (b'{"\xff": 1}', "not UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_edited_stays_as_it_was(
+    target: Path, content: bytes, why: str
+) -> None:
+    target.write_bytes(content)
+    with pytest.raises(McpWriterError, match=why):
+        write(target, Terminal(), yes=True)
+    with pytest.raises(McpWriterError, match=why):
+        remove(target, Terminal(), yes=True)
+    assert target.read_bytes() == content
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_the_refusal_hands_over_the_snippet_without_the_key(target: Path) -> None:
+    target.write_text("// comment\n{}")
+    with pytest.raises(McpWriterError) as refusal:
+        write(target, Terminal(), yes=True)
+    snippet = str(refusal.value).partition("by hand:\n")[2]
+    entry = json.loads(snippet)["mcpServers"]["chaojiyuyan"]
+    assert entry["args"] == ["mcp-server"]
+    assert entry["env"] == {"CHAOJIYUYAN_API_KEY": "<your agent key>"}
+
+
+def test_a_directory_is_no_target(tmp_path: Path) -> None:
+    with pytest.raises(McpWriterError, match="is a directory"):
+        write(tmp_path, Terminal(), yes=True)
+
+
+def test_an_entry_that_is_no_text_leaves_the_file(target: Path) -> None:
+    target.write_text("{}")
+    with pytest.raises(McpWriterError, match="not valid Unicode"):
+        write(target, Terminal(), yes=True, command="/opt/\udcff/chaojiyuyan")
+    assert target.read_text() == "{}"
+
+
+def test_an_absent_entry_needs_no_removing(target: Path) -> None:
+    terminal = Terminal()
+    assert not remove(target, terminal).wrote
+    assert "nothing to do" in terminal.text
+    assert not target.exists()
+
+
+def test_the_last_server_takes_the_container_along(target: Path) -> None:
+    target.write_text('{"mcpServers": {"chaojiyuyan": {}}}')
+    result = remove(target, Terminal("y"))
+    assert json.loads(target.read_text()) == {}
+    assert result.backup_path is not None
+
+
+def test_another_container_and_entry(target: Path) -> None:
+    entry = {"type": "stdio", "command": "x"}
+    write_entry(target, dict(entry), container="servers", dialogue=Dialogue(interactive=False))
+    assert read_entry(target, container="servers") == entry
+    assert read_entry(target) is None
+
+
+def _add(target: Path, number: int) -> None:
+    write_hebing_mcp_entry(KEY, target=target, server_key=str(number), interactive=False)
+
+
+def test_writers_side_by_side_lose_nothing(target: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        pool.starmap(_add, [(target, number) for number in range(12)])
+    servers = json.loads(target.read_text())["mcpServers"]
+    assert sorted(servers, key=int) == [str(number) for number in range(12)]
