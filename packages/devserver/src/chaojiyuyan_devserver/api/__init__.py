@@ -1,0 +1,5 @@
+"""The kernel over HTTP."""
+
+from .app import PREFIX, create_app
+
+__all__ = ["PREFIX", "create_app"]

@@ -1,0 +1,101 @@
+"""Agents, their keys and their handler sets."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from .errors import Refusal
+from .records import Agent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def key_hash(api_key: str) -> str:
+    """The form in which a secret is kept. Keys carry 192 random bits, so no salt is needed."""
+    return hashlib.sha256(api_key.encode()).hexdigest()
+
+
+class Agents:
+    """The agents by key and by id."""
+
+    def __init__(self, on_change: Callable[[Agent], None]) -> None:
+        self._on_change = on_change
+        self._by_hash: dict[str, Agent] = {}
+        self.by_id: dict[str, Agent] = {}
+
+    def restore(self, agents: Iterable[Agent]) -> None:
+        """Take over stored agents."""
+        for agent in agents:
+            self._by_hash[agent.key_hash] = self.by_id[agent.id] = agent
+
+    def create(self, agent_id: str, account_id: str, name: str, api_key: str, now: float) -> Agent:
+        """Add an agent that authenticates with this key."""
+        agent = Agent(agent_id, account_id, name, key_hash(api_key), api_key[-4:], now)
+        self.restore([agent])
+        self._on_change(agent)
+        return agent
+
+    def authenticate(self, api_key: str) -> Agent | None:
+        """The agent of a key, unless the key is unknown or revoked."""
+        agent = self._by_hash.get(key_hash(api_key))
+        return agent if agent is not None and agent.revoked_at is None else None
+
+    def revoke(self, agent_id: str, now: float) -> Agent:
+        """End an agent's key.
+
+        Raises:
+            Refusal: 404 ``agent_not_found``.
+        """
+        agent = self.by_id.get(agent_id)
+        if agent is None:
+            raise Refusal(404, "agent_not_found", "no such agent")
+        if agent.revoked_at is None:
+            agent.revoked_at = now
+            self._on_change(agent)
+        return agent
+
+    def register(self, agent: Agent, capability_keys: Iterable[str], now: float) -> None:
+        """Add to the capabilities that this worker handles."""
+        agent.handler_set = tuple(dict.fromkeys((*agent.handler_set, *capability_keys)))
+        agent.registered_at = now
+        agent.last_seen_at = now
+        self._on_change(agent)
+
+    def require_worker(self, agent: Agent, now: float) -> None:
+        """Note that a worker was seen.
+
+        Raises:
+            Refusal: 403 ``worker_not_enabled``, before any registration.
+        """
+        if not agent.handler_set:
+            raise Refusal(
+                403,
+                "worker_not_enabled",
+                "this agent has not registered any capability",
+                hint="POST /kernel-agents/me/capabilities first",
+            )
+        agent.last_seen_at = now
+
+    def require_capability(self, agent: Agent, capability_key: str) -> None:
+        """Refuse work outside the handler set.
+
+        Raises:
+            Refusal: 403 ``capability_not_in_handler_set``.
+        """
+        if capability_key not in agent.handler_set:
+            raise Refusal(
+                403,
+                "capability_not_in_handler_set",
+                f"{capability_key} is not in this worker's handler set",
+                capability_key=capability_key,
+            )
+
+    def clear_handlers(self) -> None:
+        """Make workers plain callers again."""
+        for agent in self.by_id.values():
+            if agent.handler_set:
+                agent.handler_set = ()
+                agent.registered_at = None
+                self._on_change(agent)

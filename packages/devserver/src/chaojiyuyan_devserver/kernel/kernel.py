@@ -1,0 +1,156 @@
+"""The whole platform as a pure state machine: no I/O, the clock and the ids handed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_devserver.catalog import Catalog, Spec
+
+from .agents import Agents
+from .errors import Refusal
+from .jobs import Jobs, Rules
+from .ledger import Ledger
+from .logins import Logins
+from .records import Account, Agent, Attempt, Job, Json, Record
+from .webhooks import Delivery, Webhook, Webhooks
+from .wire import job_view, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Kernel:
+    """Agents, jobs, money and webhooks; every operation is one step from one state to the next.
+
+    Args:
+        catalog: the capability specs.
+        rules: lease length and other limits.
+        clock: gives the time, seconds since the epoch.
+        new_id: makes an id that starts with the given prefix.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        rules: Rules,
+        clock: Callable[[], float],
+        new_id: Callable[[str], str],
+    ) -> None:
+        self.catalog = catalog
+        self.clock = clock
+        self.new_id = new_id
+        self.ledger = Ledger(self._changed)
+        self.agents = Agents(self._changed)
+        self.logins = Logins(self._changed)
+        self.webhooks = Webhooks(new_id, self._changed)
+        self.jobs = Jobs(rules, self.ledger, new_id, self._job_changed)
+        self._dirty: dict[int, Record | Webhook | Delivery] = {}
+
+    def take_changes(self) -> list[Record | Webhook | Delivery]:
+        """The records changed since the last call, each once, in the order of their first change."""
+        changes = list(self._dirty.values())
+        self._dirty = {}
+        return changes
+
+    def open_account(self, name: str, balance_nc: int) -> Account:
+        """Open an account with money in it."""
+        account = self.ledger.open(self.new_id("acc"), name)
+        self.ledger.grant(self.new_id("trf"), self.clock(), account.id, balance_nc)
+        return account
+
+    def create_agent(self, account_id: str, name: str) -> tuple[Agent, str]:
+        """Add an agent; returns it with its key, which is not kept."""
+        api_key = self.new_id("nxt_ag")
+        return self.agents.create(
+            self.new_id("agt"), account_id, name, api_key, self.clock()
+        ), api_key
+
+    def spec(self, capability_key: str) -> Spec:
+        """The spec of a capability.
+
+        Raises:
+            Refusal: 400 ``unknown_capability``.
+        """
+        spec = self.catalog.get(capability_key)
+        if spec is None:
+            raise Refusal(400, "unknown_capability", f"unknown capability: {capability_key}")
+        return spec
+
+    def create_job(
+        self,
+        agent: Agent,
+        capability_key: str,
+        input_envelope: Json,
+        *,
+        idempotency_key: str | None = None,
+        timeout_sec: int | None = None,
+        channel_context: Json | None = None,
+    ) -> Job:
+        """Make a job; see ``Jobs.create``. The caller has looked for a repeat before."""
+        return self.jobs.create(
+            agent,
+            self.spec(capability_key),
+            input_envelope,
+            self.clock(),
+            idempotency_key=idempotency_key,
+            timeout_sec=timeout_sec,
+            channel_context=channel_context,
+        )
+
+    def register(self, agent: Agent, capability_keys: list[str]) -> tuple[list[str], list[str]]:
+        """Register a worker's capabilities; returns those in the catalog, and the others."""
+        known = [key for key in capability_keys if self.catalog.get(key) is not None]
+        self.agents.register(agent, known, self.clock())
+        return known, [key for key in capability_keys if key not in known]
+
+    def available(self, agent: Agent, capability_key: str | None, limit: int) -> list[Job]:
+        """What this worker could bid for.
+
+        Raises:
+            Refusal: 403 ``worker_not_enabled`` or ``capability_not_in_handler_set``.
+        """
+        self.agents.require_worker(agent, self.clock())
+        if capability_key is None:
+            return self.jobs.available(agent.handler_set, limit)
+        self.agents.require_capability(agent, capability_key)
+        return self.jobs.available((capability_key,), limit)
+
+    def bid(self, agent: Agent, job: Job) -> Attempt:
+        """Bid for a job; see ``Jobs.bid``.
+
+        Raises:
+            Refusal: also 403 ``worker_not_enabled`` or ``capability_not_in_handler_set``.
+        """
+        now = self.clock()
+        self.agents.require_worker(agent, now)
+        self.agents.require_capability(agent, job.capability_key)
+        return self.jobs.bid(job, agent, now)
+
+    def beat(self, agent: Agent, job: Job) -> Attempt:
+        """A heartbeat; see ``Jobs.beat``."""
+        agent.last_seen_at = self.clock()
+        return self.jobs.beat(job, agent, agent.last_seen_at)
+
+    def submit(self, agent: Agent, job: Job, output: Json, artifacts: list[Json]) -> None:
+        """A result; see ``Jobs.submit``."""
+        agent.last_seen_at = self.clock()
+        spec = self.catalog.get(job.capability_key) or Spec(job.capability_key, "", "", 0)
+        self.jobs.submit(job, agent, spec, output, artifacts, agent.last_seen_at)
+
+    def expire(self) -> None:
+        """Do what time has brought about."""
+        self.jobs.expire(self.clock())
+
+    def _changed(self, record: Record | Webhook | Delivery) -> None:
+        self._dirty[id(record)] = record
+
+    def _job_changed(self, record: Record) -> None:
+        self._changed(record)
+        if isinstance(record, Job) and record.terminal:
+            self.webhooks.announce(
+                record.account_id,
+                f"job.{record.status}",
+                job_view(record),
+                self.clock(),
+                timestamp(self.clock()),
+            )

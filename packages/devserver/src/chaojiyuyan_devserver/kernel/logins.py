@@ -1,0 +1,80 @@
+"""Device logins (RFC 8628): a program shows a code, a human approves it in a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .agents import key_hash
+from .errors import Refusal
+from .records import DeviceLogin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+EXPIRES_IN = 600
+INTERVAL = 1
+
+
+class Logins:
+    """The device logins under way."""
+
+    def __init__(self, on_change: Callable[[DeviceLogin], None]) -> None:
+        self._on_change = on_change
+        self._by_hash: dict[str, DeviceLogin] = {}
+        self.by_user_code: dict[str, DeviceLogin] = {}
+
+    def restore(self, logins: Iterable[DeviceLogin]) -> None:
+        """Take over stored logins."""
+        for login in logins:
+            self._by_hash[login.device_code_hash] = self.by_user_code[login.user_code] = login
+
+    def start(self, device_code: str, user_code: str, client_name: str, now: float) -> DeviceLogin:
+        """Begin a login."""
+        login = DeviceLogin(
+            key_hash(device_code), user_code, client_name, now + EXPIRES_IN, INTERVAL
+        )
+        self.restore([login])
+        self._on_change(login)
+        return login
+
+    def find(self, user_code: str, now: float) -> DeviceLogin | None:
+        """The login that still waits for a decision on this code, or None."""
+        login = self.by_user_code.get(user_code.strip().upper())
+        if login is None or login.status != "pending" or now >= login.expires_at:
+            return None
+        return login
+
+    def decide(self, user_code: str, approve: bool, now: float) -> DeviceLogin:
+        """Approve or deny.
+
+        Raises:
+            Refusal: 404 ``user_code_not_found``: unknown, used up or too old.
+        """
+        login = self.find(user_code, now)
+        if login is None:
+            raise Refusal(404, "user_code_not_found", "this code is unknown, used or expired")
+        login.status = "approved" if approve else "denied"
+        self._on_change(login)
+        return login
+
+    def poll(self, device_code: str, now: float) -> DeviceLogin:
+        """Ask for the outcome; returns an approved login, once.
+
+        Raises:
+            Refusal: 428 ``authorization_pending``, 429 ``slow_down``, 410 ``access_denied`` or
+                ``expired_token``.
+        """
+        login = self._by_hash.get(key_hash(device_code))
+        if login is None or login.status == "used" or now >= login.expires_at:
+            raise Refusal(410, "expired_token", "the device code is unknown, used or expired")
+        if login.status == "denied":
+            raise Refusal(410, "access_denied", "the login was denied")
+        previous, login.last_poll_at = login.last_poll_at, now
+        if login.status == "approved":
+            login.status = "used"
+            self._on_change(login)
+            return login
+        # half the interval of grace: network delays shift polls against each other
+        if previous is not None and now - previous < login.interval / 2:
+            raise Refusal(429, "slow_down", "polling too fast")
+        raise Refusal(428, "authorization_pending", "nobody has approved the login yet")

@@ -1,0 +1,330 @@
+"""The kernel at work: its state in memory, its changes on disk, its timers and its waiters."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from .clock import Clock
+from .kernel import Kernel, Refusal, Rules
+from .kernel.records import Account, Agent, DeviceLogin, Job, Json
+from .kernel.webhooks import Delivery, Webhook
+from .kernel.wire import event_view, job_view
+from .store import Store, history
+from .store.tables import deliveries, transfers
+from .waiters import Waiters
+from .webhooks import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .catalog import Catalog
+
+STARTING_BALANCE = 10_000_000
+OWNER = "Local developer"
+
+
+def new_id(prefix: str) -> str:
+    """A new id. Keys and device codes are secrets; the rest is a UUID, as a database would give."""
+    if prefix in ("nxt_ag", "whsec", "device"):
+        return f"{prefix}_{secrets.token_urlsafe(24)}"
+    return f"{prefix}_{uuid.uuid4().hex}"
+
+
+class KernelService:
+    """The application object: what the API and the console call.
+
+    Operations are coroutines. None returns before everything that its result rests on is
+    committed, so what a client was told survives the process being killed.
+
+    Args:
+        catalog: the capability specs.
+        rules: the kernel's limits.
+        path: the database file, None for memory.
+        on_failure: called when the database cannot be written any more.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        rules: Rules,
+        path: Path | None,
+        on_failure: Callable[[], None],
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._on_failure = on_failure
+        self._submitted = 0
+        self._committed = 0
+        self._barriers: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._ended: deque[tuple[int, Job]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self.waiters = Waiters()
+        self.form_secret = secrets.token_bytes(32)
+        self.store = Store(path, self._on_commit, self._on_error)
+        self.clock = Clock(float(self.store.setting("clock_offset") or 0))
+        self.kernel = Kernel(catalog, rules, self.clock, new_id)
+        self.sender = Sender(self.kernel.webhooks, self.clock, self._save)
+        self.ready_agent: Agent
+        self._restore()
+
+    def _restore(self) -> None:
+        kernel, store = self.kernel, self.store
+        kernel.ledger.restore(store.records(Account))
+        kernel.agents.restore(store.records(Agent))
+        kernel.logins.restore(store.records(DeviceLogin))
+        kernel.webhooks.restore(
+            store.records(Webhook), store.records(Delivery, deliveries.c.status == "pending")
+        )
+        kernel.jobs.restore(history.open_jobs(store), history.last_number(store))
+        self._save()
+
+    # -- saving and waiting ----------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """Queue what changed for the next commit, wake who waits for it, set the timer."""
+        changes = self.kernel.take_changes()
+        if changes:
+            self._submitted += 1
+            self.store.submit(self._submitted, changes)
+            for record in changes:
+                if isinstance(record, Job):
+                    if record.terminal:
+                        self._ended.append((self._submitted, record))
+                        self.waiters.wake(record.id)
+                    elif record.status == "bidding":
+                        self.waiters.wake(record.capability_key)
+        self.sender.send_due()
+        self._set_timer()
+
+    async def saved(self) -> None:
+        """Return when all changes until now are committed."""
+        self._save()
+        if self._committed >= self._submitted:
+            return
+        future = self.loop.create_future()
+        self._barriers.append((self._submitted, future))
+        await future
+
+    def _on_commit(self, number: int) -> None:
+        self.loop.call_soon_threadsafe(self._release, number)
+
+    def _release(self, number: int) -> None:
+        self._committed = number
+        while self._barriers and self._barriers[0][0] <= number:
+            future = self._barriers.popleft()[1]
+            if not future.done():
+                future.set_result(None)
+        while self._ended and self._ended[0][0] <= number:
+            self.kernel.jobs.forget(self._ended.popleft()[1])
+
+    def _on_error(self) -> None:
+        self.loop.call_soon_threadsafe(self._on_failure)
+
+    def _set_timer(self) -> None:
+        deadlines = (self.kernel.jobs.next_deadline(), self.kernel.webhooks.next_deadline())
+        deadline = min((d for d in deadlines if d is not None), default=None)
+        if deadline is None:
+            return
+        when = self.loop.time() + max(0.0, deadline - self.clock())
+        # one that goes off too early costs a look; setting it anew at every step would cost more
+        if self._timer is None or when < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self.loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.kernel.expire()
+        self._save()
+
+    async def advance(self, seconds: float) -> None:
+        """Move the clock ahead; what falls due on the way is done when this returns."""
+        self.clock.advance(seconds)
+        self.store.submit_setting("clock_offset", repr(self.clock.offset))
+        self.kernel.expire()
+        await self.saved()
+
+    async def close(self) -> None:
+        """Let the waiters go and close the database."""
+        self.waiters.close()
+        await self.sender.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._save()
+        self.store.close()
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def find_job(self, job_id: str) -> Job | None:
+        """A job, wherever it is, or None."""
+        return self.kernel.jobs.open.get(job_id) or history.find_job(self.store, job_id)
+
+    def require_job(self, job_id: str, agent: Agent | None = None) -> Job:
+        """A job; with an agent, only if that one called it.
+
+        Raises:
+            Refusal: 404 ``kernel_job_not_found``, for another agent's job as for none.
+        """
+        job = self.find_job(job_id)
+        if job is None or (agent is not None and job.agent_id != agent.id):
+            raise Refusal(404, "kernel_job_not_found", "no such job")
+        return job
+
+    def require_run(self, job_id: str) -> Job:
+        """A job that a worker says it holds.
+
+        Raises:
+            Refusal: 404 ``task_run_not_found``, also where there is no such job.
+        """
+        job = self.find_job(job_id)
+        if job is None:
+            raise Refusal(404, "task_run_not_found", "this agent does not hold the job")
+        return job
+
+    async def create_job(
+        self,
+        agent: Agent,
+        capability_key: str,
+        input_envelope: Json,
+        *,
+        idempotency_key: str | None = None,
+        timeout_sec: int | None = None,
+        channel_context: Json | None = None,
+    ) -> tuple[Job, bool]:
+        """Make a job, or find the one made before with this key; returns it and whether it is new."""
+        job = None
+        if idempotency_key is not None:
+            job = self.kernel.jobs.repeated(agent, idempotency_key) or history.find_repeated(
+                self.store, agent.id, idempotency_key
+            )
+        is_new = job is None
+        if job is None:
+            job = self.kernel.create_job(
+                agent,
+                capability_key,
+                input_envelope,
+                idempotency_key=idempotency_key,
+                timeout_sec=timeout_sec,
+                channel_context=channel_context,
+            )
+        await self.saved()
+        return job, is_new
+
+    async def wait_for_job(self, job: Job, seconds: float, gone: asyncio.Future[Any]) -> None:
+        """Return when the job has ended, after so many seconds, or when the client is gone."""
+        if not job.terminal:
+            with self.waiters.waiting([job.id]) as woken:
+                await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
+
+    async def wait_for_offer(
+        self, agent: Agent, capability_key: str | None, seconds: float, gone: asyncio.Future[Any]
+    ) -> None:
+        """Return when a job may be on offer, after so many seconds, or when the client is gone."""
+        topics = agent.handler_set if capability_key is None else (capability_key,)
+        with self.waiters.waiting(topics) as woken:
+            await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
+
+    # -- people and keys -------------------------------------------------------------------------
+
+    async def create_agent(
+        self, name: str, *, account_id: str | None = None, balance_nc: int = STARTING_BALANCE
+    ) -> tuple[Agent, str]:
+        """Add an agent, in an account of its own unless one is given; returns it and its key."""
+        if account_id is None:
+            account_id = self.kernel.open_account(name, balance_nc).id
+        created = self.kernel.create_agent(account_id, name)
+        await self.saved()
+        return created
+
+    async def prepare_ready_agent(self, stored_key: str | None) -> str:
+        """See that there is an agent to start with.
+
+        Args:
+            stored_key: its key from an earlier start.
+
+        Returns:
+            Its key: the stored one while that is valid, else a new one.
+        """
+        agent = self.kernel.agents.authenticate(stored_key) if stored_key else None
+        if agent is not None and stored_key is not None:
+            self.ready_agent, api_key = agent, stored_key
+        else:
+            self.ready_agent, api_key = await self.create_agent(
+                "ready", account_id=self._owner().id
+            )
+        return api_key
+
+    def _owner(self) -> Account:
+        accounts = self.kernel.ledger.accounts.values()
+        found = next((account for account in accounts if account.name == OWNER), None)
+        return found or self.kernel.open_account(OWNER, STARTING_BALANCE)
+
+    async def start_login(self, client_name: str) -> tuple[DeviceLogin, str]:
+        """Begin a device login; returns it and its device code."""
+        device_code = new_id("device")
+        # without vowels and look-alikes: no words, no misreading (RFC 8628, 6.1)
+        letters = [secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(4)]
+        digits = [secrets.choice("23456789") for _ in range(4)]
+        user_code = "".join(letters) + "-" + "".join(digits)
+        login = self.kernel.logins.start(device_code, user_code, client_name, self.clock())
+        await self.saved()
+        return login, device_code
+
+    async def finish_login(self, device_code: str) -> tuple[Agent, str]:
+        """The agent and key of an approved login; see ``Logins.poll``."""
+        login = self.kernel.logins.poll(device_code, self.clock())
+        return await self.create_agent(login.client_name, account_id=self._owner().id)
+
+    # -- for tests -------------------------------------------------------------------------------
+
+    async def job_internals(self, job_id: str) -> Json:
+        """A job with what only the kernel knows, e.g. how often it was settled and paid."""
+        job = self.require_job(job_id)
+        await self.saved()
+        moved = self.store.read(select(transfers).where(transfers.c.job_id == job_id))
+        return {
+            **job_view(job),
+            "agent_id": job.agent_id,
+            "account_id": job.account_id,
+            "events": [event_view(event) for event in job.events],
+            "transfers": moved,
+            "settlements": sum(transfer["kind"] == "pay" for transfer in moved),
+        }
+
+    async def expire_lease(self, job_id: str) -> None:
+        """Let a running job's lease run out now."""
+        self.kernel.jobs.expire_lease(self.require_job(job_id), self.clock())
+        await self.saved()
+
+    async def settle(self, job_id: str, output: Json, artifacts: list[Json]) -> None:
+        """Settle a job for whoever holds it, or else for the kernel's own agent."""
+        job = self.require_job(job_id)
+        holder = self.kernel.agents.by_id[job.lease.agent_id if job.lease else job.agent_id]
+        if job.lease is None:
+            self.kernel.jobs.bid(job, holder, self.clock())
+        self.kernel.submit(holder, job, output, artifacts)
+        await self.saved()
+
+    async def end(self, job_id: str, status: str, code: str, message: str) -> None:
+        """End a job as ``failed``, or as anything else ``cancelled``."""
+        job = self.require_job(job_id)
+        if status == "failed":
+            self.kernel.jobs.fail(job, self.clock(), code, message)
+        else:
+            self.kernel.jobs.cancel(job, self.clock())
+        await self.saved()
+
+    async def reset(self) -> None:
+        """Cancel what is open, stop webhooks and empty the handler sets: clean for the next test."""
+        for job in list(self.kernel.jobs.open.values()):
+            if not job.terminal:
+                self.kernel.jobs.cancel(job, self.clock())
+        self.kernel.webhooks.clear()
+        self.kernel.agents.clear_handlers()
+        await self.saved()

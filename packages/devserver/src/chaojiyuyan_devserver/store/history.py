@@ -1,0 +1,85 @@
+"""Jobs out of the database, whole or as rows of a list."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, func, select
+
+from chaojiyuyan_devserver.kernel.records import Attempt, Event, Job
+
+from .rows import MAPPINGS, Row
+from .tables import attempts, events, jobs, payloads
+
+if TYPE_CHECKING:
+    from .store import Store
+
+
+def find_job(store: Store, job_id: str) -> Job | None:
+    """The stored job of this id with all its parts, or None."""
+    return _first(store, select(jobs).where(jobs.c.id == job_id))
+
+
+def find_repeated(store: Store, agent_id: str, idempotency_key: str) -> Job | None:
+    """The stored job that this agent made with this idempotency key, or None."""
+    query = select(jobs).where(
+        jobs.c.agent_id == agent_id, jobs.c.idempotency_key == idempotency_key
+    )
+    return _first(store, query)
+
+
+def open_jobs(store: Store) -> list[Job]:
+    """The jobs that have not ended, oldest first."""
+    query = select(jobs).where(jobs.c.status.in_(("bidding", "running"))).order_by(jobs.c.number)
+    return [_whole(store, row) for row in store.read(query)]
+
+
+def last_number(store: Store) -> int:
+    """The number of the newest job."""
+    rows = store.read(select(func.max(jobs.c.number).label("last")))
+    return rows[0]["last"] or 0
+
+
+def list_jobs(
+    store: Store,
+    *,
+    agent_id: str | None = None,
+    status: str | None = None,
+    capability_key: str | None = None,
+    limit: int,
+    offset: int = 0,
+) -> list[Job]:
+    """Jobs without their parts, newest first."""
+    query = select(jobs).order_by(jobs.c.number.desc()).limit(limit).offset(offset)
+    if agent_id is not None:
+        query = query.where(jobs.c.agent_id == agent_id)
+    if status is not None:
+        query = query.where(jobs.c.status == status)
+    if capability_key is not None:
+        query = query.where(jobs.c.capability_key == capability_key)
+    return [_bare(row) for row in store.read(query)]
+
+
+def _first(store: Store, query: Select[Any]) -> Job | None:
+    rows = store.read(query)
+    return _whole(store, rows[0]) if rows else None
+
+
+def _bare(row: Row) -> Job:
+    return Job(**MAPPINGS[Job].values(row), input_envelope={}, channel_context=None)
+
+
+def _whole(store: Store, row: Row) -> Job:
+    job = _bare(row)
+    bodies = {
+        r["kind"]: json.loads(r["body"])
+        for r in store.read(select(payloads).where(payloads.c.job_id == job.id))
+    }
+    job.input_envelope = bodies["input"]
+    job.channel_context = bodies.get("context")
+    job.output_envelope = bodies.get("output")
+    job.artifacts = bodies.get("artifacts", [])
+    job.attempts = store.records(Attempt, attempts.c.job_id == job.id)
+    job.events = store.records(Event, events.c.job_id == job.id)
+    return job

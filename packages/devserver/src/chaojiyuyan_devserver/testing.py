@@ -1,0 +1,235 @@
+"""A handle on a local kernel that runs as a process of its own, for tests."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AgentHandle:
+    """An agent of the kernel: its id, its account and its key."""
+
+    id: str
+    account_id: str
+    api_key: str
+
+
+class LocalKernel:
+    """Starts, steers and stops ``python -m chaojiyuyan_devserver``.
+
+    Args:
+        folder: where its database and its log (``kernel.log``) go; made if absent.
+        **flags: command-line flags, with underscores for dashes; True for one without a value, a
+            list for one that is repeated. ``port`` and ``data`` are set here.
+
+    Attributes:
+        base_url: e.g. ``http://127.0.0.1:40123/api/v1``; the same after a restart.
+        api_key: the ready agent's key; the same after a restart.
+    """
+
+    def __init__(self, folder: Path, **flags: object) -> None:
+        self.folder = folder
+        self.base_url = ""
+        self.api_key = ""
+        self._flags = flags
+        self._port = 0
+        self._token = secrets.token_urlsafe(24)
+        self._process: subprocess.Popen[str] | None = None
+        self._control: httpx.Client | None = None
+
+    # -- the process -----------------------------------------------------------------------------
+
+    def start(self) -> LocalKernel:
+        """Start the process and return once it serves.
+
+        Raises:
+            RuntimeError: it ended instead; the text holds its log.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "chaojiyuyan_devserver", "--port", str(self._port)]
+        command += [] if self._flags.get("ephemeral") else ["--data", str(self.folder)]
+        for name, value in self._flags.items():
+            flag = "--" + name.replace("_", "-")
+            for item in value if isinstance(value, list) else [value]:
+                command += [flag] if item is True else [flag, str(item)]
+        environment = {**os.environ, "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN": self._token}
+        log = self.folder / "kernel.log"
+        with log.open("a") as errors:
+            process = subprocess.Popen(  # noqa: S603 - our own module
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            )
+        assert process.stdout is not None
+        self.base_url = process.stdout.readline().strip()
+        self.api_key = process.stdout.readline().strip()
+        process.stdout.close()
+        if not self.api_key:
+            raise RuntimeError(f"the kernel ended with {process.wait()}: {log.read_text()[-2000:]}")
+        self._process = process
+        url = httpx.URL(self.base_url)
+        self._port = url.port or 0
+        self._control = httpx.Client(
+            base_url=url.copy_with(path="/_control"),
+            headers={"X-Control-Token": self._token},
+            trust_env=False,
+            timeout=30,
+        )
+        return self
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._running().pid
+
+    def stop(self) -> int | None:
+        """End it with SIGTERM; returns its exit code, None where it did not run."""
+        return self._end(kill=False)
+
+    def kill(self) -> int | None:
+        """End it with SIGKILL, as a crash would; its data stays."""
+        return self._end(kill=True)
+
+    def restart(self) -> LocalKernel:
+        """Stop it, if it runs, and start it on the same data and port."""
+        self.stop()
+        return self.start()
+
+    def ensure_running(self) -> None:
+        """Start it again if a test ended it."""
+        if self._process is None or self._process.poll() is not None:
+            self.restart()
+
+    def __enter__(self) -> LocalKernel:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise RuntimeError("the kernel is not running")
+        return self._process
+
+    def _end(self, *, kill: bool) -> int | None:
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        if self._control is not None:
+            self._control.close()
+        if kill:
+            process.kill()
+        else:
+            process.terminate()
+        try:
+            return process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    # -- clients and agents ----------------------------------------------------------------------
+
+    def client(self, api_key: str | None = None) -> httpx.Client:
+        """An ``httpx.Client`` with the base URL and a key, the ready agent's by default."""
+        return httpx.Client(
+            base_url=self.base_url,
+            headers={"Authorization": f"Bearer {api_key or self.api_key}"},
+            trust_env=False,
+            timeout=90,
+        )
+
+    def new_agent(self, name: str = "agent", *, balance_nc: int = 1_000_000) -> AgentHandle:
+        """Another agent, in an account of its own with so much money in it."""
+        made = self._post("/agents", name=name, balance_nc=balance_nc)
+        return AgentHandle(made["id"], made["account_id"], made["api_key"])
+
+    def me(self) -> AgentHandle:
+        """The ready agent."""
+        me = self._get("/agents/ready")
+        return AgentHandle(me["id"], me["account_id"], self.api_key)
+
+    def balance(self, account_id: str | None = None) -> Json:
+        """``available_nc`` and ``held_nc`` of an account, the ready agent's by default."""
+        return self._get(f"/accounts/{account_id or self.me().account_id}")
+
+    # -- steering --------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Cancel open jobs, empty handler sets, remove webhooks and faults; keys stay."""
+        self._post("/reset")
+
+    def advance(self, seconds: float) -> None:
+        """Move the kernel's clock ahead; leases and timeouts on the way are over at the return."""
+        self._post("/advance", seconds=seconds)
+
+    def approve_login(self, user_code: str) -> None:
+        """Approve a device login."""
+        self._post(f"/logins/{user_code}", approve=True)
+
+    def deny_login(self, user_code: str) -> None:
+        """Deny a device login."""
+        self._post(f"/logins/{user_code}", approve=False)
+
+    def configure_webhook(self, url: str, secret: str, account_id: str | None = None) -> None:
+        """Send an account's events, the ready agent's by default, to this URL."""
+        self._put(f"/accounts/{account_id or self.me().account_id}/webhook", url=url, secret=secret)
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> Json:
+        """Everything about a job: also ``events``, ``transfers`` and the count of ``settlements``."""
+        return self._get(f"/jobs/{job_id}")
+
+    def expire_lease(self, job_id: str) -> None:
+        """Let a running job's lease run out now: it is re-routed, or fails at the last attempt."""
+        self._post(f"/jobs/{job_id}/expire-lease")
+
+    def settle(self, job_id: str, output: Json, artifacts: list[Json] | None = None) -> None:
+        """Let a job succeed with this output, whoever holds it."""
+        self._post(f"/jobs/{job_id}/settle", output=output, artifacts=artifacts or [])
+
+    def fail(self, job_id: str, code: str = "worker_failed", message: str = "failed") -> None:
+        """Let a job fail."""
+        self._post(f"/jobs/{job_id}/end", status="failed", code=code, message=message)
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job."""
+        self._post(f"/jobs/{job_id}/end", status="cancelled", code="cancelled", message="cancelled")
+
+    # -- control requests ------------------------------------------------------------------------
+
+    def _get(self, path: str) -> Json:
+        return self._send("GET", path)
+
+    def _post(self, path: str, **body: object) -> Json:
+        return self._send("POST", path, **body)
+
+    def _put(self, path: str, **body: object) -> Json:
+        return self._send("PUT", path, **body)
+
+    def _send(self, method: str, path: str, **body: object) -> Json:
+        self._running()
+        assert self._control is not None
+        answer = self._control.request(method, path, json=body)
+        if answer.is_error:
+            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
+        data: Json = answer.json()["data"]
+        return data

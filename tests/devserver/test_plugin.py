@@ -1,0 +1,79 @@
+"""The fixtures that other packages' tests rest on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+
+def test_a_job_runs_from_call_to_settlement(
+    kernel_client: httpx.Client, kernel: LocalKernel
+) -> None:
+    keys = {"capability_keys": ["test.echo.v1"]}
+    assert kernel_client.post("/kernel-agents/me/capabilities", json=keys).status_code == 201
+    call = {"capability_key": "test.echo.v1", "input_payload": {"a": 1}}
+    job_id = kernel_client.post("/kernel-jobs", json=call).json()["data"]["id"]
+    assert kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={}).json()["data"]["accepted"]
+    submitted = kernel_client.post(
+        f"/kernel-jobs/{job_id}/submit", json={"output_envelope": {"b": 2}}
+    )
+    assert submitted.json()["data"] == {
+        "settled": True,
+        "payout_nc": 1,
+        "job_status": "succeeded",
+    }
+    job = kernel.job(job_id)
+    assert job["output_envelope"] == {"b": 2}
+    assert job["settlements"] == 1
+
+
+def test_steering(kernel_client: httpx.Client, kernel: LocalKernel) -> None:
+    def call() -> str:
+        answer = kernel_client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"})
+        return str(answer.json()["data"]["id"])
+
+    kernel_client.post("/kernel-agents/me/capabilities", json={"capability_keys": ["test.echo.v1"]})
+    first, second, third = call(), call(), call()
+    kernel_client.post(f"/kernel-jobs/{first}/bid", json={})
+    kernel.expire_lease(first)
+    assert kernel.job(first)["status"] == "bidding"
+    kernel.settle(first, {"done": True})
+    kernel.fail(second, "no_luck", "it failed")
+    kernel.cancel(third)
+    assert [kernel.job(j)["status"] for j in (first, second, third)] == [
+        "succeeded",
+        "failed",
+        "cancelled",
+    ]
+    late = call()
+    kernel.advance(3600)
+    assert kernel.job(late)["status"] == "expired"
+
+
+def test_another_agent_sees_nothing(kernel_client: httpx.Client, kernel: LocalKernel) -> None:
+    job_id = kernel_client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"}).json()[
+        "data"
+    ]["id"]
+    with kernel.client(kernel.new_agent("other").api_key) as other:
+        assert other.get(f"/kernel-jobs/{job_id}").status_code == 404
+        assert other.get("/kernel-jobs").json()["data"]["items"] == []
+
+
+def test_a_killed_kernel_comes_back_with_its_jobs(
+    kernel_factory: Callable[..., LocalKernel],
+) -> None:
+    kernel = kernel_factory(lease=5)
+    before = (kernel.base_url, kernel.api_key)
+    with kernel.client() as client:
+        job = client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"}).json()["data"]
+        kernel.kill()
+        kernel.restart()
+        assert (kernel.base_url, kernel.api_key) == before
+        assert client.get(f"/kernel-jobs/{job['id']}").json()["data"]["status"] == "bidding"
+    assert kernel.stop() == 0
