@@ -1,0 +1,116 @@
+"""A job as a dict that can wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from chaojiyuyan_core.errors import JobFailed
+from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chaojiyuyan_core.models import Artifact, JsonObject
+
+    from .client import NexusClient  # noqa: F401  (named in a subscript that ruff does not read)
+
+
+DEFAULT_TIMEOUT = 300.0
+"""Seconds that a wait for a job takes at most."""
+
+DEFAULT_POLL_INTERVAL = 3.0
+"""Seconds between two polls at most, where the server does not hold its answer back."""
+
+C = TypeVar("C")
+
+
+class JobDict(dict[str, Any], Generic[C]):
+    """What both kinds of job have: the API's object, and the client that it came from.
+
+    It equals the plain dict and is JSON as it stands. Pickled or copied it loses its client.
+    """
+
+    __slots__ = ("_client",)
+
+    def __init__(self, data: Mapping[str, object], client: C | None = None) -> None:
+        super().__init__(data)
+        self._client = client
+
+    def __reduce__(self) -> tuple[type[JobDict[C]], tuple[dict[str, Any]]]:
+        return type(self), (dict(self),)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[type[JobDict[C]], tuple[dict[str, Any]]]:
+        return self.__reduce__()
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return cast("str", self["id"])
+
+    @property
+    def status(self) -> str:
+        """The job's status when it was asked for; it does not change by itself."""
+        return cast("str", self["status"])
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended, well or not."""
+        return self.status in TERMINAL_JOB_STATUSES
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job has ended well."""
+        return self.status == "succeeded"
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """The files that the job has produced; known once it has ended."""
+        return self.get("artifacts") or []
+
+    @property
+    def _bound(self) -> C:
+        if self._client is None:
+            raise RuntimeError(
+                f"This job was copied or unpickled, and has no client: use client.wait({self.id!r})"
+            )
+        return self._client
+
+    def _output(self) -> JsonObject:
+        if not self.succeeded:
+            raise JobFailed(self)
+        return self.get("output_envelope") or {}
+
+    @property
+    def _complete(self) -> bool:
+        """Whether the output is here; a job of a listing, or just repeated, has none."""
+        return self.succeeded and self.get("output_envelope") is not None
+
+
+class Job(JobDict["NexusClient"]):
+    """A job that `NexusClient` has created or fetched: the API's object as a dict."""
+
+    __slots__ = ()
+
+    def wait(
+        self,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        on_update: Callable[[Job], object] | None = None,
+    ) -> Job:
+        """Wait until the job has ended; see :meth:`NexusClient.wait`.
+
+        :returns: the job as it is then, a new object.
+        """
+        return self._bound.wait(
+            self.id, timeout=timeout, poll_interval=poll_interval, on_update=on_update
+        )
+
+    def result(self, *, timeout: float = DEFAULT_TIMEOUT) -> JsonObject:
+        """Wait until the job has ended, and return its output.
+
+        :param timeout: seconds at most.
+        :raises JobFailed: it ended other than succeeded.
+        :raises JobTimeout: it did not end in time.
+        """
+        return (self if self._complete else self.wait(timeout=timeout))._output()
