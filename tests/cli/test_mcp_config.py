@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaojiyuyan_cli.mcp_config import Dialogue, read_entry, write_entry
-from chaojiyuyan_cli.mcp_writer import (
+from chaojiyuyan_cli.config_file import Dialogue, read_entry, write_entry
+from chaojiyuyan_cli.mcp_config import (
     DEFAULT_ARGS,
     DEFAULT_COMMAND,
     DEFAULT_MCP_PATH,
