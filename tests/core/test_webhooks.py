@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaojiyuyan_core.errors import WebhookVerificationError
+from chaojiyuyan_core.webhooks import (
+    SIGNATURE_HEADER,
+    sign_webhook,
+    unwrap_webhook,
+    verify_webhook_signature,
+)
+
+BODY = b'{"event": "job.succeeded", "job": {"id": "j1"}}'
+NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
+
+
+def hexdigest(secret: str) -> str:
+    return hmac.new(secret.encode(), BODY, hashlib.sha256).hexdigest()
+
+
+def test_a_signature_is_made_as_the_platform_makes_it() -> None:
+    assert sign_webhook(BODY, "s") == f"sha256={hexdigest('s')}"
+    assert sign_webhook(BODY.decode(), b"s") == sign_webhook(memoryview(BODY), "s")
+    with pytest.raises(ValueError, match="empty secret"):
+        sign_webhook(BODY, "")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda digest: f"sha256={digest}",
+        lambda digest: digest,
+        lambda digest: f"SHA256={digest.upper()}",
+        lambda digest: f" sha256={digest}\r\n",
+        lambda digest: f"sha256={digest}".encode(),
+    ],
+)
+def test_every_form_of_the_right_signature_verifies(form: object) -> None:
+    assert callable(form)
+    signature = form(hexdigest("s"))
+    for body in (BODY, bytearray(BODY), memoryview(BODY), BODY.decode()):
+        assert verify_webhook_signature(signature, body, "s")
+        assert verify_webhook_signature(signature, body, b"s")
+        assert not verify_webhook_signature(signature, body, "t")
+    assert not verify_webhook_signature(signature, BODY + b" ", "s")
+
+
+@pytest.mark.parametrize(
+    "signature", [None, "", b"", "sha256=", "sha1=00", "sha256=sha256=", "é", "\ud800", b"\xff"]
+)
+def test_no_signature_verifies_nothing(signature: str | None) -> None:
+    assert not verify_webhook_signature(signature, BODY, "s")
+
+
+def test_an_empty_secret_verifies_nothing() -> None:
+    assert not verify_webhook_signature(hexdigest(""), BODY, "")
+    assert not verify_webhook_signature(hexdigest(""), BODY, "s", "", NOW + DAY, now=NOW)
+    assert not verify_webhook_signature(hexdigest("p"), BODY, "", "p", NOW + DAY, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "accepted"),
+    [(None, False), (NOW - DAY, False), (NOW, True), (NOW + DAY, True)],
+)
+def test_a_previous_secret_is_accepted_until_it_expires(
+    expires_at: datetime | None, accepted: bool
+) -> None:
+    check = verify_webhook_signature(hexdigest("old"), BODY, "new", "old", expires_at, now=NOW)
+    assert check is accepted
+    assert verify_webhook_signature(hexdigest("new"), BODY, "new", "old", expires_at, now=NOW)
+
+
+def test_by_default_now_is_now() -> None:
+    soon = datetime.now(timezone.utc) + DAY
+    assert verify_webhook_signature(hexdigest("old"), BODY, "new", "old", soon)
+    assert not verify_webhook_signature(hexdigest("old"), BODY, "new", "old", NOW - 999 * DAY)
+
+
+def test_a_time_without_a_zone_is_utc_with_a_warning() -> None:
+    naive = NOW.replace(tzinfo=None)
+    for expires_at, accepted in ((naive, True), (naive - DAY, False)):
+        with pytest.warns(UserWarning, match="UTC"):
+            check = verify_webhook_signature(
+                hexdigest("old"), BODY, "n", "old", expires_at, now=NOW
+            )
+        assert check is accepted
+
+
+anything = st.binary() | st.text(st.characters())
+
+
+@given(anything, anything, st.binary() | st.text(), st.none() | st.text())
+def test_whatever_bytes_come_the_answer_is_false(
+    signature: bytes | str, body: bytes | str, secret: bytes | str, previous: str | None
+) -> None:
+    assert not verify_webhook_signature(signature, body, secret, previous, NOW, now=NOW)
+    headers = {SIGNATURE_HEADER: signature}
+    with pytest.raises(WebhookVerificationError):
+        unwrap_webhook(body, headers, secret)  # type: ignore[arg-type]
+
+
+@given(st.binary() | st.text(st.characters()), st.text(min_size=1))
+def test_what_was_signed_verifies_and_no_other_body_does(body: bytes | str, secret: str) -> None:
+    signature = sign_webhook(body, secret)
+    assert verify_webhook_signature(signature, body, secret)
+    assert verify_webhook_signature(signature, b"other", "new", secret, NOW, now=NOW) is (
+        body in (b"other", "other")
+    )
+
+
+@pytest.mark.parametrize("name", ["X-Kernel-Signature", "x-kernel-signature", "X-KERNEL-SIGNATURE"])
+def test_an_event_is_unwrapped(name: str) -> None:
+    headers = {"Content-Type": "application/json", name: sign_webhook(BODY, "s")}
+    assert unwrap_webhook(BODY, headers, "s") == json.loads(BODY)
+    assert unwrap_webhook(BODY, headers, "new", "s", NOW, now=NOW)["event"] == "job.succeeded"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[]", b'"text"', b"{", b"\xff", b"[" * 100_000, b"\xfe\xff{"]
+)
+def test_a_signed_body_that_is_no_object_is_refused(body: bytes) -> None:
+    with pytest.raises(WebhookVerificationError, match="JSON object"):
+        unwrap_webhook(body, {SIGNATURE_HEADER: sign_webhook(body, "s")}, "s")
+
+
+def test_a_request_without_a_signature_is_refused() -> None:
+    with pytest.raises(WebhookVerificationError, match="no X-Kernel-Signature"):
+        unwrap_webhook(BODY, {}, "s")
+
+
+def test_the_error_tells_no_secret() -> None:
+    with pytest.raises(WebhookVerificationError) as caught:
+        unwrap_webhook(BODY, {SIGNATURE_HEADER: "sha256=00"}, "whsec_hidden")
+    assert "hidden" not in str(caught.value)
