@@ -71,13 +71,13 @@ class LocalKernel:
             process = subprocess.Popen(  # noqa: S603 - our own module
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
             )
+        self._process = process  # at once: a Ctrl-C while it starts must find it
         assert process.stdout is not None
         self.base_url = process.stdout.readline().strip()
         self.api_key = process.stdout.readline().strip()
         process.stdout.close()
         if not self.api_key:
             raise RuntimeError(f"the kernel ended with {process.wait()}: {log.read_text()[-2000:]}")
-        self._process = process
         url = httpx.URL(self.base_url)
         self._port = url.port or 0
         self._control = httpx.Client(
@@ -191,6 +191,20 @@ class LocalKernel:
     def configure_webhook(self, url: str, secret: str, account_id: str | None = None) -> None:
         """Send an account's events, the ready agent's by default, to this URL."""
         self._put(f"/accounts/{account_id or self.me().account_id}/webhook", url=url, secret=secret)
+
+    def set_faults(self, faults: list[str]) -> None:
+        """Let requests fail: ``["submit=503@1", "heartbeat=drop-after@10%", "get=delay:2s"]``.
+
+        An endpoint (``create``, ``get``, ``list``, ``events``, ``catalog``, ``register``,
+        ``available``, ``bid``, ``heartbeat``, ``submit``, ``authorize``, ``token``), an effect (a
+        status, ``drop-before``, ``drop-after``, ``delay:<seconds>s``, ``junk``, ``html``), and
+        after an ``@`` which request it strikes, counted from here, or what share of them.
+        """
+        self._put("/faults", faults=faults)
+
+    def clear_faults(self) -> None:
+        """Let nothing fail any more."""
+        self.set_faults([])
 
     # -- jobs ------------------------------------------------------------------------------------
 
