@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from starlette.types import Scope
+
     from .catalog import Catalog
 
 CONTROL_TOKEN = "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"  # noqa: S105 - the variable, not the token
@@ -45,11 +47,27 @@ def serve(options: argparse.Namespace, catalog: Catalog) -> int:
     try:
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        listener = socket.create_server(("127.0.0.1", options.port))
+        listener = _listen("127.0.0.1", options.port)
     except OSError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
     return asyncio.run(_serve(listener, folder, catalog, Rules(lease=options.lease)))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # the protocol is named because asyncio turns Nagle's algorithm off only where it is: without,
+    # every answer would wait 40 ms for the acknowledgement of its own head
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 async def _serve(
@@ -69,7 +87,13 @@ async def _serve(
     path = None if folder is None else folder / "kernel.db"
     service = KernelService(catalog, rules, path, fail)
     token = os.environ.pop(CONTROL_TOKEN, "") or secrets.token_urlsafe(24)
-    app = create_app(service, LOOPBACK, token)
+
+    def drop(scope: Scope) -> None:
+        for connection in server.server_state.connections:
+            if connection.client == scope["client"]:
+                connection.transport.abort()
+
+    app = create_app(service, hosts=LOOPBACK, control_token=token, drop=drop)
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from .clock import Clock
+from .faults import Faults
 from .kernel import Kernel, Refusal, Rules
 from .kernel.records import Account, Agent, DeviceLogin, Job, Json
 from .kernel.webhooks import Delivery, Webhook
@@ -65,6 +66,7 @@ class KernelService:
         self._ended: deque[tuple[int, Job]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self.waiters = Waiters()
+        self.faults = Faults()
         self.form_secret = secrets.token_bytes(32)
         self.store = Store(path, self._on_commit, self._on_error)
         self.clock = Clock(float(self.store.setting("clock_offset") or 0))
@@ -326,5 +328,6 @@ class KernelService:
             if not job.terminal:
                 self.kernel.jobs.cancel(job, self.clock())
         self.kernel.webhooks.clear()
+        self.faults.set([])
         self.kernel.agents.clear_handlers()
         await self.saved()

@@ -127,6 +127,16 @@ async def advance(service: Service, seconds: Annotated[float, Body(embed=True)])
     return data({})
 
 
+@router.put("/faults")
+async def set_faults(service: Service, faults: Annotated[list[str], Body(embed=True)]) -> Response:
+    """Replace the faults; each counts its requests from here on."""
+    try:
+        service.faults.set(faults)
+    except ValueError as error:
+        raise Refusal(400, "bad_fault", str(error)) from None
+    return data({})
+
+
 @router.post("/reset")
 async def reset(service: Service) -> Response:
     """Forget all jobs, logins, deliveries and registrations; keys and accounts stay."""

@@ -1,0 +1,65 @@
+"""Faults on demand, over the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from chaojiyuyan_devserver.faults import Faults, parse
+
+if TYPE_CHECKING:
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+CALL = {"capability_key": "test.echo.v1"}
+
+
+def test_a_status_strikes_the_request_that_was_named(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    kernel.set_faults(["create=503@2"])
+    answers = [kernel_client.post("/kernel-jobs", json=CALL) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 503, 201]
+    assert answers[1].json()["detail"]["code"] == "injected_fault"
+
+
+@pytest.mark.parametrize(("effect", "made"), [("drop-before", 0), ("drop-after", 1)])
+def test_a_dropped_answer(
+    kernel: LocalKernel, kernel_client: httpx.Client, effect: str, made: int
+) -> None:
+    with kernel.client(kernel.new_agent().api_key) as client:
+        kernel.set_faults([f"create={effect}"])
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.post("/kernel-jobs", json=CALL)
+        kernel.clear_faults()
+        assert len(client.get("/kernel-jobs").json()["data"]["items"]) == made
+
+
+def test_broken_and_late_answers(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
+    kernel.set_faults(["catalog=junk@1", "catalog=html@2", "catalog=delay:0.3s@3"])
+    junk = kernel_client.get("/capability-specs")
+    assert junk.status_code == 200
+    with pytest.raises(ValueError):
+        junk.json()
+    html = kernel_client.get("/capability-specs")
+    assert (html.status_code, html.headers["content-type"]) == (502, "text/html")
+    late = kernel_client.get("/capability-specs")
+    assert late.status_code == 200
+    assert late.elapsed.total_seconds() >= 0.3
+
+
+def test_a_share_of_the_requests() -> None:
+    faults = Faults()
+    faults.set(["submit=503@10%"])
+    struck = sum(bool(faults.struck("submit")) for _ in range(5000))
+    assert 300 < struck < 700
+    assert not faults.struck("bid")
+
+
+@pytest.mark.parametrize(
+    "text", ["submit", "nobody=503", "submit=999", "submit=503@", "submit=delay:2", "submit=503@x%"]
+)
+def test_what_is_not_a_fault_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected ENDPOINT=EFFECT"):
+        parse(text)
