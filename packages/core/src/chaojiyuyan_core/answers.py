@@ -29,6 +29,7 @@ _BY_STATUS = {
     429: errors.RateLimitError,
 }
 _MAX_DETAIL = 500
+_OAUTH_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -110,8 +111,9 @@ def _error_body(response: httpx.Response) -> tuple[str | None, str, dict[str, ob
         return None, _described(response), {}
     code = _first_text(detail, "code")
     text = _first_text(detail, "error_description", "error", "message")
-    if code is None and "error_description" in detail:
-        code = _first_text(detail, "error")  # RFC 6749, 5.2
+    if code is None and detail is body:
+        error = _first_text(detail, "error") or ""
+        code = error if _OAUTH_CODE.fullmatch(error) else None  # RFC 6749, 5.2
     return code, text or code or _described(response), detail
 
 

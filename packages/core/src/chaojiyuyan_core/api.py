@@ -6,6 +6,7 @@ nothing: the drivers of :mod:`chaojiyuyan_core.flow` send it. Paths hang under t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from urllib.parse import quote
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     )
 
 T_co = TypeVar("T_co", covariant=True)
+
+_WEB_URL = re.compile(r"https?://[\x21-\x7e]+")
 
 MAX_KEYS_PER_REGISTRATION = 50
 """The most capability keys that one registration takes."""
@@ -125,6 +128,7 @@ def start_device_login(client_name: str) -> Call[DeviceCode]:
         "/oauth/device/authorize",
         _device_code,
         body={"client_name": client_name},
+        repeatable=True,  # a code that nobody enters expires
         authorized=False,
     )
 
@@ -262,7 +266,14 @@ def _capabilities(data: object) -> list[CapabilitySpec]:
 
 def _device_code(data: object) -> DeviceCode:
     names = ("device_code", "user_code", "verification_url")
-    return cast("DeviceCode", _with_texts(data, "a device code", *names))
+    fields = _with_texts(data, "a device code", *names)
+    # These are printed, and the URL is opened in a browser: no escape sequence, no file: or script.
+    for name in ("verification_url", "verification_url_complete"):
+        if fields.get(name) and not _WEB_URL.fullmatch(str(fields[name])):
+            raise UnexpectedShape(f"expected a device code with a web address {name!r}")
+    if not fields["user_code"].isprintable():
+        raise UnexpectedShape("expected a device code with a printable 'user_code'")
+    return cast("DeviceCode", fields)
 
 
 def _device_token(data: object) -> DeviceToken:

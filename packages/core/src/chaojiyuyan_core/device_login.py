@@ -1,0 +1,131 @@
+"""The device login (RFC 8628): a person approves in a browser what this process asked for.
+
+It has two phases, so that every front end can show the code its own way::
+
+    code = run(start_device_login("my-app"), transport)
+    ...  # show code["verification_url"] and code["user_code"]
+    token = run(wait_for_approval(code, now=time.monotonic), transport)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from . import api
+from .answers import error_of, retry_after, value_of
+from .errors import DeviceFlowError, DeviceFlowTimeout
+from .flow import Flow, Sleep, request, send
+from .retry import LONGEST_RETRY_AFTER, Retry, is_transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from .models import DeviceCode, DeviceToken
+
+DEFAULT_INTERVAL = 5.0
+"""Seconds between two polls where the server names none (RFC 8628, 3.2)."""
+
+LEAST_INTERVAL = 1.0
+"""Seconds that two polls are apart at least, whatever the server names."""
+
+_GRACE = 5.0  # seconds that a poll at the deadline may take
+_PENDING = "authorization_pending"
+_SLOW_DOWN = "slow_down"
+_ENDED = {
+    "access_denied": "The login was denied",
+    "expired_token": "The login's code has expired",
+}
+
+
+def start_device_login(client_name: str, *, retry: Retry | None = None) -> Flow[DeviceCode]:
+    """Ask for the codes of a login, and the URL where it is approved.
+
+    :param client_name: what the person who approves is told.
+    :param retry: how often a fault is answered by another attempt.
+    :raises HebingAPIError: the API refused.
+    """
+    return request(api.start_device_login(client_name), retry or Retry())
+
+
+def instructions(code: DeviceCode) -> list[str]:
+    """Return the lines that tell a person what to do."""
+    title = "Connect to hebing"
+    return [
+        title,
+        "-" * len(title),
+        f"1) Open: {code.get('verification_url_complete') or code['verification_url']}",
+        f"2) Enter code: {code['user_code']}",
+        "Waiting for approval in your browser...",
+    ]
+
+
+def wait_for_approval(
+    code: DeviceCode,
+    *,
+    now: Callable[[], float],
+    timeout: float = 600.0,
+    poll_interval: float = DEFAULT_INTERVAL,
+) -> Flow[DeviceToken]:
+    """Poll until the login is approved.
+
+    The API's own statuses are understood (428 pending, 429 slow down, 410 over) as well as the
+    error codes of RFC 8628, 3.5. A fault on the wire and a 5xx do not end it.
+
+    :param code: what :func:`start_device_login` returned.
+    :param now: a monotonic clock, in seconds.
+    :param timeout: seconds until it gives up; the code's ``expires_in`` may end it sooner.
+    :param poll_interval: seconds between two polls where the code names no ``interval``.
+    :returns: the agent key, and the account that it belongs to.
+    :raises DeviceFlowTimeout: nobody approved it in time.
+    :raises DeviceFlowError: it was denied, or has expired.
+    :raises HebingAPIError: the API answered with another error.
+    """
+    call = api.poll_device_login(code["device_code"])
+    interval = max(_seconds(code.get("interval"), poll_interval), LEAST_INTERVAL)
+    deadline = now() + min(timeout, _seconds(code.get("expires_in"), math.inf))
+    while True:
+        answer = yield from send(call, timeout=max(deadline - now(), _GRACE))
+        pause = interval
+        if isinstance(answer, Exception):
+            if not is_transient(answer):
+                raise answer
+        elif answer.is_success:
+            return value_of(call, answer)
+        else:
+            verdict = _verdict(answer)
+            if verdict == _SLOW_DOWN:
+                interval = max(interval, min(interval + 5, 30))
+            elif verdict != _PENDING and not is_transient(answer):
+                raise error_of(answer)
+            pause = max(interval, min(retry_after(answer) or 0, LONGEST_RETRY_AFTER))
+        left = deadline - now()
+        if left <= 0:
+            raise DeviceFlowTimeout("Nobody approved the login in time") from (
+                answer if isinstance(answer, Exception) else None
+            )
+        yield Sleep(min(pause, left))
+
+
+def _verdict(answer: httpx.Response) -> str | None:
+    """What an error answer says of the login, in the terms of RFC 8628.
+
+    :raises DeviceFlowError: the login is over.
+    """
+    error = error_of(answer)
+    if error.code in _ENDED:
+        raise DeviceFlowError(_ENDED[error.code]) from error
+    if error.code in (_PENDING, _SLOW_DOWN):
+        return error.code
+    if answer.status_code == 410:
+        raise DeviceFlowError(f"The login was denied or has expired: {error.detail}") from error
+    return {428: _PENDING, 429: _SLOW_DOWN}.get(answer.status_code)
+
+
+def _seconds(value: object, default: float) -> float:
+    """A number of seconds that a server sent, or the default for what is none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    return default
