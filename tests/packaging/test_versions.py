@@ -72,6 +72,14 @@ def test_the_sdk_pins_each_part_exactly_and_its_siblings_take_ranges() -> None:
             assert specifier.startswith("==") == (name == "sdk"), f"{name}: {sibling}{specifier}"
 
 
+def test_the_sdk_repeats_the_range_of_mcp() -> None:
+    asked = [
+        [line for line in project(name)["dependencies"] if line.startswith("mcp")]
+        for name in ("mcp", "sdk")
+    ]
+    assert asked[0] == asked[1]
+
+
 @pytest.mark.parametrize("name", PACKAGES)
 def test_the_newest_release_of_the_changelog_is_the_version(name: str) -> None:
     text = changelog(name)
