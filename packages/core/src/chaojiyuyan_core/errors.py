@@ -24,7 +24,8 @@
         ├── TaskRunNotFound            the job was re-routed, or was never this agent's
         ├── LeaseExpired               the lease ran out
         ├── SubmitValidationFailed     the output does not fit the capability
-        └── NonRetryableError          raised by a handler: give the job up at once
+        ├── NonRetryableError          raised by a handler: give the job up at once
+        └── TaskCancelled              raised in a handler: its result is not wanted any more
 
 ``CredentialsError`` is a ``ValueError`` too. Network failures stay ``httpx.HTTPError``. Every
 exception pickles and copies.
@@ -281,3 +282,16 @@ class SubmitValidationFailed(WorkerError):
 
 class NonRetryableError(WorkerError):
     """Raised by a handler: the job is given up at once instead of being tried again."""
+
+
+class TaskCancelled(WorkerError):
+    """Raised in a handler that asks whether its result is still wanted, when it is not.
+
+    :param job_id: the job.
+    :param reason: why, such as a lost lease.
+    """
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(f"Job {job_id} is cancelled: {reason}")
+        self.job_id = job_id
+        self.reason = reason

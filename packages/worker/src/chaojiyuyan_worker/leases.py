@@ -70,6 +70,7 @@ class Loss(Enum):
     EXPIRED = "no heartbeat was answered before its deadline"
     GONE = "the platform has re-routed or settled the job"
     HELD_TOO_LONG = "it was held for longer than allowed"
+    ABANDONED = "its holder was closed"
 
 
 def _boottime() -> float:
@@ -220,13 +221,14 @@ class LeaseKeeper:
         return lease
 
     def close(self) -> None:
-        """Release every lease and let the threads end."""
+        """Lose every lease that is still held, and let the threads end."""
         with self._changed:
             self._closed = True
-            for _, _, lease in self._schedule:
-                lease.released = True
+            held = {lease for _, _, lease in self._schedule}
             self._schedule.clear()
             self._changed.notify()
+        for lease in held:
+            self.lose(lease, Loss.ABANDONED)
         self._beats.close()
 
     def limit(self, lease: Lease, seconds: float | None) -> None:

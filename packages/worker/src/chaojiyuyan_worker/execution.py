@@ -1,0 +1,145 @@
+"""Where handlers run: this thread, one event loop, or an executor that was handed in."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+from chaojiyuyan_core.errors import WorkerError
+
+from .task import TaskContext
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine, Mapping
+    from concurrent.futures import Executor, Future
+
+    from chaojiyuyan_core.models import Artifact
+
+    from .handlers import Handler
+
+
+class ExecutorBroken(WorkerError):
+    """The executor of a handler broke; it takes no more work. The cause says how."""
+
+
+class Execution:
+    """Runs handlers, each until it returns: a slot is not free while its handler still runs.
+
+    :param executor: runs every handler that has none of its own; None for no executor.
+    """
+
+    def __init__(self, executor: Executor | None = None) -> None:
+        self._executor = executor
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    def run(self, handler: Handler, task: TaskContext) -> object:
+        """Run a handler on a task and return its output.
+
+        :raises ExecutorBroken: the executor broke.
+        :raises BaseException: whatever the handler raises.
+        """
+        executor = handler.executor or self._executor
+        if executor is not None:
+            return self._run_on(executor, handler, task)
+        if handler.is_async:
+            return self._run_on_loop(handler, task)
+        return handler.function(task)
+
+    def close(self) -> None:
+        """Stop the event loop; an executor that was handed in is not ours to shut down."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+
+    def _run_on(self, executor: Executor, handler: Handler, task: TaskContext) -> object:
+        from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+
+        future: Future[Any]
+        try:
+            # Its subclasses may be something else: InterpreterPoolExecutor is one.
+            if type(executor) is ThreadPoolExecutor:
+                future = executor.submit(_call, handler.function, task)
+                return future.result()
+            # The arguments tell every run from every other, since Dask runs equal calls once.
+            future = executor.submit(run_elsewhere, handler.function, task.to_plain())
+            output, task.artifacts = future.result()
+        except BrokenExecutor as error:
+            raise ExecutorBroken(str(error) or type(error).__name__) from error
+        return output
+
+    def _run_on_loop(self, handler: Handler, task: TaskContext) -> object:
+        import asyncio
+
+        loop = self._running_loop()
+
+        async def run() -> object:
+            # Its own asyncio task, so that cancelling waits for what the coroutine does about it.
+            inner = asyncio.ensure_future(handler.function(task))
+            task.on_cancel(lambda: loop.call_soon_threadsafe(inner.cancel))
+            return await inner
+
+        return asyncio.run_coroutine_threadsafe(run(), loop).result()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        import asyncio
+
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=_serve, args=(self._loop,), name="chaojiyuyan-loop", daemon=True
+                ).start()
+            return self._loop
+
+
+def run_elsewhere(
+    function: Callable[[TaskContext], object], data: Mapping[str, Any]
+) -> tuple[object, list[Artifact]]:
+    """Run a handler in the process of an executor; return its output and what it attached.
+
+    :param function: the handler, which the process can import.
+    :param data: the task, from :meth:`TaskContext.to_plain`.
+    """
+    _leave_interrupts_to_parent()
+    task = TaskContext.from_plain(data)
+    return _call(function, task), task.artifacts
+
+
+def _call(function: Callable[[TaskContext], object], task: TaskContext) -> object:
+    """Call a handler where no event loop of ours is: a coroutine gets one of its own."""
+    import inspect
+
+    result = function(task)
+    if inspect.iscoroutine(result):
+        import asyncio
+
+        return asyncio.run(cast("Coroutine[object, object, object]", result))
+    return result
+
+
+def _leave_interrupts_to_parent() -> None:
+    """Ignore Ctrl-C in a child: the terminal sends it to both, and the parent drains."""
+    import multiprocessing
+    import signal
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and multiprocessing.parent_process() is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    import asyncio
+
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()

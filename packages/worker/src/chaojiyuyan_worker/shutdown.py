@@ -1,0 +1,72 @@
+"""SIGTERM and SIGINT while a worker runs: the first one drains, the second one ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+log = logging.getLogger(__name__)
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class SignalWatch:
+    """Owns SIGTERM and SIGINT while it is entered, on the main thread; elsewhere it does nothing.
+
+    :param drain: called, on a thread of its own, with the first signal.
+    """
+
+    def __init__(self, drain: Callable[[], object]) -> None:
+        self._drain = drain
+        # Its put may interrupt itself; an Event set by a handler could wait for its own thread.
+        self._arrived: SimpleQueue[int | None] = SimpleQueue()
+        self._before: dict[int, object] = {}
+        self._count = 0
+
+    def __enter__(self) -> SignalWatch:
+        if threading.current_thread() is threading.main_thread():
+            threading.Thread(target=self._serve, name="chaojiyuyan-signals", daemon=True).start()
+            for signum in _SIGNALS:
+                self._before[signum] = signal.signal(signum, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)  # type: ignore[arg-type]
+        self._before.clear()
+        self._arrived.put(None)
+
+    def _handle(self, signum: int, _frame: FrameType | None) -> None:
+        self._count += 1
+        if self._count > 1:
+            end_process(128 + signum)
+        self._arrived.put(signum)
+
+    def _serve(self) -> None:
+        signum = self._arrived.get()
+        if signum is not None:
+            log.info("%s: finishing what is in hand", signal.Signals(signum).name)
+            self._drain()
+
+
+def end_process(code: int) -> None:
+    """End this process at once, with the children that an executor has started."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is not None:
+        for child in multiprocessing.active_children():
+            child.kill()
+    os._exit(code)

@@ -1,0 +1,176 @@
+"""What a handler is given: the job, and its ties to the worker that runs it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from chaojiyuyan_core.errors import TaskCancelled
+from chaojiyuyan_core.times import parse_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, MutableMapping
+    from datetime import datetime
+
+    from chaojiyuyan_core.models import Artifact, JsonObject
+
+    Logger = logging.LoggerAdapter[logging.Logger]
+
+
+class TaskContext:
+    """One awarded job, as its handler sees it.
+
+    :param task_data: the offer as the API sent it: ``job_id``, ``capability_key``,
+        ``input_envelope``, ``max_budget_nc``, ``bid_expires_at``.
+    :param task_run_id: the id of this run, from the award.
+    :param lease_expires_at: when the lease ends as of the award, in ISO 8601.
+
+    Attributes:
+
+    - ``job_id``, ``capability_key``, ``task_run_id``: texts; the last may be None.
+    - ``input_envelope``, and ``input``, which is the same: the job's input, a dict.
+    - ``max_budget_nc``: what the caller pays at most, in whole nc.
+    - ``bid_expires_at``, ``lease_expires_at``: aware datetimes, or None.
+    - ``attempt``: 1 for the first run of the handler under this award, then 2, 3, …
+    - ``validation_errors``: why the platform refused the last attempt's output; texts.
+    - ``artifacts``: what :meth:`attach` has added.
+    """
+
+    def __init__(
+        self,
+        task_data: Mapping[str, Any],
+        *,
+        task_run_id: str | None = None,
+        lease_expires_at: str | datetime | None = None,
+    ) -> None:
+        data = self._data = dict(task_data)
+        self.job_id: str = str(data.get("job_id", ""))
+        self.capability_key: str = str(data.get("capability_key", ""))
+        envelope = data.get("input_envelope")
+        self.input_envelope: JsonObject = envelope if isinstance(envelope, dict) else {}
+        budget = data.get("max_budget_nc")
+        self.max_budget_nc: int = int(budget) if isinstance(budget, (int, float)) else 0
+        self.bid_expires_at: datetime | None = _time(data.get("bid_expires_at"))
+        self.task_run_id = task_run_id
+        self.lease_expires_at: datetime | None = _time(lease_expires_at)
+        self.attempt = 1
+        self.validation_errors: list[str] = []
+        self.artifacts: list[Artifact] = []
+        self._cancelled: str | None = None
+        self._hooks: list[Callable[[], object]] = []
+
+    @property
+    def input(self) -> JsonObject:
+        """The job's input: ``input_envelope``."""
+        return self.input_envelope
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the result is not wanted any more: lease lost, time over, worker gone.
+
+        In a handler that runs in another process this is always False.
+        """
+        return self._cancelled is not None
+
+    def raise_if_cancelled(self) -> None:
+        """Leave the handler if its result is not wanted any more.
+
+        :raises TaskCancelled: see :attr:`cancelled`.
+        """
+        if self._cancelled is not None:
+            raise TaskCancelled(self.job_id, self._cancelled)
+
+    def cancel(self, reason: str) -> None:
+        """Tell the handler that its result is not wanted any more, and why."""
+        self._cancelled = reason
+        for hook in self._hooks:
+            hook()
+
+    def on_cancel(self, hook: Callable[[], object]) -> None:
+        """Have a function called, on any thread, when the task is cancelled; at once if it is."""
+        self._hooks.append(hook)
+        if self._cancelled is not None:
+            hook()
+
+    def attach(
+        self,
+        *,
+        kind: str,
+        artifact_uri: str,
+        mime_type: str | None = None,
+        size_bytes: int | None = None,
+        meta: Mapping[str, object] | None = None,
+    ) -> None:
+        """Add an artifact to the submit.
+
+        :param kind: such as ``image``, ``video`` or ``json``.
+        :param artifact_uri: where it lies.
+        :param mime_type: such as ``image/png``.
+        :param size_bytes: its size in bytes.
+        :param meta: anything else, as a JSON object.
+        """
+        artifact: Artifact = {"kind": kind, "artifact_uri": artifact_uri}
+        if mime_type is not None:
+            artifact["mime_type"] = mime_type
+        if size_bytes is not None:
+            artifact["size_bytes"] = size_bytes
+        if meta is not None:
+            artifact["meta"] = dict(meta)
+        self.artifacts.append(artifact)
+
+    @property
+    def log(self) -> Logger:
+        """A logger whose records carry ``job_id``, ``task_run_id`` and ``capability_key``."""
+        return _JobLogger(logging.getLogger("chaojiyuyan_worker.task"), self.labels)
+
+    @property
+    def labels(self) -> dict[str, object]:
+        """What log records about this job carry."""
+        return {
+            "job_id": self.job_id,
+            "task_run_id": self.task_run_id,
+            "capability_key": self.capability_key,
+        }
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what another process needs to make this task again, as plain data."""
+        return {
+            "task_data": self._data,
+            "task_run_id": self.task_run_id,
+            "lease_expires_at": self.lease_expires_at,
+            "attempt": self.attempt,
+            "validation_errors": self.validation_errors,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> TaskContext:
+        """Make a task again from :meth:`to_plain`'s data."""
+        task = cls(
+            plain["task_data"],
+            task_run_id=plain["task_run_id"],
+            lease_expires_at=plain["lease_expires_at"],
+        )
+        task.attempt = plain["attempt"]
+        task.validation_errors = plain["validation_errors"]
+        return task
+
+    def __repr__(self) -> str:
+        return f"<TaskContext {self.job_id} {self.capability_key}>"
+
+
+class _JobLogger(logging.LoggerAdapter[logging.Logger]):
+    """Adds the job's labels to what a call passes as ``extra``, instead of replacing it."""
+
+    def process(
+        self, msg: object, kwargs: MutableMapping[str, Any]
+    ) -> tuple[object, MutableMapping[str, Any]]:
+        kwargs["extra"] = {**(kwargs.get("extra") or {}), **(self.extra or {})}
+        return msg, kwargs
+
+
+def _time(value: object) -> datetime | None:
+    from datetime import datetime, timezone
+
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=timezone.utc)
+    return parse_iso(value)

@@ -1,0 +1,351 @@
+"""The worker: what a program that offers capabilities holds in its hands."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_core import api
+from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
+from chaojiyuyan_core.errors import HebingAPIError, SubmitValidationFailed
+from chaojiyuyan_core.flow import request
+from chaojiyuyan_core.flow import run as drive
+from chaojiyuyan_core.retry import Retry
+from chaojiyuyan_core.settings import load_settings
+from chaojiyuyan_core.transport import Requests, Transport
+
+from .handlers import Function, Handler, checked_concurrency
+from .jobs import Publishing
+from .polling import sound_offers
+from .refusals import bid_rejected, refusal, run_refusal, validation_errors
+from .session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
+    from types import TracebackType
+    from typing import TypedDict, TypeVar
+
+    import httpx
+    from typing_extensions import Self, Unpack
+
+    from chaojiyuyan_core.models import (
+        Artifact,
+        BidResult,
+        LeaseInfo,
+        Registration,
+        SubmitResult,
+        TaskInfo,
+    )
+
+    T = TypeVar("T")
+
+    class Options(TypedDict, total=False):
+        """The keyword arguments of :class:`Worker`."""
+
+        publish_artifacts: bool
+        artifact_license: str | None
+        artifact_tags: Sequence[str] | None
+        http_client: httpx.Client | None
+        concurrency: int
+        executor: Executor | None
+        graceful_shutdown_timeout: float
+
+
+TIMEOUT = 30.0
+"""Seconds that connecting, writing or reading may stand still, each."""
+
+
+class Worker:
+    """Pulls jobs of the capabilities it has handlers for, runs them, and submits what they return.
+
+    ::
+
+        worker = Worker.from_env(concurrency=4)
+
+        @worker.handler("text.upper")
+        def upper(task: TaskContext) -> dict[str, object]:
+            return {"text": task.input["text"].upper()}
+
+        worker.run()
+
+    :param api_key: the agent key. An ``http_client`` that authorizes by itself needs none.
+    :param base_url: where the API is; production by default.
+    :param publish_artifacts: publish every output as an artifact.
+    :param artifact_license: an SPDX identifier for what is published.
+    :param artifact_tags: tags for what is published.
+    :param http_client: a client to use instead of our own; its base URL and headers win over ours,
+        and it is never closed here.
+    :param concurrency: how many jobs may be in hand at a time, all handlers together. At 1, plain
+        handlers run on the thread that called :meth:`run`; above, each on a thread of its own.
+        A handler's own ``concurrency`` raises it where that is higher.
+    :param executor: any ``concurrent.futures.Executor``, such as a ``ProcessPoolExecutor``; it runs
+        the handlers that have none of their own, and is never shut down here.
+    :param graceful_shutdown_timeout: seconds that jobs in hand may take once the worker is stopped.
+    :raises ValueError: the key, the base URL or a number is not usable.
+    """
+
+    DEFAULT_BASE_URL = DEFAULT_BASE_URL
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        publish_artifacts: bool = False,
+        artifact_license: str | None = None,
+        artifact_tags: Sequence[str] | None = None,
+        http_client: httpx.Client | None = None,
+        concurrency: int = 1,
+        executor: Executor | None = None,
+        graceful_shutdown_timeout: float = 25.0,
+    ) -> None:
+        if api_key is not None or http_client is None:
+            api_key = checked_api_key(api_key or "")
+        self.api_key = api_key or ""
+        self.base_url = checked_base_url(base_url)
+        self._requests = Requests(api_key, self.base_url, timeout=TIMEOUT, source="worker")
+        self._http_client = http_client
+        self._publishing = Publishing(publish_artifacts, artifact_license, artifact_tags)
+        self._concurrency = checked_concurrency(concurrency)
+        self._executor = executor
+        self._grace = graceful_shutdown_timeout
+        self._handlers: dict[str, Handler] = {}
+        self._own_transport: Transport | None = None
+        self._session: Session | None = None
+
+    @classmethod
+    def from_env(cls, *, profile: str | None = None, **options: Unpack[Options]) -> Self:
+        """Make a worker with the key and base URL of the environment, or of the credentials file.
+
+        :param profile: the profile of the credentials file.
+        :param options: the keyword arguments of :class:`Worker`.
+        :raises ValueError: there is no key.
+        """
+        settings = load_settings(profile=profile)
+        return cls(settings.api_key, settings.base_url, **options)
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The handlers by capability."""
+        return self._handlers
+
+    def handler(
+        self,
+        capability_key: str,
+        *,
+        concurrency: int | None = None,
+        executor: Executor | None = None,
+        timeout: float | None = None,
+    ) -> Callable[[Function], Function]:
+        """Make a function the handler of a capability; it is returned as it is.
+
+        It takes a :class:`TaskContext` and returns the output envelope, a dict that JSON can carry.
+        It may be ``async``. One that raises is tried again, unless by ``NonRetryableError``.
+
+        :param capability_key: the capability; the last handler named for it counts.
+        :param concurrency: how many of its jobs may be in hand at a time; the worker's by default.
+        :param executor: where it runs; the function must then be importable there.
+        :param timeout: seconds after which a run is given up: ``task.cancelled`` is set, a
+            coroutine is cancelled, the job goes to another worker.
+        :raises ValueError: a parameter is out of its range.
+        """
+
+        def decorate(function: Function) -> Function:
+            self._handlers[capability_key] = Handler(
+                capability_key, function, concurrency, executor, timeout
+            )
+            return function
+
+        return decorate
+
+    def run(
+        self,
+        poll_interval: float = 1.0,
+        max_retries: int = 2,
+        *,
+        heartbeat_interval: float = 10.0,
+        auto_register: bool = True,
+        once: bool = False,
+    ) -> None:
+        """Work until :meth:`stop`, SIGTERM or SIGINT; what is in hand then is finished first.
+
+        On the main thread the two signals are owned while it runs; a second one ends the process.
+
+        :param poll_interval: seconds between polls when there has long been no work, at least. A
+            platform that holds polls back until there is a job (RFC 7240) is asked to.
+        :param max_retries: how often a handler is run again that raised, or whose output the
+            platform refused.
+        :param heartbeat_interval: seconds between the heartbeats of a job. Above the length of the
+            lease none is sent, which a test may want.
+        :param auto_register: register the handlers' capabilities at the start.
+        :param once: do one polling cycle: work off what one poll offers, then return.
+        :raises RuntimeError: there is no handler, or the worker is running already.
+        :raises HebingAPIError: the key is rejected.
+        :raises WorkerNotEnabled: without ``auto_register``, nothing is registered.
+        :raises ExecutorBroken: an executor takes no more work.
+        :raises WorkerError: the time to drain was over before the jobs in hand were done.
+        """
+        if not self._handlers:
+            raise RuntimeError("No handlers registered: decorate a function with @worker.handler")
+        if self._session is not None:
+            raise RuntimeError("the worker is running already")
+        self._session = Session(
+            dict(self._handlers),
+            self._new_transport,
+            concurrency=self._concurrency,
+            executor=self._executor,
+            publishing=self._publishing,
+            poll_interval=poll_interval,
+            heartbeat_interval=heartbeat_interval,
+            max_retries=max_retries,
+            auto_register=auto_register,
+            grace=self._grace,
+        )
+        try:
+            self._session.run(once=once)
+        finally:
+            self._session = None
+
+    def run_sse(
+        self,
+        poll_interval: float = 1.0,
+        max_retries: int = 2,
+        *,
+        heartbeat_interval: float = 10.0,
+        auto_register: bool = True,
+        once: bool = False,
+    ) -> None:
+        """Warn that there is no event stream, and :meth:`run`."""
+        warnings.warn("the platform has no event stream: run_sse() polls, as run()", stacklevel=2)
+        self.run(
+            poll_interval,
+            max_retries,
+            heartbeat_interval=heartbeat_interval,
+            auto_register=auto_register,
+            once=once,
+        )
+
+    def stop(self) -> None:
+        """Have :meth:`run` finish what is in hand and return; from any thread, also a handler's.
+
+        Does nothing when the worker is not running.
+        """
+        session = self._session
+        if session is not None:
+            session.stop()
+
+    # --- single steps, for a loop of one's own ---------------------------------------------------
+
+    def register_handlers(self, *capability_keys: str) -> Registration:
+        """``POST /kernel-agents/me/capabilities``: register capabilities, 50 at a time.
+
+        :param capability_keys: those of the handlers by default; without any, nothing is sent.
+        :returns: ``registered`` and ``skipped_unknown``, which the catalog does not have.
+        :raises HebingAPIError: the platform refuses.
+        """
+        keys = list(capability_keys or self._handlers)
+        total: Registration = {"registered": [], "skipped_unknown": []}
+        for start in range(0, len(keys), api.MAX_KEYS_PER_REGISTRATION):
+            batch = keys[start : start + api.MAX_KEYS_PER_REGISTRATION]
+            result = self._sent(api.register_capabilities(batch))
+            total["registered"] += result["registered"]
+            total["skipped_unknown"] += result["skipped_unknown"]
+        return total
+
+    def available(self, *, limit: int = 10, capability_key: str | None = None) -> list[TaskInfo]:
+        """``GET /kernel-jobs/available``: the jobs that may be bid on; malformed rows are left out.
+
+        :param limit: the most jobs, 50 at most.
+        :param capability_key: only this capability's; all that are registered by default.
+        :raises WorkerNotEnabled: the agent has registered nothing.
+        """
+        try:
+            rows = self._sent(api.available_jobs(limit=limit, capability_key=capability_key))
+        except HebingAPIError as error:
+            raise refusal(error) from error
+        return [offer for offer, _ in sound_offers(rows) if offer is not None]
+
+    def bid(self, job_id: str) -> BidResult:
+        """``POST /kernel-jobs/{id}/bid``: ask for a job; an award starts its lease.
+
+        :returns: the award, with ``task_run_id`` and ``lease_expires_at``.
+        :raises BidRejected: another worker has it, or its bidding is over.
+        :raises WorkerNotEnabled: the agent has registered nothing.
+        :raises CapabilityNotRegistered: the agent has not registered its capability.
+        """
+        try:
+            result = self._sent(api.bid(job_id))
+        except HebingAPIError as error:
+            raise refusal(error, job_id) from error
+        if not result["accepted"]:
+            raise bid_rejected(job_id, result)
+        return result
+
+    def heartbeat(self, job_id: str) -> LeaseInfo:
+        """``POST /kernel-jobs/{id}/heartbeat``: set the lease to its full length from now.
+
+        :raises TaskRunNotFound: the job was re-routed, or is not this agent's.
+        :raises LeaseExpired: the lease ran out.
+        """
+        try:
+            return self._sent(api.heartbeat(job_id))
+        except HebingAPIError as error:
+            raise run_refusal(error, job_id) from error
+
+    def submit(
+        self,
+        job_id: str,
+        output: Mapping[str, object],
+        *,
+        artifacts: Sequence[Artifact] = (),
+    ) -> SubmitResult:
+        """``POST /kernel-jobs/{id}/submit``: settle a job; published as the worker was told to.
+
+        :param output: the output envelope.
+        :param artifacts: what the job has produced besides.
+        :raises SubmitValidationFailed: the output does not fit the capability.
+        :raises TaskRunNotFound: the job was re-routed, or settled already.
+        :raises LeaseExpired: the lease ran out.
+        """
+        call = self._publishing.submit(job_id, output, artifacts)
+        try:
+            result = self._sent(call)
+        except HebingAPIError as error:
+            raise run_refusal(error, job_id) from error
+        if not result.get("settled", True):
+            found = validation_errors(result) or [str(result.get("code", "not settled"))]
+            raise SubmitValidationFailed(job_id, found)
+        return result
+
+    def close(self) -> None:
+        """Close the connections; a client that was handed in stays open."""
+        if self._own_transport is not None:
+            self._own_transport.close()
+            self._own_transport = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.base_url} {sorted(self._handlers)}>"
+
+    def _new_transport(self, connections: int) -> Transport:
+        return Transport(self._requests, http_client=self._http_client, connections=connections)
+
+    def _sent(self, call: api.Call[T]) -> T:
+        if self._own_transport is None:
+            self._own_transport = self._new_transport(1)
+        return drive(request(call, Retry()), self._own_transport)
+
+
+NexusWorker = Worker
+"""The name that 0.4.0's predecessors used."""
