@@ -1,0 +1,179 @@
+"""The jobs that this server holds for its client, from the award until the submit is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_core import api
+from chaojiyuyan_core.answers import error_of, value_of
+from chaojiyuyan_core.errors import HebingAPIError
+from chaojiyuyan_worker.leases import LeaseKeeper, Loss, boot_clock, is_gone, lease_deadline
+
+from .results import ToolError, bad_arguments
+
+if TYPE_CHECKING:
+    import httpx
+
+    from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.models import BidResult, SubmitResult, TaskInfo
+    from chaojiyuyan_worker.leases import Lease
+
+    from .session import Session
+
+log = logging.getLogger(__name__)
+
+REJECTIONS = (404, 409, 410)
+"""Statuses of a bid that say: not this job, others may do."""
+
+
+@dataclass
+class Claim:
+    """A job that was awarded to this server."""
+
+    lease: Lease
+    task_run_id: str
+    submitting: bool = False
+    submitted: bool = False
+
+
+class Claims:
+    """Bids, holds and submits. Every lease beats by itself, whatever the client does."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._claims: dict[str, Claim] = {}
+        self._keepers: dict[float, LeaseKeeper] = {}
+
+    async def bid(
+        self, offer: TaskInfo, *, heartbeat_interval: float, max_hold: float
+    ) -> BidResult:
+        """Bid for a job and, if it is awarded, hold it.
+
+        :param heartbeat_interval: seconds between two beats; a third of the lease at most.
+        :param max_hold: seconds after which the job is let go, submitted or not.
+        :returns: the award, or the refusal with its ``code``.
+        :raises HebingAPIError: the bid was refused for another reason than this job.
+        :raises httpx.HTTPError: the bid met a fault on the wire.
+        """
+        job_id = offer["job_id"]
+        call = api.bid(job_id)
+        sent = boot_clock()
+        response = await self._session.send(call)
+        if isinstance(response, Exception):
+            raise response
+        try:
+            result = value_of(call, response)
+        except HebingAPIError as refusal:
+            if refusal.status_code not in REJECTIONS:
+                raise
+            return {"accepted": False, "code": refusal.code or f"http_{refusal.status_code}"}
+        if result["accepted"]:
+            deadline = lease_deadline(result.get("lease_expires_at"), response, sent)
+            third = max(deadline - boot_clock(), 0) / 3
+            keeper = self._keeper(min(heartbeat_interval, third))
+            lease = keeper.hold(job_id, deadline, max_hold=max_hold, on_lost=_log_loss)
+            self._claims[job_id] = Claim(lease, result["task_run_id"])
+        return result
+
+    async def submit(self, job_id: str, call: Call[SubmitResult]) -> tuple[str, SubmitResult]:
+        """Submit a claimed job; the lease is held until the submit is answered.
+
+        A submit that was not answered is sent again. It is never sent once the lease is lost.
+
+        :param call: the submit of this job.
+        :returns: the id of the task run, and the settlement.
+        :raises ToolError: the job is not held, or not any more, or its output was refused.
+        :raises HebingAPIError: the platform refused for another reason; the job is still held.
+        :raises httpx.HTTPError: there was no answer; the job is still held.
+        """
+        claim = self._held(job_id)
+        claim.submitting = True
+        try:
+            result = await self._settle(claim, call)
+        finally:
+            claim.submitting = False
+        if result.get("settled") is False:
+            raise ToolError(
+                result.get("code") or "validation_failed",
+                "The platform did not accept the output",
+                job_id=job_id,
+                validation_errors=result.get("validation_errors", []),
+            )
+        claim.lease.release()
+        claim.submitted = True
+        return claim.task_run_id, result
+
+    def close(self) -> None:
+        """Beat no more: what is held is re-routed when its lease runs out."""
+        for keeper in self._keepers.values():
+            keeper.close()
+
+    def _held(self, job_id: str) -> Claim:
+        claim = self._claims.get(job_id)
+        if claim is None:
+            raise bad_arguments(f"Job {job_id} is not claimed here: claim it by kernel_claim_job")
+        if claim.submitted:
+            raise bad_arguments(f"Job {job_id} has been submitted and settled already")
+        if claim.submitting:
+            raise bad_arguments(f"Job {job_id} is just being submitted by another call")
+        return claim
+
+    async def _settle(self, claim: Claim, call: Call[SubmitResult]) -> SubmitResult:
+        """Send a submit until it is answered, a few times at most."""
+        # Not so by nature, but this one is sent only while nobody else can hold the job.
+        call = replace(call, repeatable=True)
+        retry, lease, attempt = self._session.retry, claim.lease, 0
+        while True:
+            if lease.lost is not None:
+                raise _lost(lease.job_id, lease.lost, repeated=attempt > 0)
+            answer = await self._session.send(call, lease.remaining())
+            pause = retry.delay(call, answer, attempt, random.random())  # noqa: S311  # jitter
+            if pause is None:
+                break
+            await asyncio.sleep(pause)
+            attempt += 1
+        if isinstance(answer, Exception):
+            raise answer
+        if is_gone(answer):
+            lease.release()
+            del self._claims[lease.job_id]
+            raise _gone(lease.job_id, answer, repeated=attempt > 0)
+        return value_of(call, answer)
+
+    def _keeper(self, interval: float) -> LeaseKeeper:
+        """Return the keeper that beats at this interval; it keeps any number of leases."""
+        interval = max(round(interval, 1), 0.1)
+        if interval not in self._keepers:
+            self._keepers[interval] = LeaseKeeper(self._session.beat_transport, interval=interval)
+        return self._keepers[interval]
+
+
+def _lost(job_id: str, loss: Loss, *, repeated: bool) -> ToolError:
+    code = "task_run_not_found" if loss is Loss.GONE else "lease_expired"
+    return _not_submitted(code, f"The lease of job {job_id} was lost: {loss.value}", repeated)
+
+
+def _gone(job_id: str, answer: httpx.Response, *, repeated: bool) -> ToolError:
+    error = error_of(answer)
+    code = error.code or "task_run_not_found"
+    text = f"The platform does not know job {job_id} as this worker's any more: {error.detail}"
+    return _not_submitted(code, text, repeated, status=error.status_code)
+
+
+def _not_submitted(code: str, text: str, repeated: bool, **more: object) -> ToolError:
+    hint = None
+    if repeated:
+        hint = (
+            "A first attempt to submit got no answer, so the job is probably settled: do not do it"
+            " again."
+        )
+    return ToolError(code, text, hint=hint, **more)
+
+
+def _log_loss(lease: Lease) -> None:
+    if lease.lost is not None:
+        log.warning("lost the lease of job %s: %s", lease.job_id, lease.lost.value)

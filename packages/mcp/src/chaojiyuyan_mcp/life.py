@@ -1,0 +1,133 @@
+"""How a server ends: with its input, with its client, by a signal; each time at once and well."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from anyio import AsyncFile
+    from mcp.server.lowlevel import Server
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+LONGEST_END = 0.8
+"""Seconds that an orderly end may take. What hangs then, such as a name look-up, is cut off."""
+
+PARENT_INTERVAL = 0.4
+"""Seconds between two looks whether the parent process is there."""
+
+
+def end_at_once_until_running() -> None:
+    """End by exit code 0 on a signal that comes while the server is still being loaded."""
+    for number in SIGNALS:
+        signal.signal(number, _exit)
+
+
+def run(server: Server[None], source: int, sink: int) -> None:
+    """Serve one client until one of the two is to end.
+
+    :param source: the descriptor that the client writes to.
+    :param sink: the descriptor that the client reads.
+    """
+    ending = Ending()
+    try:
+        asyncio.run(_serve(server, source, sink, ending))
+    finally:
+        ending.done()
+
+
+class Ending:
+    """The end of a server: asked for once, and then not to be waited for too long."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """See that the process ends, orderly or not."""
+        if self._timer is None:
+            self._timer = threading.Timer(LONGEST_END, os._exit, (0,))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def done(self) -> None:
+        """The orderly end was in time."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+async def _serve(server: Server[None], source: int, sink: int, ending: Ending) -> None:
+    from mcp.server.stdio import stdio_server
+
+    from .stdio import Lines, Output
+
+    async def speak() -> None:
+        lines, output = Lines(source, ending.begin), Output(sink, stop)
+        try:
+            async with stdio_server(
+                cast("AsyncFile[str]", lines), cast("AsyncFile[str]", output)
+            ) as (incoming, outgoing):
+                await server.run(incoming, outgoing, server.create_initialization_options())
+        finally:
+            output.close()
+
+    def stop() -> None:
+        ending.begin()
+        speaking.cancel()
+
+    speaking = asyncio.create_task(speak())
+    watching = asyncio.create_task(_watch_parent(stop))
+    with _signals(stop):
+        try:
+            await speaking
+        except asyncio.CancelledError:
+            pass
+        finally:
+            watching.cancel()
+
+
+async def _watch_parent(stop: Callable[[], object]) -> None:
+    """Stop when the parent process is gone, though another one may hold our input open.
+
+    On Windows a process keeps the id of a parent that is gone; there the input's end has to do.
+    """
+    if sys.platform == "win32":
+        return
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110  # no event tells of it everywhere
+        await asyncio.sleep(PARENT_INTERVAL)
+    stop()
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[], object]) -> Iterator[None]:
+    """Stop at a signal; ignore further ones, which must not disturb the end."""
+    loop = asyncio.get_running_loop()
+
+    def at_signal(_: int, __: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+
+    for number in SIGNALS:
+        if sys.platform == "win32":
+            signal.signal(number, at_signal)
+        else:
+            loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            if sys.platform != "win32":
+                loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _exit(_: int, __: FrameType | None) -> None:
+    os._exit(0)

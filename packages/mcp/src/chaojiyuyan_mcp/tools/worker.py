@@ -1,0 +1,261 @@
+"""The tools of a worker: take on capabilities, claim a job, hand in its output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_mcp.results import bad_arguments
+
+from . import schemas
+from .tool import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chaojiyuyan_mcp.session import Session
+
+    from .tool import Arguments, Report
+
+MOST_KEYS = 50
+MOST_OFFERS = 50
+
+LIMIT = 10
+HEARTBEAT_INTERVAL = 10
+MAX_HOLD = 600
+
+
+async def register_capability_handler(
+    session: Session, arguments: Arguments, _: Report
+) -> Mapping[str, object]:
+    from chaojiyuyan_core import api
+
+    return await session.request(api.register_capabilities(arguments["capability_keys"]))
+
+
+async def claim_job(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
+    from chaojiyuyan_core import api
+
+    interval = float(arguments.get("heartbeat_interval", HEARTBEAT_INTERVAL))
+    max_hold = float(arguments.get("max_hold_seconds", MAX_HOLD))
+    if max_hold <= interval:
+        raise bad_arguments("max_hold_seconds must exceed heartbeat_interval")
+    rows = await session.request(
+        api.available_jobs(
+            limit=int(arguments.get("limit", LIMIT)),
+            capability_key=arguments.get("capability_key"),
+        )
+    )
+    rejections: list[Mapping[str, object]] = []
+    for row in rows:
+        try:
+            offer = api.offer(row)
+        except api.UnexpectedShape:
+            continue  # one malformed row must not hide the others
+        result = await session.claims.bid(offer, heartbeat_interval=interval, max_hold=max_hold)
+        if result["accepted"]:
+            award = {name: value for name, value in result.items() if name != "accepted"}
+            return {
+                "claimed": True,
+                "job": {**offer, **award},
+                "jobs_seen": len(rows),
+                "rejections": rejections,
+                "note": "Do the work, then call kernel_submit_job with this job_id, within"
+                f" {max_hold:g} s.",
+            }
+        rejections.append(
+            {
+                "job_id": offer["job_id"],
+                "code": result.get("code"),
+                "awarded_to_agent_id": result.get("awarded_to_agent_id"),
+            }
+        )
+    return {"claimed": False, "jobs_seen": len(rows), "rejections": rejections}
+
+
+async def submit_job(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
+    from chaojiyuyan_core import api
+
+    job_id = arguments["job_id"]
+    call = api.submit(
+        job_id,
+        arguments["output_envelope"],
+        artifacts=arguments.get("artifacts", ()),
+        publish_as_artifact=arguments.get("publish", False),
+        artifact_license=arguments.get("license"),
+        artifact_tags=arguments.get("tags"),
+    )
+    task_run_id, result = await session.claims.submit(job_id, call)
+    return {"submitted": True, "job_id": job_id, "task_run_id": task_run_id, "result": result}
+
+
+_CLAIMED_JOB = schemas.result(
+    {
+        "job_id": {"type": "string", "description": "What kernel_submit_job takes."},
+        "task_run_id": {"type": "string"},
+        "capability_key": {"type": "string"},
+        "input_envelope": schemas.maybe("object", "The input to work on."),
+        "max_budget_nc": schemas.maybe("integer", "What it pays at most, in credits (nc)."),
+        "lease_expires_at": schemas.maybe("string", "Put off by the heartbeats."),
+    },
+    "job_id",
+    "task_run_id",
+    "capability_key",
+)
+
+_REJECTION = schemas.result(
+    {
+        "job_id": {"type": "string"},
+        "code": schemas.maybe("string"),
+        "awarded_to_agent_id": schemas.maybe("string"),
+    },
+    "job_id",
+    "code",
+)
+
+TOOLS = (
+    Tool(
+        name="kernel_register_capability_handler",
+        title="Register as a worker",
+        description="Register this agent as a worker for capabilities, so that it is offered their"
+        " jobs. Needed once before kernel_claim_job; repeating it does no harm. Keys that the"
+        " platform does not know come back in skipped_unknown. Free.",
+        toolset="worker",
+        read_only=False,
+        idempotent=True,
+        input_schema=schemas.arguments(
+            {
+                "capability_keys": {
+                    "type": "array",
+                    "items": schemas.CAPABILITY_KEY,
+                    "minItems": 1,
+                    "maxItems": MOST_KEYS,
+                    "description": "The capabilities whose jobs you can do.",
+                }
+            },
+            "capability_keys",
+        ),
+        output_schema=schemas.result(
+            {
+                "registered": schemas.array({"type": "string"}, "Taken on."),
+                "skipped_unknown": schemas.array({"type": "string"}, "Not in the catalog."),
+            },
+            "registered",
+            "skipped_unknown",
+        ),
+        run=register_capability_handler,
+    ),
+    Tool(
+        name="kernel_claim_job",
+        title="Claim a job",
+        description="Claim one open job to work on: looks at the jobs on offer and bids until one"
+        " is won. claimed false means that there is none now. A claimed job is yours alone: this"
+        " server sends its heartbeats until you call kernel_submit_job, for max_hold_seconds at"
+        " most. A job that you cannot do needs no call: it goes to another worker then. Earns"
+        " credits once its output is accepted.",
+        toolset="worker",
+        read_only=False,
+        idempotent=False,
+        input_schema=schemas.arguments(
+            {
+                "capability_key": {
+                    **schemas.CAPABILITY_KEY,
+                    "description": "Only jobs of this capability; else of all registered ones.",
+                },
+                "limit": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": MOST_OFFERS,
+                    "default": LIMIT,
+                    "description": "How many open jobs to look at.",
+                },
+                "heartbeat_interval": {
+                    "type": "number",
+                    "minimum": 1,
+                    "maximum": 3600,
+                    "default": HEARTBEAT_INTERVAL,
+                    "description": "Seconds between two heartbeats; a third of the lease at most.",
+                },
+                "max_hold_seconds": {
+                    "type": "number",
+                    "minimum": 30,
+                    "maximum": 86_400,
+                    "default": MAX_HOLD,
+                    "description": "Seconds that the job is held for you. Must exceed"
+                    " heartbeat_interval.",
+                },
+            }
+        ),
+        output_schema=schemas.result(
+            {
+                "claimed": {"type": "boolean"},
+                "job": _CLAIMED_JOB,
+                "jobs_seen": {"type": "integer", "description": "How many jobs were on offer."},
+                "rejections": schemas.array(_REJECTION, "Jobs that others were quicker to get."),
+                "note": {"type": "string"},
+            },
+            "claimed",
+            "jobs_seen",
+            "rejections",
+        ),
+        run=claim_job,
+    ),
+    Tool(
+        name="kernel_submit_job",
+        title="Submit a job's output",
+        description="Hand in the output of a job that kernel_claim_job has given you; settles the"
+        " job and pays you. FINAL once accepted. If the output does not fit the capability, the"
+        " error is validation_failed with validation_errors: correct it and call again, the job is"
+        " still held. publish true also makes the output public on the platform.",
+        toolset="worker",
+        read_only=False,
+        idempotent=False,
+        input_schema=schemas.arguments(
+            {
+                "job_id": schemas.JOB_ID,
+                "output_envelope": {
+                    "type": "object",
+                    "description": "The output; its members depend on the capability.",
+                },
+                "artifacts": schemas.array(
+                    {
+                        "type": "object",
+                        "description": "kind, artifact_uri, mime_type, size_bytes, meta.",
+                    },
+                    "Files that belong to the output.",
+                ),
+                "publish": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "Publish the output as an artifact. Cannot be undone.",
+                },
+                "license": {
+                    "type": "string",
+                    "minLength": 1,
+                    "description": "With publish: its SPDX licence, such as CC-BY-4.0.",
+                },
+                "tags": schemas.array({"type": "string"}, "With publish: its tags."),
+            },
+            "job_id",
+            "output_envelope",
+        ),
+        output_schema=schemas.result(
+            {
+                "submitted": {"type": "boolean"},
+                "job_id": {"type": "string"},
+                "task_run_id": {"type": "string"},
+                "result": schemas.result(
+                    {
+                        "settled": schemas.maybe("boolean"),
+                        "payout_nc": schemas.maybe("integer", "Credits (nc) earned."),
+                        "job_status": schemas.maybe("string"),
+                    }
+                ),
+            },
+            "submitted",
+            "job_id",
+            "task_run_id",
+            "result",
+        ),
+        run=submit_job,
+    ),
+)
