@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chaojiyuyan_core import api
 from chaojiyuyan_core.answers import retry_after, value_of
 from chaojiyuyan_core.errors import HebingAPIError, NonRetryableError, PermissionDeniedError
-from chaojiyuyan_core.transport import encode
+from chaojiyuyan_core.requests import encode
 
 from .execution import ExecutorBroken
 from .leases import Lease, LeaseKeeper, Loss, lease_deadline
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .execution import Execution
     from .handlers import Handler
     from .offers import Offers
+    from .telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Jobs:
     :param publishing: how outputs are published.
     :param max_retries: how often a handler that failed is run again.
     :param lost_registration: called when the platform no longer knows the capabilities.
+    :param telemetry: told about every job.
     """
 
     handlers: Mapping[str, Handler]
@@ -80,6 +82,7 @@ class Jobs:
     publishing: Publishing
     max_retries: int
     lost_registration: Callable[[], object]
+    telemetry: Telemetry
 
     def work(self, offer: TaskInfo, transport: Transport) -> None:
         """Bid on an offer that a slot was taken for; if it is awarded, see it through.
@@ -146,14 +149,16 @@ class Jobs:
 
         lease = self.keeper.hold(task.job_id, deadline, on_lost=lost)
         verdict = Verdict(Outcome.GIVEN_UP, "the worker was stopped by an exception")
-        try:
-            verdict = self._attempts(task, lease, transport, over)
-        except ExecutorBroken as error:
-            verdict = Verdict(Outcome.GIVEN_UP, f"the executor broke: {error}")
-            raise
-        finally:
-            lease.release()
-            _report(verdict, task)
+        with self.telemetry.job(task):
+            try:
+                verdict = self._attempts(task, lease, transport, over)
+            except ExecutorBroken as error:
+                verdict = Verdict(Outcome.GIVEN_UP, f"the executor broke: {error}")
+                raise
+            finally:
+                lease.release()
+                self.telemetry.ended(task, verdict, lease.remaining())
+                _report(verdict, task)
 
     def _attempts(
         self, task: TaskContext, lease: Lease, transport: Transport, over: threading.Event
@@ -184,6 +189,7 @@ class Jobs:
         if lease.lost is not None:
             return Verdict(Outcome.LOST, lease.lost.value)
         lease.limit(handler.timeout)
+        started = self.keeper.clock()
         try:
             output = self.execution.run(handler, task)
         except ExecutorBroken:
@@ -195,6 +201,8 @@ class Jobs:
                 return _cancelled(lease)
             log.warning("handler failed", exc_info=True, extra=task.labels)
             return Verdict(Outcome.FAILED, f"{type(error).__name__}: {error}")
+        finally:
+            self.telemetry.handled(task, self.keeper.clock() - started)
         lease.limit(None)
         if task.cancelled:
             return _cancelled(lease)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from chaojiyuyan_core.errors import WorkerError
 
 from .execution import Execution
+from .health import STALLED, Health
 from .jobs import Jobs, Publishing
 from .leases import LeaseKeeper, boot_clock
 from .offers import Offers
 from .polling import Polling
 from .shutdown import SignalWatch, end_process
+from .telemetry import telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +87,7 @@ class Session:
             publishing,
             max_retries,
             self.polling.lost_registration,
+            telemetry(),
         )
         self._lock = threading.Lock()
         self._stopping = False
@@ -128,10 +131,14 @@ class Session:
         """Poll no more; :meth:`run` returns when what is in hand is done. From any thread."""
         self._stop(self._abandon)
 
-    @property
-    def stopping(self) -> bool:
-        """Whether :meth:`stop` was called."""
-        return self._stopping
+    def health(self) -> Health:
+        """Return how this run does."""
+        return Health(
+            live=boot_clock() - self.polling.advanced_at < STALLED,
+            ready=self.polling.succeeded and not self._stopping,
+            draining=self._stopping,
+            jobs_in_hand=len(self.offers.in_hand),
+        )
 
     def _stop_by_signal(self) -> None:
         self._stop(self._abandon_or_exit)

@@ -10,11 +10,13 @@ from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checke
 from chaojiyuyan_core.errors import HebingAPIError, SubmitValidationFailed
 from chaojiyuyan_core.flow import request
 from chaojiyuyan_core.flow import run as drive
+from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.retry import Retry
 from chaojiyuyan_core.settings import load_settings
-from chaojiyuyan_core.transport import Requests, Transport
+from chaojiyuyan_core.transport import Transport
 
 from .handlers import Function, Handler, checked_concurrency
+from .health import IDLE, Health
 from .jobs import Publishing
 from .polling import sound_offers
 from .refusals import bid_rejected, refusal, run_refusal, validation_errors
@@ -107,8 +109,8 @@ class Worker:
         self._requests = Requests(api_key, self.base_url, timeout=TIMEOUT, source="worker")
         self._http_client = http_client
         self._publishing = Publishing(publish_artifacts, artifact_license, artifact_tags)
-        self._concurrency = checked_concurrency(concurrency)
-        self._executor = executor
+        self.concurrency = checked_concurrency(concurrency)
+        self.executor = executor
         self._grace = graceful_shutdown_timeout
         self._handlers: dict[str, Handler] = {}
         self._own_transport: Transport | None = None
@@ -193,8 +195,8 @@ class Worker:
         self._session = Session(
             dict(self._handlers),
             self._new_transport,
-            concurrency=self._concurrency,
-            executor=self._executor,
+            concurrency=checked_concurrency(self.concurrency),
+            executor=self.executor,
             publishing=self._publishing,
             poll_interval=poll_interval,
             heartbeat_interval=heartbeat_interval,
@@ -234,6 +236,11 @@ class Worker:
         session = self._session
         if session is not None:
             session.stop()
+
+    def health(self) -> Health:
+        """Return whether the worker is alive and ready, for probes."""
+        session = self._session
+        return IDLE if session is None else session.health()
 
     # --- single steps, for a loop of one's own ---------------------------------------------------
 

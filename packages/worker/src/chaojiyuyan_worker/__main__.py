@@ -1,0 +1,77 @@
+"""``python -m chaojiyuyan_worker module:worker``: what a container runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from . import logs
+from .worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = logging.getLogger("chaojiyuyan_worker")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a worker until SIGTERM or SIGINT; return the exit code.
+
+    :param argv: the arguments, ``sys.argv[1:]`` by default.
+    :returns: 0 when it was stopped and finished what it had in hand, else 1.
+    """
+    options = _parser().parse_args(argv)
+    logs.configure(options.log_format)
+    try:
+        worker = _load(options.worker)
+        if options.concurrency is not None:
+            worker.concurrency = options.concurrency
+        if options.health_port is not None:
+            from .health import HealthServer
+
+            HealthServer(worker.health, options.health_port)
+        worker.run()
+    except Exception as error:
+        # A traceback tells a programmer; a rejected key needs none.
+        log.error("%s: %s", type(error).__name__, error)
+        log.debug("traceback", exc_info=True)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m chaojiyuyan_worker",
+        description="Run a worker. SIGTERM and Ctrl-C finish what is in hand; twice ends it.",
+    )
+    parser.add_argument("worker", metavar="module:worker", help="where the Worker is")
+    parser.add_argument("--concurrency", type=int, metavar="N", help="jobs at a time")
+    parser.add_argument("--health-port", type=int, metavar="P", help="serve /livez and /readyz")
+    parser.add_argument("--log-format", choices=["text", "json"], default="text")
+    return parser
+
+
+def _load(place: str) -> Worker:
+    """Import the worker.
+
+    :param place: ``package.module:attribute``.
+    :raises ValueError: there is no worker at that place.
+    """
+    module_name, _, attribute = place.partition(":")
+    if not module_name or not attribute:
+        raise ValueError(f"expected module:worker, such as my_package.jobs:worker, not {place!r}")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    found: object = importlib.import_module(module_name)
+    for name in attribute.split("."):
+        found = getattr(found, name, None)
+    if not isinstance(found, Worker):
+        raise ValueError(f"{place} is no Worker but {type(found).__name__}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

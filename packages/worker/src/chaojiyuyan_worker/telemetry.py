@@ -1,0 +1,99 @@
+"""Spans and metrics by the OpenTelemetry API, where it is installed (``chaojiyuyan-worker[otel]``).
+
+Each job is a span ``process <capability_key>``, current while the handler runs. The metrics:
+
+- ``chaojiyuyan.worker.jobs``: jobs that were awarded, by ``capability_key`` and ``outcome``
+- ``chaojiyuyan.worker.handler.duration``: seconds that a run of a handler took
+- ``chaojiyuyan.worker.lease.margin``: seconds that were left of the lease at the end of a job
+- ``chaojiyuyan.worker.slots``: jobs in hand
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from .submission import Verdict
+    from .task import TaskContext
+
+SCOPE = "chaojiyuyan_worker"
+
+
+class Telemetry:
+    """Tells nobody anything: what is used where OpenTelemetry is not installed."""
+
+    def job(self, task: TaskContext) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Surround a job, from its award to its end."""
+        return nullcontext()
+
+    def handled(self, task: TaskContext, seconds: float) -> None:
+        """Note how long a run of the handler took."""
+
+    def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
+        """Note what became of a job, within :meth:`job`.
+
+        :param margin: seconds that were left of its lease.
+        """
+
+
+class OpenTelemetry(Telemetry):
+    """Tells the tracer and the meter that the process has configured."""
+
+    def __init__(self) -> None:
+        from opentelemetry import metrics, trace
+
+        self._status = trace.Status(trace.StatusCode.ERROR)
+        self._current_span = trace.get_current_span
+        self._tracer = trace.get_tracer(SCOPE, __version__)
+        meter = metrics.get_meter(SCOPE, __version__)
+        self._jobs = meter.create_counter("chaojiyuyan.worker.jobs", "{job}")
+        self._duration = meter.create_histogram("chaojiyuyan.worker.handler.duration", "s")
+        self._margin = meter.create_histogram("chaojiyuyan.worker.lease.margin", "s")
+        self._slots = meter.create_up_down_counter("chaojiyuyan.worker.slots", "{job}")
+
+    @contextmanager
+    def job(self, task: TaskContext) -> Iterator[None]:
+        """Surround a job with a span."""
+        attributes = {
+            "chaojiyuyan.job_id": task.job_id,
+            "chaojiyuyan.task_run_id": task.task_run_id or "",
+            "chaojiyuyan.capability_key": task.capability_key,
+        }
+        self._slots.add(1)
+        try:
+            with self._tracer.start_as_current_span(
+                f"process {task.capability_key}", attributes=attributes
+            ):
+                yield
+        finally:
+            self._slots.add(-1)
+
+    def handled(self, task: TaskContext, seconds: float) -> None:
+        """Note how long a run of the handler took."""
+        self._duration.record(seconds, {"capability_key": task.capability_key})
+
+    def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
+        """Note what became of a job, within :meth:`job`."""
+        outcome = verdict.outcome.value
+        labels = {"capability_key": task.capability_key, "outcome": outcome}
+        self._jobs.add(1, labels)
+        self._margin.record(max(margin, 0.0), labels)
+        span = self._current_span()
+        span.set_attribute("chaojiyuyan.outcome", outcome)
+        if verdict.reason:
+            span.set_status(self._status)
+            span.set_attribute("chaojiyuyan.reason", verdict.reason)
+
+
+def telemetry() -> Telemetry:
+    """Return what tells of this process's jobs."""
+    try:
+        return OpenTelemetry()
+    except ImportError:
+        return Telemetry()
