@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 import httpx
 
 from chaojiyuyan_client import Job, NexusClient
-from chaojiyuyan_core.errors import HebingError, WebhookVerificationError
+from chaojiyuyan_core.errors import HebingError, JobTimeout, WebhookVerificationError
 from chaojiyuyan_core.times import parse_iso
 from chaojiyuyan_core.webhooks import unwrap_webhook
+from chaojiyuyan_devserver.testing import LocalKernel
 
 ROOT = Path(__file__).parent.parent
 WEBHOOK_SECRET = "whsec_demo"
@@ -76,16 +77,16 @@ def run(path: Path, text: str) -> None:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaojiyuyan-demo-"))
         receiver = stack.enter_context(webhook_receiver())
-        base_url, worker_key = stack.enter_context(kernel(folder, receiver.url))
-        say("kernel", f"the local kernel serves {base_url}")
+        local = stack.enter_context(kernel(folder, receiver.url))
+        say("kernel", f"the local kernel serves {local.base_url}")
 
-        api_key = log_in(base_url)
+        api_key = log_in(local.base_url)
         say("login", "approved; the caller has a key of its own")
 
-        stack.enter_context(worker(folder, base_url, worker_key))
+        stack.enter_context(worker(folder, local))
         say("worker", "a worker process handles text.digest.v1")
 
-        with NexusClient(api_key, base_url) as client:
+        with NexusClient(api_key, local.base_url) as client:
             job = client.call("text.digest.v1", {"text": text, "filename": path.name})
             say("call", f"job {job.id} posted on {path.name} ({len(text.encode()):,} bytes)")
             output = job.result(timeout=PATIENCE)
@@ -117,58 +118,44 @@ def print_timeline(client: NexusClient, job: Job) -> None:
 
 
 @contextmanager
-def process(name: str, folder: str, *argv: str, **env: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a program, its log in a file of its own, until the block is left."""
-    log = Path(folder) / f"{name}.log"
-    with log.open("w") as stderr:
+def kernel(folder: str, webhook_url: str) -> Iterator[LocalKernel]:
+    """Run the local kernel, with our webhook, until the block is left."""
+    local = LocalKernel(Path(folder) / "kernel")
+    try:
+        try:
+            local.start().configure_webhook(webhook_url, WEBHOOK_SECRET)
+        except RuntimeError as error:
+            raise DemoError(error) from None
+        yield local
+    finally:
+        local.stop()
+
+
+@contextmanager
+def worker(folder: str, local: LocalKernel) -> Iterator[None]:
+    """Run the worker process, its log in a file of its own, until the block is left."""
+    with Path(folder, "worker.log").open("w+") as log:
         child = subprocess.Popen(
-            [sys.executable, "-u", "-m", *argv],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
+            [sys.executable, "-m", "chaojiyuyan_worker", "digest_worker:worker"],
             stdin=subprocess.DEVNULL,
-            text=True,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "scripts"), **env},
-            # A Ctrl-C is for the demo, which then ends its children in order.
-            start_new_session=True,
+            stdout=log,
+            stderr=log,
+            env={
+                **os.environ,
+                "CHAOJIYUYAN_API_KEY": local.api_key,
+                "HEBING_BASE_URL": local.base_url,
+                "PYTHONPATH": str(Path(__file__).parent),
+            },
+            start_new_session=True,  # a Ctrl-C is for the demo, which ends its children in order
         )
         try:
-            yield child
-        except DemoError as error:
-            raise DemoError(f"{error}\n{log.read_text()}") from None
+            yield
+        except JobTimeout as error:
+            log.seek(0)
+            raise DemoError(f"{error}; the worker says:\n{log.read()}") from None
         finally:
             child.terminate()
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-            if child.stdout:
-                child.stdout.close()
-
-
-@contextmanager
-def kernel(folder: str, webhook_url: str) -> Iterator[tuple[str, str]]:
-    """Run the local kernel; give its base URL and the key of its ready agent."""
-    flags = ["--port", "0", "--data", f"{folder}/kernel"]
-    flags += ["--webhook-url", webhook_url]
-    secret = {"CHAOJIYUYAN_WEBHOOK_SECRET": WEBHOOK_SECRET}
-    with process("kernel", folder, "chaojiyuyan_devserver", *flags, **secret) as child:
-        assert child.stdout is not None
-        base_url, api_key = (child.stdout.readline().strip() for _ in range(2))
-        if not base_url.startswith("http") or not api_key:
-            raise DemoError("the local kernel did not start")
-        yield base_url, api_key
-
-
-@contextmanager
-def worker(folder: str, base_url: str, api_key: str) -> Iterator[None]:
-    """Run the worker process."""
-    env = {"CHAOJIYUYAN_API_KEY": api_key, "HEBING_BASE_URL": base_url}
-    with process("worker", folder, "chaojiyuyan_worker", "digest_worker:worker", **env) as child:
-        yield
-        if child.poll() is not None:
-            raise DemoError("the worker ended too early")
+            child.wait(PATIENCE)
 
 
 # --- the approval, as a person would press it ----------------------------------------------------
