@@ -41,6 +41,7 @@ def wait_for_job(
     retry: Retry,
     now: Callable[[], float],
     on_update: Callable[[JobData], object] | None = None,
+    longest_hold: float = LONGEST_HOLD,
     draw: Callable[[], float] = random.random,
 ) -> Flow[JobData]:
     """Ask for a job until it has ended.
@@ -54,6 +55,8 @@ def wait_for_job(
     :param retry: how long to wait after a fault; its ``max_retries`` does not count here.
     :param now: a monotonic clock, in seconds.
     :param on_update: called with the job when it is first seen and whenever its status changes.
+    :param longest_hold: seconds that the server is asked to hold an answer back at most; who shows
+        the status meanwhile sees it change within that time.
     :param draw: gives a number from 0 to 1 for the jitter.
     :returns: the job, with its output or error.
     :raises JobTimeout: the deadline passed; its cause is the fault of the last attempt, if any.
@@ -66,7 +69,7 @@ def wait_for_job(
     while True:
         started = now()
         left = deadline - started
-        hold = int(min(left, LONGEST_HOLD)) if left >= 1 else 0  # the header takes whole seconds
+        hold = int(min(left, longest_hold)) if left >= 1 else 0  # the header takes whole seconds
         call = get_job(job_id, wait=hold or None)
         answer = yield from send(call, timeout=max(left, hold + GRACE))
         fault: Exception | None = None
