@@ -88,6 +88,8 @@ class Tool:
             f"[{step}]" if isinstance(step, int) else f".{step}" for step in misfit.path
         )
         complaint = misfit.message
+        if misfit.validator == "pattern":  # its message would quote the pattern
+            complaint = f"{misfit.instance!r} is none. {misfit.schema['description']}"
         if len(complaint) > _LONGEST_COMPLAINT:
             complaint = complaint[:_LONGEST_COMPLAINT] + "…"
         raise bad_arguments(f"{place.lstrip('.')}: {complaint}" if place else complaint)

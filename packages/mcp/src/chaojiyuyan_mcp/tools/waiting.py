@@ -42,6 +42,7 @@ async def waited_for(session: Session, arguments: Arguments, report: Report) -> 
         retry=session.retry,
         now=time.monotonic,
         on_update=progress.update,
+        longest_hold=REPORT_INTERVAL,
     )
     try:
         async with progress.told():
@@ -87,5 +88,5 @@ class _Progress:
                 await asyncio.wait_for(self._changed.wait(), REPORT_INTERVAL)
             self._changed.clear()
             elapsed = time.monotonic() - started
-            message = f"{self.status or 'no answer yet'}, {elapsed:.0f} s"
+            message = f"{self.status or 'waiting'}, {elapsed:.0f} s"
             await self._report(round(elapsed, 3), self._timeout, message)
