@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .async_client import AsyncNexusClient
     from .client import HebingClient, NexusClient
-    from .job import Job
+    from .job import AsyncJob, Job
 
-__all__ = ["HebingClient", "Job", "NexusClient", "__version__"]
+__all__ = ["AsyncJob", "AsyncNexusClient", "HebingClient", "Job", "NexusClient", "__version__"]
 
-_HOMES = {"NexusClient": "client", "HebingClient": "client", "Job": "job"}
+_HOMES = {
+    "AsyncJob": "job",
+    "AsyncNexusClient": "async_client",
+    "HebingClient": "client",
+    "Job": "job",
+    "NexusClient": "client",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -8,12 +8,13 @@ from chaojiyuyan_core.errors import JobFailed
 from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from chaojiyuyan_core.models import Artifact, JsonObject
+    from chaojiyuyan_core.models import Artifact, JobEvent, JsonObject
 
-    from .client import NexusClient  # noqa: F401  (named in a subscript that ruff does not read)
-
+    # Named in subscripts that ruff does not read.
+    from .async_client import AsyncNexusClient  # noqa: F401
+    from .client import NexusClient  # noqa: F401
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that a wait for a job takes at most."""
@@ -114,3 +115,41 @@ class Job(JobDict["NexusClient"]):
         :raises JobTimeout: it did not end in time.
         """
         return (self if self._complete else self.wait(timeout=timeout))._output()
+
+    def events(self) -> Iterator[JobEvent]:
+        """Iterate over what has happened to the job, oldest first."""
+        return self._bound.job_events(self.id)
+
+
+class AsyncJob(JobDict["AsyncNexusClient"]):
+    """A job that `AsyncNexusClient` has created or fetched: the API's object as a dict."""
+
+    __slots__ = ()
+
+    async def wait(
+        self,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        on_update: Callable[[AsyncJob], object] | None = None,
+    ) -> AsyncJob:
+        """Wait until the job has ended; see :meth:`AsyncNexusClient.wait`.
+
+        :returns: the job as it is then, a new object.
+        """
+        return await self._bound.wait(
+            self.id, timeout=timeout, poll_interval=poll_interval, on_update=on_update
+        )
+
+    async def result(self, *, timeout: float = DEFAULT_TIMEOUT) -> JsonObject:
+        """Wait until the job has ended, and return its output.
+
+        :param timeout: seconds at most.
+        :raises JobFailed: it ended other than succeeded.
+        :raises JobTimeout: it did not end in time.
+        """
+        return (self if self._complete else await self.wait(timeout=timeout))._output()
+
+    def events(self) -> AsyncIterator[JobEvent]:
+        """Iterate over what has happened to the job, oldest first."""
+        return self._bound.job_events(self.id)

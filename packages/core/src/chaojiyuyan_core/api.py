@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -66,6 +66,29 @@ class Call(Generic[T_co]):
     repeatable: bool = False
     wait: float | None = None
     authorized: bool = True
+
+
+class Sink(Protocol):
+    """Where the content of a :class:`Fetch` goes."""
+
+    def restart(self) -> None:
+        """Forget what was written: an attempt begins."""
+
+    def write(self, chunk: bytes) -> object:
+        """Take the next bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A file to be streamed from anywhere; the agent key goes to the platform's own origin alone.
+
+    :param url: the file's absolute URL.
+    :param sink: takes the content of a successful answer.
+    """
+
+    url: str
+    sink: Sink
+    repeatable: ClassVar[bool] = True
 
 
 # --- callers -------------------------------------------------------------------------------------

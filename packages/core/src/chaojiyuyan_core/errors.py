@@ -16,6 +16,7 @@
     │   └── DeviceFlowTimeout          nobody approved it in time
     ├── JobTimeout                     a wait for a job reached its deadline
     ├── JobFailed                      a job ended other than succeeded
+    ├── DownloadError                  an artifact cannot be fetched as it was described
     ├── WebhookVerificationError       a webhook's signature or body is not to be trusted
     └── WorkerError
         ├── WorkerNotEnabled           the agent has registered no capability
@@ -204,6 +205,10 @@ class JobFailed(HebingError):
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+class DownloadError(HebingError):
+    """An artifact has no address that is fetched, or its content is not what was announced."""
 
 
 class WebhookVerificationError(HebingError):

@@ -18,7 +18,7 @@ from .answers import value_of
 if TYPE_CHECKING:
     import httpx
 
-    from .api import Call
+    from .api import Call, Fetch
     from .retry import Retry
     from .transport import AsyncTransport, Transport
 
@@ -29,11 +29,13 @@ T = TypeVar("T")
 class Send:
     """The step that sends a call once. Its answer is the response, or the fault on the way to it.
 
+    The response is whole, but for a fetch: what that brings goes into its sink.
+
     :param call: what to send.
     :param timeout: seconds at most for this attempt, where that is less than the transport's.
     """
 
-    call: Call[object]
+    call: Call[object] | Fetch
     timeout: float | None = None
 
 
@@ -49,14 +51,16 @@ Answer = Union["httpx.Response", Exception, None]
 Flow = Generator[Step, Answer, T]
 
 
-def send(call: Call[T], *, timeout: float | None = None) -> Flow[httpx.Response | Exception]:
+def send(
+    call: Call[object] | Fetch, *, timeout: float | None = None
+) -> Flow[httpx.Response | Exception]:
     """Send a call once and return its answer, or the fault on the way to it."""
     answer = yield Send(call, timeout)
     return cast("httpx.Response | Exception", answer)
 
 
 def exchange(
-    call: Call[T], retry: Retry, *, draw: Callable[[], float] = random.random
+    call: Call[object] | Fetch, retry: Retry, *, draw: Callable[[], float] = random.random
 ) -> Flow[httpx.Response]:
     """Send a call, again where ``retry`` says so, and return the last answer, whatever its status.
 

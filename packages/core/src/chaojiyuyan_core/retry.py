@@ -10,7 +10,7 @@ from .answers import retry_after
 if TYPE_CHECKING:
     import httpx
 
-    from .api import Call
+    from .api import Call, Fetch
 
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """The statuses that may pass when the same call is sent again."""
@@ -34,7 +34,7 @@ class Retry:
 
     def delay(
         self,
-        call: Call[object],
+        call: Call[object] | Fetch,
         answer: httpx.Response | Exception,
         attempt: int,
         random: float,

@@ -1,0 +1,141 @@
+"""What the sync and the async client share: how they are made, and what they send."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from chaojiyuyan_core import api
+from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
+from chaojiyuyan_core.masking import mask_key
+from chaojiyuyan_core.requests import Requests
+from chaojiyuyan_core.retry import Retry
+
+from .waiting import wait_for_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.flow import Flow
+    from chaojiyuyan_core.models import JobData
+
+PAGE_SIZE = 50
+"""Jobs that one request of a listing asks for."""
+
+
+class ClientBase:
+    """The options of a client, and the calls that it makes of its methods' arguments.
+
+    :ivar api_key: the agent key.
+    :ivar base_url: the platform's base URL, without a trailing slash.
+    :ivar timeout: seconds that connecting, writing or reading may stand still, each.
+    :ivar max_retries: attempts after the first for what may be repeated.
+    """
+
+    DEFAULT_BASE_URL: ClassVar[str] = DEFAULT_BASE_URL
+
+    api_key: str
+    base_url: str
+    timeout: float
+    max_retries: int
+
+    def _configure(
+        self,
+        api_key: str,
+        base_url: str | None,
+        *,
+        timeout: float,
+        max_retries: int,
+        auto_idempotency: bool,
+    ) -> Requests:
+        self.api_key = checked_api_key(api_key)
+        self.base_url = checked_base_url(base_url or self.DEFAULT_BASE_URL)
+        self._auto_idempotency = auto_idempotency
+        return self._limit(timeout, max_retries)
+
+    def _limit(self, timeout: float, max_retries: int) -> Requests:
+        if not timeout > 0:
+            raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
+        if max_retries < 0:
+            raise ValueError(f"max_retries must be 0 or more, not {max_retries!r}")
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self._retry = Retry(max_retries)
+        return Requests(self.api_key, self.base_url, timeout=timeout)
+
+    def __repr__(self) -> str:
+        """Tell which platform and which key, the key masked."""
+        name = type(self).__name__
+        return f"<{name} base_url={self.base_url!r} api_key={mask_key(self.api_key)!r}>"
+
+    def _creation(
+        self,
+        capability_key: str,
+        input_payload: Mapping[str, object] | None,
+        *,
+        idempotency_key: str | None,
+        timeout_sec: int | None,
+        channel_context: Mapping[str, object] | None,
+    ) -> Call[JobData]:
+        if idempotency_key is None and self._auto_idempotency:
+            # Made once a call, outside the retries: whatever is lost, there is one job.
+            idempotency_key = os.urandom(16).hex()
+        return api.create_job(
+            capability_key,
+            {} if input_payload is None else input_payload,
+            idempotency_key=idempotency_key,
+            timeout_sec=timeout_sec,
+            channel_context=channel_context,
+        )
+
+    def _waiting(
+        self,
+        job_id: str,
+        *,
+        timeout: float,
+        poll_interval: float,
+        on_update: Callable[[JobData], object] | None,
+    ) -> Flow[JobData]:
+        return wait_for_job(
+            job_id,
+            timeout=timeout,
+            poll_interval=poll_interval,
+            retry=self._retry,
+            now=time.monotonic,
+            on_update=on_update,
+        )
+
+
+class JobPages:
+    """A walk through the pages of a listing of jobs.
+
+    It ends with the page that brings nothing new: how a platform cuts its pages is not known, one
+    that does not page sends the same list again, and new jobs shift the pages while they are read.
+    """
+
+    def __init__(self, status: str | None, capability_key: str | None) -> None:
+        self._status = status
+        self._capability_key = capability_key
+        self._seen: set[str] = set()
+        self._offset = 0
+        self._more = True
+
+    def calls(self) -> Iterator[Call[list[JobData]]]:
+        """Yield the call of each page; its answer goes to :meth:`unseen` before the next."""
+        while self._more:
+            yield api.list_jobs(
+                limit=PAGE_SIZE,
+                offset=self._offset,
+                status=self._status,
+                capability_key=self._capability_key,
+            )
+
+    def unseen(self, page: list[JobData]) -> list[JobData]:
+        """Return what no page before this one has brought."""
+        new = [job for job in page if job["id"] not in self._seen]
+        self._seen.update(job["id"] for job in new)
+        self._offset += len(page)
+        self._more = bool(new)
+        return new
