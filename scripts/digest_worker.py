@@ -22,5 +22,5 @@ def digest(task: TaskContext) -> dict[str, object]:
         "words": len(text.split()),
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "frequent_words": [list(pair) for pair in Counter(words).most_common(8)],
+        "frequent_words": dict(Counter(words).most_common(8)),
     }
