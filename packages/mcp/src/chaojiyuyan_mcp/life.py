@@ -38,60 +38,46 @@ def run(server: Server[None], source: int, sink: int) -> None:
     :param source: the descriptor that the client writes to.
     :param sink: the descriptor that the client reads.
     """
-    ending = Ending()
-    try:
-        asyncio.run(_serve(server, source, sink, ending))
-    finally:
-        ending.done()
+    with _limit() as limit:
+        asyncio.run(_serve(server, source, sink, limit))
 
 
-class Ending:
-    """The end of a server: asked for once, and then not to be waited for too long."""
-
-    def __init__(self) -> None:
-        self._timer: threading.Timer | None = None
-
-    def begin(self) -> None:
-        """See that the process ends, orderly or not."""
-        if self._timer is None:
-            self._timer = threading.Timer(LONGEST_END, os._exit, (0,))
-            self._timer.daemon = True
-            self._timer.start()
-
-    def done(self) -> None:
-        """The orderly end was in time."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-async def _serve(server: Server[None], source: int, sink: int, ending: Ending) -> None:
+async def _serve(
+    server: Server[None], source: int, sink: int, at_end: Callable[[], object]
+) -> None:
     from mcp.server.stdio import stdio_server
 
     from .stdio import Lines, Output
 
-    async def speak() -> None:
-        lines, output = Lines(source, ending.begin), Output(sink, stop)
-        try:
-            async with stdio_server(
-                cast("AsyncFile[str]", lines), cast("AsyncFile[str]", output)
-            ) as (incoming, outgoing):
-                await server.run(incoming, outgoing, server.create_initialization_options())
-        finally:
-            output.close()
+    # Whatever ends the server is taken as the end of its input: then the protocol's own library
+    # cancels the calls in hand, and tells the client so.
+    lines = Lines(source, at_end)
+    output = Output(sink, lines.end)
+    watching = asyncio.create_task(_watch_parent(lines.end))
+    with _signals(lines.end):
+        async with stdio_server(cast("AsyncFile[str]", lines), cast("AsyncFile[str]", output)) as (
+            incoming,
+            outgoing,
+        ):
+            await server.run(incoming, outgoing, server.create_initialization_options())
+        output.close()
+        watching.cancel()
 
-    def stop() -> None:
-        ending.begin()
-        speaking.cancel()
 
-    speaking = asyncio.create_task(speak())
-    watching = asyncio.create_task(_watch_parent(stop))
-    with _signals(stop):
-        try:
-            await speaking
-        except asyncio.CancelledError:
-            pass
-        finally:
-            watching.cancel()
+@contextlib.contextmanager
+def _limit() -> Iterator[Callable[[], None]]:
+    """Give a function that ends the process soon, unless the body is done before."""
+    timer = threading.Timer(LONGEST_END, os._exit, (0,))
+    timer.daemon = True
+
+    def begin() -> None:
+        if not timer.is_alive():
+            timer.start()
+
+    try:
+        yield begin
+    finally:
+        timer.cancel()
 
 
 async def _watch_parent(stop: Callable[[], object]) -> None:

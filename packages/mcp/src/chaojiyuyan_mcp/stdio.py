@@ -7,6 +7,7 @@ keep the process alive; these threads are daemons, and take no lock that ending 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from queue import SimpleQueue
@@ -40,7 +41,7 @@ class Lines:
     """The lines that a client sends, as an asynchronous iterator; it ends with the input.
 
     :param source: the descriptor to read.
-    :param at_end: called on the event loop when the input has ended.
+    :param at_end: called on the event loop once the input has ended.
     """
 
     def __init__(self, source: int, at_end: Callable[[], object]) -> None:
@@ -56,20 +57,20 @@ class Lines:
     async def __anext__(self) -> str:
         line = await self._queue.get()
         if line is None:
-            self._at_end()
             raise StopAsyncIteration
         return line
 
-    def _read(self) -> None:
-        for line in _lines(self._source):
-            self._put(line.decode(errors="replace"))
-        self._put(None)
+    def end(self) -> None:
+        """Take the input as ended after what has been read so far."""
+        self._at_end()
+        self._queue.put_nowait(None)
 
-    def _put(self, line: str | None) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, line)
-        except RuntimeError:  # the loop is closed: nobody listens any more
-            return
+    def _read(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            for line in _lines(self._source):
+                text = line.decode(errors="replace")
+                self._loop.call_soon_threadsafe(self._queue.put_nowait, text)
+            self._loop.call_soon_threadsafe(self.end)
 
 
 class Output:
@@ -105,7 +106,8 @@ class Output:
                 while data:
                     data = data[os.write(self._sink, data) :]
         except OSError:
-            self._loop.call_soon_threadsafe(self._at_end)
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._at_end)
 
 
 def _lines(source: int) -> Iterator[bytes]:
