@@ -26,7 +26,7 @@ class CatalogError(ValueError):
 class Spec:
     """One capability.
 
-    ``input_schema`` and ``output_schema`` are JSON Schema 2020-12; an empty schema takes any object.
+    ``input_schema`` and ``output_schema`` are JSON Schema 2020-12; an empty one takes any object.
     """
 
     capability_key: str
@@ -60,7 +60,7 @@ class Spec:
 
 
 class Catalog:
-    """The specs by capability key, in the order they were given; a later one replaces an earlier."""
+    """The specs by capability key, in their given order; a later one replaces an earlier."""
 
     def __init__(self, specs: Iterable[Spec]) -> None:
         self._specs = {spec.capability_key: spec for spec in specs}

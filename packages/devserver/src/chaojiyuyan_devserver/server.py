@@ -90,8 +90,9 @@ async def _serve(
 
     def drop(scope: Scope) -> None:
         for connection in server.server_state.connections:
-            if connection.client == scope["client"]:
-                connection.transport.abort()
+            transport = connection.transport
+            if transport.get_extra_info("peername")[:2] == scope["client"]:
+                transport.abort()
 
     app = create_app(service, hosts=LOOPBACK, control_token=token, drop=drop)
     config = uvicorn.Config(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import random
 import secrets
-import uuid
-from collections import deque
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from .clock import Clock
 from .faults import Faults
@@ -17,6 +19,7 @@ from .kernel.records import Account, Agent, DeviceLogin, Job, Json
 from .kernel.webhooks import Delivery, Webhook
 from .kernel.wire import event_view, job_view
 from .store import Store, history
+from .store.rows import Setting
 from .store.tables import deliveries, transfers
 from .waiters import Waiters
 from .webhooks import Sender
@@ -26,16 +29,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .catalog import Catalog
+    from .kernel.kernel import Change
+
+log = logging.getLogger(__name__)
 
 STARTING_BALANCE = 10_000_000
 OWNER = "Local developer"
+SECRETS = ("nxt_ag", "whsec", "device")
+
+
+_chance = random.Random()  # noqa: S311 - ids are no secrets, and the system's source is slow
 
 
 def new_id(prefix: str) -> str:
-    """A new id. Keys and device codes are secrets; the rest is a UUID, as a database would give."""
-    if prefix in ("nxt_ag", "whsec", "device"):
+    """A new id; those that begin alike sort by time, so the database grows at its end."""
+    if prefix in SECRETS:
         return f"{prefix}_{secrets.token_urlsafe(24)}"
-    return f"{prefix}_{uuid.uuid4().hex}"
+    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{_chance.getrandbits(80):020x}"
 
 
 class KernelService:
@@ -60,18 +70,15 @@ class KernelService:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._on_failure = on_failure
-        self._submitted = 0
-        self._committed = 0
-        self._barriers: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._ended: deque[tuple[int, Job]] = deque()
+        self._flush: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.waiters = Waiters()
         self.faults = Faults()
         self.form_secret = secrets.token_bytes(32)
-        self.store = Store(path, self._on_commit, self._on_error)
+        self.store = Store(path)
         self.clock = Clock(float(self.store.setting("clock_offset") or 0))
         self.kernel = Kernel(catalog, rules, self.clock, new_id)
-        self.sender = Sender(self.kernel.webhooks, self.clock, self._save)
+        self.sender = Sender(self.kernel.webhooks, self.clock, self.save)
         self.ready_agent: Agent
         self._restore()
 
@@ -84,49 +91,54 @@ class KernelService:
             store.records(Webhook), store.records(Delivery, deliveries.c.status == "pending")
         )
         kernel.jobs.restore(history.open_jobs(store), history.last_number(store))
-        self._save()
+        self.save()
 
     # -- saving and waiting ----------------------------------------------------------------------
 
-    def _save(self) -> None:
-        """Queue what changed for the next commit, wake who waits for it, set the timer."""
-        changes = self.kernel.take_changes()
-        if changes:
-            self._submitted += 1
-            self.store.submit(self._submitted, changes)
-            for record in changes:
-                if isinstance(record, Job):
-                    if record.terminal:
-                        self._ended.append((self._submitted, record))
-                        self.waiters.wake(record.id)
-                    elif record.status == "bidding":
-                        self.waiters.wake(record.capability_key)
-        self.sender.send_due()
-        self._set_timer()
+    def save(self) -> None:
+        """Have what changed committed at the end of the event loop's turn.
+
+        Whatever else changes in the same turn goes into the same transaction, so under load many
+        requests share one.
+        """
+        if self._flush is None:
+            self._flush = self.loop.create_future()
+            self.loop.call_soon(self._commit)
 
     async def saved(self) -> None:
         """Return when all changes until now are committed."""
-        self._save()
-        if self._committed >= self._submitted:
-            return
-        future = self.loop.create_future()
-        self._barriers.append((self._submitted, future))
-        await future
+        if self.kernel.has_changes:
+            self.save()
+        if self._flush is not None:
+            await asyncio.shield(self._flush)
 
-    def _on_commit(self, number: int) -> None:
-        self.loop.call_soon_threadsafe(self._release, number)
+    def _commit(self) -> None:
+        flush, self._flush = self._flush, None
+        changes = self.kernel.take_changes()
+        if changes:
+            try:
+                self.store.write(changes)
+            except SQLAlchemyError as error:
+                # from here on memory knows more than the disk: nobody may be told of it
+                log.critical("the database cannot be written: %s", error)
+                self._on_failure()
+                return
+            self._announce(changes)
+        if flush is not None:
+            flush.set_result(None)
+        self.sender.send_due()
+        self._set_timer()
 
-    def _release(self, number: int) -> None:
-        self._committed = number
-        while self._barriers and self._barriers[0][0] <= number:
-            future = self._barriers.popleft()[1]
-            if not future.done():
-                future.set_result(None)
-        while self._ended and self._ended[0][0] <= number:
-            self.kernel.jobs.forget(self._ended.popleft()[1])
-
-    def _on_error(self) -> None:
-        self.loop.call_soon_threadsafe(self._on_failure)
+    def _announce(self, changes: list[Change]) -> None:
+        for record in changes:
+            self.waiters.wake(f"{type(record).__name__} changed")
+            if isinstance(record, Job):
+                self.waiters.wake(f"{record.id} changed")
+                if record.terminal:
+                    self.kernel.jobs.forget(record)
+                    self.waiters.wake(record.id)
+                elif record.status == "bidding":
+                    self.waiters.wake(record.capability_key)
 
     def _set_timer(self) -> None:
         deadlines = (self.kernel.jobs.next_deadline(), self.kernel.webhooks.next_deadline())
@@ -143,12 +155,12 @@ class KernelService:
     def _tick(self) -> None:
         self._timer = None
         self.kernel.expire()
-        self._save()
+        self.save()
 
     async def advance(self, seconds: float) -> None:
         """Move the clock ahead; what falls due on the way is done when this returns."""
         self.clock.advance(seconds)
-        self.store.submit_setting("clock_offset", repr(self.clock.offset))
+        self.store.write([Setting("clock_offset", repr(self.clock.offset))])
         self.kernel.expire()
         await self.saved()
 
@@ -158,7 +170,7 @@ class KernelService:
         await self.sender.close()
         if self._timer is not None:
             self._timer.cancel()
-        self._save()
+        self._commit()
         self.store.close()
 
     # -- jobs ------------------------------------------------------------------------------------
@@ -199,7 +211,11 @@ class KernelService:
         timeout_sec: int | None = None,
         channel_context: Json | None = None,
     ) -> tuple[Job, bool]:
-        """Make a job, or find the one made before with this key; returns it and whether it is new."""
+        """Make a job, or find the one made before with this key.
+
+        Returns:
+            The job, and whether it is new.
+        """
         job = None
         if idempotency_key is not None:
             job = self.kernel.jobs.repeated(agent, idempotency_key) or history.find_repeated(
@@ -323,7 +339,7 @@ class KernelService:
         await self.saved()
 
     async def reset(self) -> None:
-        """Cancel what is open, stop webhooks and empty the handler sets: clean for the next test."""
+        """Cancel open jobs, remove webhooks and faults, empty the handler sets; keys stay."""
         for job in list(self.kernel.jobs.open.values()):
             if not job.terminal:
                 self.kernel.jobs.cancel(job, self.clock())

@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import httpx
 
@@ -72,10 +72,9 @@ class LocalKernel:
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
             )
         self._process = process  # at once: a Ctrl-C while it starts must find it
-        assert process.stdout is not None
-        self.base_url = process.stdout.readline().strip()
-        self.api_key = process.stdout.readline().strip()
-        process.stdout.close()
+        with cast("IO[str]", process.stdout) as printed:
+            self.base_url = printed.readline().strip()
+            self.api_key = printed.readline().strip()
         if not self.api_key:
             raise RuntimeError(f"the kernel ended with {process.wait()}: {log.read_text()[-2000:]}")
         url = httpx.URL(self.base_url)
@@ -135,6 +134,7 @@ class LocalKernel:
             return None
         if self._control is not None:
             self._control.close()
+            self._control = None
         if kill:
             process.kill()
         else:
@@ -209,7 +209,7 @@ class LocalKernel:
     # -- jobs ------------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Json:
-        """Everything about a job: also ``events``, ``transfers`` and the count of ``settlements``."""
+        """All about a job: also its ``events``, ``transfers`` and the count of ``settlements``."""
         return self._get(f"/jobs/{job_id}")
 
     def expire_lease(self, job_id: str) -> None:
@@ -240,8 +240,8 @@ class LocalKernel:
         return self._send("PUT", path, **body)
 
     def _send(self, method: str, path: str, **body: object) -> Json:
-        self._running()
-        assert self._control is not None
+        if self._control is None:
+            raise RuntimeError("the kernel is not running")
         answer = self._control.request(method, path, json=body)
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")

@@ -1,37 +1,34 @@
-"""The ASGI application."""
+"""The whole ASGI application: the guard in front, behind it the API, and FastAPI for the rest."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from starlette.routing import Match
+from starlette.responses import JSONResponse, Response
 
 from chaojiyuyan_devserver._version import __version__
 from chaojiyuyan_devserver.kernel import Refusal
 
-from . import caller, control, login, worker
-from .answers import refused
-from .chaos import Chaos
+from . import control, pages
+from .api import Api
 from .guard import Guard
+from .openapi import document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import Scope
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from chaojiyuyan_devserver.service import KernelService
+
+    from .chaos import Drop
 
 PREFIX = "/api/v1"
 
 
 def create_app(
-    service: KernelService,
-    *,
-    hosts: frozenset[str],
-    control_token: str,
-    drop: Callable[[Scope], None],
-) -> FastAPI:
+    service: KernelService, *, hosts: frozenset[str], control_token: str, drop: Drop
+) -> ASGIApp:
     """The application over a running service.
 
     Args:
@@ -40,23 +37,33 @@ def create_app(
         control_token: opens the control endpoints.
         drop: cuts a request's connection, for the faults that do so.
     """
-    app = FastAPI(title="chaojiyuyan local kernel", version=__version__)
-    app.state.service = service
-    app.state.control_token = control_token
-    app.add_exception_handler(Refusal, refused)
-    endpoints = [*worker.router.routes, *caller.router.routes, *login.router.routes]
-    for router in (worker.router, caller.router, login.router):
-        app.include_router(router, prefix=PREFIX)
-    app.include_router(login.pages)
-    app.include_router(control.router)
+    api = Api(service, PREFIX, drop)
+    site = _site(service, control_token)
 
-    def endpoint(scope: Scope) -> str | None:
-        path = scope["path"].removeprefix(PREFIX)
-        for route in endpoints:
-            if route.matches({**scope, "path": path})[0] is Match.FULL:
-                return route.name
-        return None
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        to = api if scope["path"].startswith(PREFIX + "/") else site
+        await to(scope, receive, send)
 
-    app.add_middleware(Chaos, faults=service.faults, endpoint=endpoint, drop=drop)
-    app.add_middleware(Guard, hosts=hosts, clock=service.clock)
-    return app
+    return Guard(dispatch, hosts, service.clock)
+
+
+def _site(service: KernelService, control_token: str) -> FastAPI:
+    site = FastAPI(
+        title="chaojiyuyan local kernel",
+        version=__version__,
+        docs_url=None,  # its pages load scripts from a network
+        redoc_url=None,
+    )
+    site.state.service = service
+    site.state.control_token = control_token
+    site.openapi = lambda: document(PREFIX)  # type: ignore[method-assign]
+    site.add_exception_handler(Refusal, _refused)
+    site.include_router(pages.router)
+    site.include_router(control.router)
+    return site
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return JSONResponse({"detail": error.detail()}, error.status)

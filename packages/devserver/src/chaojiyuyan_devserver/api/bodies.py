@@ -1,4 +1,4 @@
-"""Request bodies, as the platform's own API takes them."""
+"""What requests carry, as the platform takes it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,49 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 Json = dict[str, Any]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class JobRequest(BaseModel):
     """A call of a capability."""
 
-    capability_key: Annotated[str, Field(min_length=1, max_length=200)]
+    capability_key: Name
     input_payload: Json = {}
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     timeout_sec: Annotated[int, Field(ge=1, le=86400)] | None = None
     channel_context: Json | None = None
 
 
+class JobQuery(BaseModel):
+    """Which of the caller's jobs to list."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    offset: Annotated[int, Field(ge=0, le=2**53)] = 0
+    status: str | None = None
+    capability_key: str | None = None
+
+
+class CatalogQuery(BaseModel):
+    """Which capabilities to list."""
+
+    category: str | None = None
+
+
 class Registration(BaseModel):
     """The capabilities that a worker handles."""
 
-    capability_keys: Annotated[list[str], Field(min_length=1, max_length=50)]
+    capability_keys: Annotated[list[Name], Field(min_length=1, max_length=50)]
+
+
+class OfferQuery(BaseModel):
+    """Which jobs a worker looks for."""
+
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    capability_key: str | None = None
 
 
 class Submission(BaseModel):
-    """A worker's result."""
+    """A worker's result. What is published goes into the job's history."""
 
     output_envelope: Json
     artifacts: list[Json] = []
@@ -38,20 +61,13 @@ class Submission(BaseModel):
 class LoginRequest(BaseModel):
     """The start of a device login."""
 
-    client_name: Annotated[str, Field(min_length=1, max_length=200)]
+    client_name: Name
 
 
 class TokenRequest(BaseModel):
     """A poll for the outcome of a device login."""
 
     device_code: str
-
-
-class WebhookConfig(BaseModel):
-    """Where an account's events go; an empty URL stops them."""
-
-    url: str
-    secret: str | None = None
 
 
 Decision = Literal["approve", "deny"]

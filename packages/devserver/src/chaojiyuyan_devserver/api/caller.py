@@ -1,82 +1,127 @@
-"""The caller's endpoints: call a capability, follow the job, read the catalog."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+"""The caller's operations: call a capability, follow the job, read the catalog."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing_extensions import TypedDict
 
-from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
-
-from chaojiyuyan_devserver.kernel.wire import event_view, job_view, spec_view, summary_view
+from chaojiyuyan_devserver.kernel.wire import (
+    EventView,
+    JobSummary,
+    JobView,
+    SpecView,
+    event_view,
+    job_view,
+    spec_view,
+    summary_view,
+)
 from chaojiyuyan_devserver.store import history
 
-from .answers import data
-from .bodies import JobRequest
-from .deps import Caller, Service, Wait, applied, disconnect
+from .bodies import CatalogQuery, JobQuery, JobRequest
+from .exchange import Answer, Exchange
+from .operation import Operations
 
-router = APIRouter(tags=["caller"])
+operations = Operations()
+NOT_FOUND = {404: ("kernel_job_not_found",)}
 
 
-@router.post("/kernel-jobs", name="create", status_code=201)
-async def create(body: JobRequest, service: Service, agent: Caller) -> Response:
-    """Call a capability; a repeated idempotency key gives the original job and 200."""
-    job, is_new = await service.create_job(
+class JobList(TypedDict):
+    """A page of jobs."""
+
+    items: list[JobSummary]
+
+
+class EventList(TypedDict):
+    """A job's history."""
+
+    items: list[EventView]
+
+
+class SpecList(TypedDict):
+    """The catalog."""
+
+    items: list[SpecView]
+
+
+@operations.add(
+    "create",
+    "POST",
+    "/kernel-jobs",
+    {201: JobSummary, 200: JobSummary},
+    {400: ("unknown_capability", "invalid_input"), 402: ("insufficient_balance",)},
+    body=JobRequest,
+    assumed="The status of insufficient_balance, and the code invalid_input.",
+)
+async def create(exchange: Exchange) -> Answer:
+    """Call a capability. 201 for a new job; 200 with the first one for a repeated key."""
+    agent = exchange.agent
+    request = await exchange.body(JobRequest)
+    job, is_new = await exchange.service.create_job(
         agent,
-        body.capability_key,
-        body.input_payload,
-        idempotency_key=body.idempotency_key,
-        timeout_sec=body.timeout_sec,
-        channel_context=body.channel_context,
+        request.capability_key,
+        request.input_payload,
+        idempotency_key=request.idempotency_key,
+        timeout_sec=request.timeout_sec,
+        channel_context=request.channel_context,
     )
-    return data(summary_view(job), 201 if is_new else 200)
+    return Answer(summary_view(job), 201 if is_new else 200)
 
 
-@router.get("/kernel-jobs/{job_id}", name="get")
-async def get(
-    job_id: str, request: Request, service: Service, agent: Caller, wait: Wait
-) -> Response:
-    """A job; with ``Prefer: wait`` held until it has ended."""
-    job = service.require_job(job_id, agent)
-    if wait is not None and not job.terminal:
-        async with disconnect(request) as gone:
-            await service.wait_for_job(job, wait, gone)
+@operations.add("get", "GET", "/kernel-jobs/{job_id}", {200: JobView}, NOT_FOUND, waits=True)
+async def get(exchange: Exchange) -> Answer:
+    """A job of the caller's own; with ``Prefer: wait`` held until it has ended."""
+    service = exchange.service
+    job = service.require_job(exchange.parameters["job_id"], exchange.agent)
+    if exchange.wait is not None and not job.terminal:
+        async with exchange.hang_up() as gone:
+            await service.wait_for_job(job, exchange.wait, gone)
     view = job_view(job)
     await service.saved()
-    return data(view, headers=applied(wait))
+    return Answer(view, headers=exchange.applied)
 
 
-@router.get("/kernel-jobs", name="list")
-async def list_jobs(
-    service: Service,
-    agent: Caller,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
-    status: str | None = None,
-    capability_key: str | None = None,
-) -> Response:
+@operations.add(
+    "list",
+    "GET",
+    "/kernel-jobs",
+    {200: JobList},
+    {},
+    query=JobQuery,
+    assumed="The query and the envelope; newest first.",
+)
+async def list_jobs(exchange: Exchange) -> Answer:
     """The caller's own jobs, newest first."""
-    await service.saved()
+    agent, query = exchange.agent, exchange.query(JobQuery)
+    await exchange.service.saved()
     jobs = history.list_jobs(
-        service.store,
+        exchange.service.store,
         agent_id=agent.id,
-        status=status,
-        capability_key=capability_key,
-        limit=limit,
-        offset=offset,
+        status=query.status,
+        capability_key=query.capability_key,
+        limit=query.limit,
+        offset=query.offset,
     )
-    return data({"items": [summary_view(job) for job in jobs]})
+    return Answer({"items": [summary_view(job) for job in jobs]})
 
 
-@router.get("/kernel-jobs/{job_id}/events", name="events")
-async def events(job_id: str, service: Service, agent: Caller) -> Response:
-    """A job's events, oldest first."""
-    view = [event_view(event) for event in service.require_job(job_id, agent).events]
-    await service.saved()
-    return data({"items": view})
+@operations.add(
+    "events",
+    "GET",
+    "/kernel-jobs/{job_id}/events",
+    {200: EventList},
+    NOT_FOUND,
+    assumed="The envelope, and the names and payloads of the events.",
+)
+async def events(exchange: Exchange) -> Answer:
+    """The events of a job of the caller's own, oldest first."""
+    job = exchange.service.require_job(exchange.parameters["job_id"], exchange.agent)
+    view = [event_view(event) for event in job.events]
+    await exchange.service.saved()
+    return Answer({"items": view})
 
 
-@router.get("/capability-specs", name="catalog")
-async def catalog(service: Service, _agent: Caller, category: str | None = None) -> Response:
-    """What can be called."""
-    return data({"items": [spec_view(spec) for spec in service.kernel.catalog.list(category)]})
+@operations.add("catalog", "GET", "/capability-specs", {200: SpecList}, {}, query=CatalogQuery)
+async def catalog(exchange: Exchange) -> Answer:
+    """What can be called, all of it or one category."""
+    exchange.agent  # noqa: B018 - a key is needed, whosever it is
+    specs = exchange.service.kernel.catalog.list(exchange.query(CatalogQuery).category)
+    return Answer({"items": [spec_view(spec) for spec in specs]})

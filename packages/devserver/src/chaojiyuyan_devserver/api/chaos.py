@@ -1,60 +1,47 @@
-"""Carries out the faults that are set."""
+"""Carries out faults on a request."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from ..faults import Fault, Faults
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from collections.abc import Awaitable, Callable
 
-Endpoint = Callable[["Scope"], str | None]
-Drop = Callable[["Scope"], None]
+    from starlette.types import Message, Scope, Send
+
+    from chaojiyuyan_devserver.faults import Fault
+
+Drop: TypeAlias = "Callable[[Scope], None]"
+Run: TypeAlias = "Callable[[Send], Awaitable[None]]"
 
 _JUNK = b'{"data": {"jobs": [{"job_id": 7}, \xff\xfe'
 _HTML = b"<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1><hr>nginx"
 
 
-class Chaos:
-    """Pure ASGI middleware: in the way of a request only while its endpoint has faults.
+async def strike(faults: list[Fault], run: Run, scope: Scope, send: Send, drop: Drop) -> None:
+    """Let a request fail.
 
     Args:
-        app: the application behind it.
-        faults: the faults.
-        endpoint: names the endpoint of a request, None for one that cannot fail.
-        drop: cuts a request's connection, without an answer.
+        faults: those that strike it: all their delays, and the first of the others.
+        run: serves the request, with the given way to send.
+        scope: the request.
+        send: sends the answer.
+        drop: cuts the request's connection.
     """
-
-    def __init__(self, app: ASGIApp, faults: Faults, endpoint: Endpoint, drop: Drop) -> None:
-        self._app = app
-        self._faults = faults
-        self._endpoint = endpoint
-        self._drop = drop
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or let it fail."""
-        name = self._endpoint(scope) if self._faults and scope["type"] == "http" else None
-        struck = self._faults.struck(name) if name else []
-        for fault in struck:
-            if fault.effect == "delay":
-                await asyncio.sleep(fault.amount)
-        harm = next((fault for fault in struck if fault.effect != "delay"), None)
-        if harm is None:
-            await self._app(scope, receive, send)
-        elif harm.effect == "drop-before":
-            await self._cut(scope)
-        elif harm.effect == "drop-after":
-            await self._app(scope, receive, _swallow)
-            await self._cut(scope)
-        else:
-            await _answer(send, harm)
-
-    async def _cut(self, scope: Scope) -> None:
-        self._drop(scope)
-        await asyncio.sleep(0)  # the server learns of it before it looks for an answer
+    for fault in faults:
+        if fault.effect == "delay":
+            await asyncio.sleep(fault.amount)
+    harm = next((fault for fault in faults if fault.effect != "delay"), None)
+    if harm is None:
+        await run(send)
+    elif harm.effect.startswith("drop"):
+        if harm.effect == "drop-after":
+            await run(_swallow)
+        drop(scope)
+        await asyncio.sleep(0)  # the server learns of it before it misses the answer
+    else:
+        await _answer(send, harm)
 
 
 async def _swallow(_message: Message) -> None:
@@ -68,7 +55,7 @@ async def _answer(send: Send, fault: Fault) -> None:
         status, kind, body = 502, b"text/html", _HTML
     else:
         status, kind = int(fault.amount), b"application/json"
-        body = b'{"detail": {"error": "a fault on demand", "code": "injected_fault"}}'
+        body = b'{"detail":{"error":"a fault on demand","code":"injected_fault"}}'
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -18,8 +18,8 @@ class Guard:
     """Pure ASGI middleware.
 
     A page that made a name of its own resolve to this machine (DNS rebinding) sends that name in
-    ``Host``, so names that are not ours are refused. ``Date`` is the kernel's time: a worker reckons
-    its lease from it, also where a test has moved the clock.
+    ``Host``, so names that are not ours are refused. ``Date`` is the kernel's time: a worker
+    reckons its lease from it, also where a test has moved the clock.
 
     Args:
         app: the application behind it.
@@ -35,7 +35,6 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
             return
         host = length = b""
         for name, value in scope["headers"]:

@@ -1,117 +1,75 @@
-"""The device login (RFC 8628) and the page on which a human approves it."""
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+"""The operations of the device login (RFC 8628)."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from html import escape
-from typing import Annotated
+from typing_extensions import TypedDict
 
-from fastapi import APIRouter, Form, Request
-from starlette.responses import HTMLResponse, Response
+from .bodies import LoginRequest, TokenRequest
+from .exchange import Answer, Exchange
+from .operation import Operations
 
-from chaojiyuyan_devserver.kernel import Refusal
-from chaojiyuyan_devserver.service import KernelService
-
-from .answers import data
-from .bodies import Decision, LoginRequest, TokenRequest
-from .deps import Service
-
-router = APIRouter(tags=["login"])
-pages = APIRouter(include_in_schema=False)
+operations = Operations()
 
 
-@router.post("/oauth/device/authorize", name="authorize")
-async def authorize(body: LoginRequest, request: Request, service: Service) -> Response:
+class Login(TypedDict):
+    """A device login under way. Times are seconds."""
+
+    device_code: str
+    user_code: str
+    verification_url: str
+    verification_url_complete: str
+    expires_in: int
+    interval: int
+
+
+class Token(TypedDict):
+    """The key of an approved login."""
+
+    api_key: str
+    account_id: str
+
+
+@operations.add(
+    "authorize",
+    "POST",
+    "/oauth/device/authorize",
+    {200: Login},
+    {},
+    body=LoginRequest,
+    open=True,
+)
+async def authorize(exchange: Exchange) -> Answer:
     """Begin a device login."""
-    login, device_code = await service.start_login(body.client_name)
-    url = str(request.base_url) + "activate"
-    return data(
+    request = await exchange.body(LoginRequest)
+    login, device_code = await exchange.service.start_login(request.client_name)
+    url = f"{exchange.origin}/activate"
+    return Answer(
         {
             "device_code": device_code,
             "user_code": login.user_code,
             "verification_url": url,
             "verification_url_complete": f"{url}?code={login.user_code}",
-            "expires_in": round(login.expires_at - service.clock()),
+            "expires_in": round(login.expires_at - exchange.service.clock()),
             "interval": login.interval,
         }
     )
 
 
-@router.post("/oauth/device/token", name="token")
-async def token(body: TokenRequest, service: Service) -> Response:
-    """Ask for the outcome; 428 while it is pending, 429 when asked too fast, 410 at the end."""
-    agent, api_key = await service.finish_login(body.device_code)
-    return data({"api_key": api_key, "account_id": agent.account_id})
-
-
-def csrf_token(service: KernelService, purpose: str) -> str:
-    """A form's token: another site cannot read our pages, so it cannot know it."""
-    return hmac.new(service.form_secret, purpose.encode(), hashlib.sha256).hexdigest()
-
-
-def check_csrf(service: KernelService, purpose: str, token: str) -> None:
-    """Refuse a form that is not one of our own.
-
-    Raises:
-        Refusal: 403 ``bad_csrf_token``.
-    """
-    if not hmac.compare_digest(csrf_token(service, purpose).encode(), token.encode()):
-        raise Refusal(403, "bad_csrf_token", "this form did not come from this server's own page")
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem}}
-:root{{color-scheme:light dark}}code{{font-size:1.4em}}button,input{{font:inherit;padding:.4em 1em}}</style>
-<h1>{title}</h1>
-{body}
-</html>
-"""
-
-
-def _page(title: str, body: str, status: int = 200) -> Response:
-    return HTMLResponse(_PAGE.format(title=title, body=body), status)
-
-
-@pages.get("/activate")
-async def show(service: Service, code: str = "") -> Response:
-    """The approval form for a code, or one that asks for the code."""
-    login = service.kernel.logins.find(code, service.clock())
-    if login is None:
-        hint = "<p>This code is unknown, used or expired.</p>" if code else ""
-        return _page(
-            "Enter the code",
-            f'{hint}<form method="get"><label>Code <input name="code" autofocus required></label>'
-            " <button>Continue</button></form>",
-            404 if code else 200,
-        )
-    csrf = csrf_token(service, f"activate {login.user_code}")
-    return _page(
-        "Connect a program",
-        f"<p><strong>{escape(login.client_name)}</strong> asks for an agent key.</p>"
-        f"<p>Approve only if it shows this code:</p><p><code>{login.user_code}</code></p>"
-        '<form method="post" action="/activate">'
-        f'<input type="hidden" name="code" value="{login.user_code}">'
-        f'<input type="hidden" name="csrf_token" value="{csrf}">'
-        '<button name="decision" value="approve">Approve</button> '
-        '<button name="decision" value="deny">Deny</button></form>',
-    )
-
-
-@pages.post("/activate")
-async def decide(
-    service: Service,
-    code: Annotated[str, Form()],
-    csrf_token: Annotated[str, Form()] = "",
-    decision: Annotated[Decision, Form()] = "approve",
-) -> Response:
-    """Approve or deny a login."""
-    check_csrf(service, f"activate {code}", csrf_token)
-    service.kernel.logins.decide(code, decision == "approve", service.clock())
-    await service.saved()
-    if decision == "approve":
-        return _page("Approved", "<p>You can close this page; the program goes on by itself.</p>")
-    return _page("Denied", "<p>The program got no key.</p>")
+@operations.add(
+    "token",
+    "POST",
+    "/oauth/device/token",
+    {200: Token},
+    {
+        410: ("expired_token", "access_denied"),
+        428: ("authorization_pending",),
+        429: ("slow_down",),
+    },
+    body=TokenRequest,
+    open=True,
+)
+async def token(exchange: Exchange) -> Answer:
+    """Ask for the outcome: 428 while it is pending, 429 when asked too fast, 410 at the end."""
+    request = await exchange.body(TokenRequest)
+    agent, api_key = await exchange.service.finish_login(request.device_code)
+    return Answer({"api_key": api_key, "account_id": agent.account_id})

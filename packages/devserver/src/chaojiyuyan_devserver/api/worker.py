@@ -1,63 +1,127 @@
-"""The worker's endpoints: register, look for work, bid, hold the lease, submit."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+"""The worker's operations: register, look for work, bid, hold the lease, submit."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from typing_extensions import NotRequired, TypedDict
 
 from chaojiyuyan_devserver.kernel import Refusal
-from chaojiyuyan_devserver.kernel.wire import offer_view, timestamp
+from chaojiyuyan_devserver.kernel.wire import OfferView, offer_view, timestamp
 
-from .answers import data
-from .bodies import Registration, Submission
-from .deps import Caller, Service, Wait, applied, disconnect
+from .bodies import OfferQuery, Registration, Submission
+from .exchange import Answer, Exchange
+from .operation import Operations
 
-router = APIRouter(tags=["worker"])
-
-
-@router.post("/kernel-agents/me/capabilities", name="register", status_code=201)
-async def register(body: Registration, service: Service, agent: Caller) -> Response:
-    """Register capabilities; a repeat refreshes ``last_seen_at``."""
-    registered, skipped = service.kernel.register(agent, body.capability_keys)
-    await service.saved()
-    return data({"registered": registered, "skipped_unknown": skipped}, 201)
+operations = Operations()
+HOLDER = {404: ("task_run_not_found",), 410: ("lease_expired",)}
+WORKER = {403: ("worker_not_enabled", "capability_not_in_handler_set")}
 
 
-@router.get("/kernel-jobs/available", name="available")
-async def available(
-    request: Request,
-    service: Service,
-    agent: Caller,
-    wait: Wait,
-    limit: Annotated[int, Query(ge=1, le=50)] = 10,
-    capability_key: str | None = None,
-) -> Response:
-    """The jobs on offer; with ``Prefer: wait`` held until there is one."""
-    jobs = service.kernel.available(agent, capability_key, limit)
-    if not jobs and wait is not None:
-        loop = service.loop
-        end = loop.time() + wait
-        async with disconnect(request) as gone:
-            # another worker may have been quicker: then wait on
+class Registered(TypedDict):
+    """The outcome of a registration."""
+
+    registered: list[str]
+    skipped_unknown: list[str]
+
+
+class Offers(TypedDict):
+    """The jobs on offer."""
+
+    jobs: list[OfferView]
+
+
+class Bid(TypedDict):
+    """The outcome of a bid."""
+
+    accepted: bool
+    task_run_id: NotRequired[str]
+    lease_expires_at: NotRequired[str]
+    code: NotRequired[str]
+    error: NotRequired[str]
+    awarded_to_agent_id: NotRequired[str]
+
+
+class Lease(TypedDict):
+    """A lease held on."""
+
+    lease_expires_at: str
+
+
+class Settlement(TypedDict):
+    """The outcome of a submission."""
+
+    settled: bool
+    payout_nc: NotRequired[int]
+    job_status: NotRequired[str]
+    code: NotRequired[str]
+    error: NotRequired[str]
+    validation_errors: NotRequired[list[str]]
+
+
+@operations.add(
+    "register",
+    "POST",
+    "/kernel-agents/me/capabilities",
+    {201: Registered},
+    {},
+    body=Registration,
+)
+async def register(exchange: Exchange) -> Answer:
+    """Add to the capabilities that this worker handles; a repeat refreshes when it was seen."""
+    agent = exchange.agent
+    keys = (await exchange.body(Registration)).capability_keys
+    registered, skipped = exchange.service.kernel.register(agent, keys)
+    await exchange.service.saved()
+    return Answer({"registered": registered, "skipped_unknown": skipped}, 201)
+
+
+@operations.add(
+    "available",
+    "GET",
+    "/kernel-jobs/available",
+    {200: Offers},
+    WORKER,
+    query=OfferQuery,
+    waits=True,
+)
+async def available(exchange: Exchange) -> Answer:
+    """The jobs on offer, oldest first; with ``Prefer: wait`` held until there is one."""
+    service, agent, query = exchange.service, exchange.agent, exchange.query(OfferQuery)
+    jobs = service.kernel.available(agent, query.capability_key, query.limit)
+    if not jobs and exchange.wait is not None:
+        end = service.loop.time() + exchange.wait
+        async with exchange.hang_up() as gone:
+            # a quicker worker may have taken what woke this one: then it waits on
             while not jobs and not gone.done() and not service.waiters.closed:
-                left = end - loop.time()
+                left = end - service.loop.time()
                 if left <= 0:
                     break
-                await service.wait_for_offer(agent, capability_key, left, gone)
-                jobs = service.kernel.available(agent, capability_key, limit)
+                await service.wait_for_offer(agent, query.capability_key, left, gone)
+                jobs = service.kernel.available(agent, query.capability_key, query.limit)
     view = [offer_view(job) for job in jobs]
     await service.saved()
-    return data({"jobs": view}, headers=applied(wait))
+    return Answer({"jobs": view}, headers=exchange.applied)
 
 
-@router.post("/kernel-jobs/{job_id}/bid", name="bid")
-async def bid(job_id: str, service: Service, agent: Caller) -> Response:
+@operations.add(
+    "bid",
+    "POST",
+    "/kernel-jobs/{job_id}/bid",
+    {200: Bid},
+    {
+        **WORKER,
+        404: ("kernel_job_not_found",),
+        410: ("bid_window_expired", "attempt_exhausted"),
+    },
+    assumed="Which of the refused bids are 200 and which 410.",
+)
+async def bid(exchange: Exchange) -> Answer:
     """Bid for a job: first come, first served, in one step."""
+    service, agent = exchange.service, exchange.agent
+    view: dict[str, Any]
     try:
-        attempt = service.kernel.bid(agent, service.require_job(job_id))
+        attempt = service.kernel.bid(agent, service.require_job(exchange.parameters["job_id"]))
     except Refusal as refusal:
         if refusal.status != 200:
             raise
@@ -69,31 +133,43 @@ async def bid(job_id: str, service: Service, agent: Caller) -> Response:
             "lease_expires_at": timestamp(attempt.lease_expires_at),
         }
     await service.saved()
-    return data(view)
+    return Answer(view)
 
 
-@router.post("/kernel-jobs/{job_id}/heartbeat", name="heartbeat")
-async def heartbeat(job_id: str, service: Service, agent: Caller) -> Response:
-    """Hold the lease from now on for its full length."""
-    attempt = service.kernel.beat(agent, service.require_run(job_id))
+@operations.add("heartbeat", "POST", "/kernel-jobs/{job_id}/heartbeat", {200: Lease}, HOLDER)
+async def heartbeat(exchange: Exchange) -> Answer:
+    """Hold the lease, from now on for its full length."""
+    service, agent = exchange.service, exchange.agent
+    attempt = service.kernel.beat(agent, service.require_run(exchange.parameters["job_id"]))
     view = {"lease_expires_at": timestamp(attempt.lease_expires_at)}
     await service.saved()
-    return data(view)
+    return Answer(view)
 
 
-@router.post("/kernel-jobs/{job_id}/submit", name="submit")
-async def submit(job_id: str, body: Submission, service: Service, agent: Caller) -> Response:
+@operations.add(
+    "submit",
+    "POST",
+    "/kernel-jobs/{job_id}/submit",
+    {200: Settlement},
+    {**HOLDER, 422: ("validation_failed",)},
+    body=Submission,
+    assumed="A repeated submit answers 404; an invalid output is 422 twice in an attempt, then"
+    " 200 with settled false, and the attempt is over.",
+)
+async def submit(exchange: Exchange) -> Answer:
     """Submit the result; the job is settled in the same transaction."""
-    job = service.require_run(job_id)
+    service, agent = exchange.service, exchange.agent
+    submission = await exchange.body(Submission)
+    job = service.require_run(exchange.parameters["job_id"])
+    view: dict[str, Any]
     try:
-        service.kernel.submit(agent, job, body.output_envelope, body.artifacts)
-        view = {"settled": True, "payout_nc": job.payout_nc, "job_status": job.status}
+        service.kernel.submit(agent, job, submission.output_envelope, submission.artifacts)
     except Refusal as refusal:
-        if refusal.status not in (200, 422):
-            raise
         await service.saved()
-        if refusal.status == 422:
+        if refusal.status != 200:
             raise
         view = {"settled": False, **refusal.detail()}
-    await service.saved()
-    return data(view)
+    else:
+        view = {"settled": True, "payout_nc": job.payout_nc, "job_status": job.status}
+        await service.saved()
+    return Answer(view)

@@ -42,6 +42,11 @@ class Agents:
         agent = self._by_hash.get(key_hash(api_key))
         return agent if agent is not None and agent.revoked_at is None else None
 
+    def rename(self, agent: Agent, name: str) -> None:
+        """Give an agent another name."""
+        agent.name = name
+        self._on_change(agent)
+
     def revoke(self, agent_id: str, now: float) -> Agent:
         """End an agent's key.
 

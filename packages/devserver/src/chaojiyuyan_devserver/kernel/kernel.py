@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from chaojiyuyan_devserver.catalog import Catalog, Spec
 
@@ -17,6 +17,8 @@ from .wire import job_view, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Change: TypeAlias = "Record | Webhook | Delivery"
 
 
 class Kernel:
@@ -44,13 +46,18 @@ class Kernel:
         self.logins = Logins(self._changed)
         self.webhooks = Webhooks(new_id, self._changed)
         self.jobs = Jobs(rules, self.ledger, new_id, self._job_changed)
-        self._dirty: dict[int, Record | Webhook | Delivery] = {}
+        self._dirty: dict[int, Change] = {}
 
-    def take_changes(self) -> list[Record | Webhook | Delivery]:
-        """The records changed since the last call, each once, in the order of their first change."""
+    def take_changes(self) -> list[Change]:
+        """The records changed since the last call, each once, by their first change."""
         changes = list(self._dirty.values())
         self._dirty = {}
         return changes
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether ``take_changes`` has something to give."""
+        return bool(self._dirty)
 
     def open_account(self, name: str, balance_nc: int) -> Account:
         """Open an account with money in it."""
@@ -141,7 +148,7 @@ class Kernel:
         """Do what time has brought about."""
         self.jobs.expire(self.clock())
 
-    def _changed(self, record: Record | Webhook | Delivery) -> None:
+    def _changed(self, record: Change) -> None:
         self._dirty[id(record)] = record
 
     def _job_changed(self, record: Record) -> None:

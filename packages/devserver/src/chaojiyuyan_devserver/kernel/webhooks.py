@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .records import Json
+    from .wire import JobView
 
 BACKOFF = (1.0, 5.0, 30.0, 120.0, 600.0)
 GRACE = 24 * 3600.0
@@ -66,7 +67,7 @@ class Webhooks:
         self.pending = {delivery.id: delivery for delivery in pending}
 
     def configure(self, account_id: str, url: str, secret: str) -> Webhook:
-        """Send an account's events to this URL, signed with this secret; an empty URL stops them."""
+        """Send an account's events to this URL, signed so; an empty URL stops them."""
         webhook = self.by_account[account_id] = Webhook(account_id, url, secret)
         self._on_change(webhook)
         return webhook
@@ -78,7 +79,7 @@ class Webhooks:
         webhook.secret = secret
         self._on_change(webhook)
 
-    def announce(self, account_id: str, event: str, job: Json, now: float, created: str) -> None:
+    def announce(self, account_id: str, event: str, job: JobView, now: float, created: str) -> None:
         """Queue an event, where the account has an endpoint."""
         webhook = self.by_account.get(account_id)
         if webhook is None or not webhook.url:

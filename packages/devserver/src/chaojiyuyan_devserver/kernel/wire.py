@@ -1,14 +1,94 @@
-"""Records as the API shows them."""
+"""Records as the API shows them. The types here are also what its OpenAPI document says."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import TypedDict
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.catalog import Spec
 
-    from .records import Attempt, Event, Job, Json
+    from .records import Attempt, Event, Job
+
+Json = dict[str, Any]
+
+
+class JobSummary(TypedDict):
+    """A job as the list and the answer to a call show it."""
+
+    id: str
+    status: str
+    capability_key: str
+    capability_spec_id: str
+    price_nc: int
+    payout_nc: int | None
+    idempotency_key: str | None
+    timeout_sec: int
+    created_at: str
+    expires_at: str
+    completed_at: str | None
+    error_code: str | None
+    error_message: str | None
+
+
+class AttemptView(TypedDict):
+    """One award of a job to a worker."""
+
+    number: int
+    task_run_id: str
+    agent_id: str
+    status: str
+    started_at: str
+    ended_at: str | None
+    lease_expires_at: str
+    heartbeats: int
+    rejections: int
+
+
+class JobView(JobSummary):
+    """A job with everything that its caller may see."""
+
+    input_envelope: Json
+    channel_context: Json | None
+    output_envelope: Json | None
+    attempts: list[AttemptView]
+    artifacts: list[Json]
+
+
+class EventView(TypedDict):
+    """One step in a job's life."""
+
+    id: str
+    event_type: str
+    created_at: str
+    payload: Json
+
+
+class OfferView(TypedDict):
+    """A job as a worker is offered it."""
+
+    job_id: str
+    capability_key: str
+    input_envelope: Json
+    max_budget_nc: int
+    bid_expires_at: str
+
+
+class SpecView(TypedDict):
+    """A capability as the catalog lists it."""
+
+    id: str
+    capability_key: str
+    name: str
+    category: str
+    description: str
+    price_nc: int
+    input_mode: str
+    output_mode: str
+    input_schema: Json
+    output_schema: Json
 
 
 def timestamp(seconds: float) -> str:
@@ -21,8 +101,8 @@ def _maybe(seconds: float | None) -> str | None:
     return None if seconds is None else timestamp(seconds)
 
 
-def summary_view(job: Job) -> Json:
-    """A job as the list and the answer to a call show it."""
+def summary_view(job: Job) -> JobSummary:
+    """A job without its parts."""
     return {
         "id": job.id,
         "status": job.status,
@@ -40,8 +120,8 @@ def summary_view(job: Job) -> Json:
     }
 
 
-def job_view(job: Job) -> Json:
-    """A job with everything that its caller may see."""
+def job_view(job: Job) -> JobView:
+    """A job with all its parts."""
     return {
         **summary_view(job),
         "input_envelope": job.input_envelope,
@@ -52,7 +132,7 @@ def job_view(job: Job) -> Json:
     }
 
 
-def attempt_view(attempt: Attempt) -> Json:
+def attempt_view(attempt: Attempt) -> AttemptView:
     """One attempt of a job."""
     return {
         "number": attempt.number,
@@ -67,7 +147,7 @@ def attempt_view(attempt: Attempt) -> Json:
     }
 
 
-def event_view(event: Event) -> Json:
+def event_view(event: Event) -> EventView:
     """One event of a job."""
     return {
         "id": event.id,
@@ -77,8 +157,8 @@ def event_view(event: Event) -> Json:
     }
 
 
-def offer_view(job: Job) -> Json:
-    """A job as a worker is offered it."""
+def offer_view(job: Job) -> OfferView:
+    """A job on offer."""
     return {
         "job_id": job.id,
         "capability_key": job.capability_key,
@@ -88,8 +168,8 @@ def offer_view(job: Job) -> Json:
     }
 
 
-def spec_view(spec: Spec) -> Json:
-    """A capability as the catalog lists it."""
+def spec_view(spec: Spec) -> SpecView:
+    """A capability."""
     return {
         "id": spec.id,
         "capability_key": spec.capability_key,
