@@ -49,9 +49,9 @@ def array(items: Schema, about: str) -> Schema:
     return {"type": "array", "items": items, "description": about}
 
 
-def maybe(kind: str, about: str | None = None) -> Schema:
-    """Return the schema of a member that may be null."""
-    schema: dict[str, object] = {"type": [kind, "null"]}
+def maybe(kind: str, about: str | None = None, **more: Schema) -> Schema:
+    """Return the schema of a member that may be null, in the form that most clients understand."""
+    schema: dict[str, object] = {"anyOf": [{"type": kind, **more}, {"type": "null"}]}
     return {**schema, "description": about} if about else schema
 
 
@@ -97,7 +97,7 @@ JOB = result(
         "price_nc": maybe("integer", "What it costs, in credits (nc)."),
         "input_envelope": maybe("object"),
         "output_envelope": maybe("object", "The output, once the job has succeeded."),
-        "artifacts": {"type": ["array", "null"], "items": ARTIFACT},
+        "artifacts": maybe("array", items=ARTIFACT),
         "created_at": maybe("string"),
         "completed_at": maybe("string"),
         "error_code": maybe("string", "Why a job failed."),
