@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import checked_base_url
 from chaojiyuyan_core.flow import request, run_async
 from chaojiyuyan_core.requests import Requests
-from chaojiyuyan_core.settings import load_settings
 from chaojiyuyan_core.transport import AsyncTransport
 
 from .base import ClientBase, JobPages
@@ -31,22 +28,16 @@ T = TypeVar("T")
 
 
 class AsyncNexusClient(ClientBase):
-    """The platform as a caller sees it, for an event loop.
+    """The platform as a caller sees it, for an event loop: the twin of :class:`NexusClient`.
 
-    Every method raises :class:`~chaojiyuyan_core.errors.HebingAPIError` where the API refuses and
-    ``httpx.HTTPError`` where it is not reached, after the retries.
+    Names, parameters, defaults and errors are the same there, and are described there. What does
+    I/O is awaited, listings are async iterators, and jobs are :class:`AsyncJob`.
 
-    :param api_key: an agent key (``nxt_ag_…``).
-    :param base_url: the platform's base URL; production by default. Plain http to another machine
-        warns.
-    :param timeout: seconds that connecting, writing or reading may stand still, each.
-    :param max_retries: attempts after the first, for what may be repeated; 0 turns retrying off.
-    :param auto_idempotency: :meth:`call` makes an idempotency key where it is given none, so that
-        it may be repeated.
     :param http_client: an ``httpx.AsyncClient`` to use; its own base URL and headers win, and it is
         not closed with this one.
-    :raises ValueError: the key is blank, or the base URL is none.
     """
+
+    _transport: AsyncTransport
 
     def __init__(
         self,
@@ -58,24 +49,14 @@ class AsyncNexusClient(ClientBase):
         auto_idempotency: bool = True,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        requests = self._configure(
+        super().__init__(
             api_key,
             base_url,
             timeout=timeout,
             max_retries=max_retries,
             auto_idempotency=auto_idempotency,
         )
-        self._transport = AsyncTransport(requests, http_client=http_client)
-
-    @classmethod
-    def from_env(cls, *, profile: str | None = None) -> Self:
-        """Make a client of the environment's key, else of the credentials file's.
-
-        :param profile: the profile; ``CHAOJIYUYAN_PROFILE``, then ``default``.
-        :raises ValueError: there is no key.
-        """
-        settings = load_settings(profile=profile)
-        return cls(settings.api_key, settings.base_url)
+        self._transport = AsyncTransport(self._requests, http_client=http_client)
 
     @classmethod
     async def login_device_flow(
@@ -89,19 +70,7 @@ class AsyncNexusClient(ClientBase):
         save: bool = True,
         profile: str | None = None,
     ) -> Self:
-        """Log in by a browser (RFC 8628), and make a client of the key.
-
-        :param base_url: the platform's base URL; production by default.
-        :param client_name: what the person who approves is told.
-        :param timeout: seconds until it gives up.
-        :param poll_interval: seconds between two polls where the server names none.
-        :param print_fn: takes the lines to be shown; ``print`` by default.
-        :param save: keep the key in the credentials file.
-        :param profile: the profile to keep it in.
-        :raises DeviceFlowError: the login was denied, or has expired.
-        :raises DeviceFlowTimeout: nobody approved it in time.
-        :raises CredentialsError: the credentials file cannot be read or written.
-        """
+        """Log in by a browser (RFC 8628), and make a client of the key."""
         from .login import device_login
 
         url = checked_base_url(base_url or cls.DEFAULT_BASE_URL)
@@ -121,20 +90,6 @@ class AsyncNexusClient(ClientBase):
             await transport.close()
         return cls(api_key, url)
 
-    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
-        """Return a client with other limits on the same connections, which stay this one's.
-
-        :param timeout: seconds; None leaves it.
-        :param max_retries: attempts after the first; None leaves it.
-        """
-        other = copy(self)
-        requests = other._limit(
-            self.timeout if timeout is None else timeout,
-            self.max_retries if max_retries is None else max_retries,
-        )
-        other._transport = self._transport.sharing(requests)
-        return other
-
     async def call(
         self,
         capability_key: str,
@@ -144,16 +99,7 @@ class AsyncNexusClient(ClientBase):
         timeout_sec: int | None = None,
         channel_context: Mapping[str, object] | None = None,
     ) -> AsyncJob:
-        """Post a job (``POST /kernel-jobs``) and return it at once.
-
-        :param capability_key: what is to be done, such as ``test.echo.v1``.
-        :param input_payload: the input, as the capability describes it.
-        :param idempotency_key: a repeat with the same key returns the original job.
-        :param timeout_sec: seconds after which the platform gives the job up.
-        :param channel_context: where the job comes from; passed on as it is.
-        :raises BadRequestError: no such capability (``unknown_capability``), or the input does not
-            fit it.
-        """
+        """Post a job (``POST /kernel-jobs``) and return it at once."""
         call = self._creation(
             capability_key,
             input_payload,
@@ -174,32 +120,19 @@ class AsyncNexusClient(ClientBase):
         timeout_sec: int | None = None,
         channel_context: Mapping[str, object] | None = None,
     ) -> JsonObject:
-        """Post a job, wait for it and return its output: ``call``, ``wait`` and ``result`` in one.
-
-        :param timeout: seconds for all of it; the job itself goes on past them.
-        :param poll_interval: see :meth:`wait`; the other parameters are those of :meth:`call`.
-        :raises JobFailed: the job ended other than succeeded.
-        :raises JobTimeout: it did not end in time; ``job_id`` says which to go on waiting for.
-        """
-        started = time.monotonic()
-        job = await self.call(
+        """Post a job, wait for it and return its output."""
+        call = self._creation(
             capability_key,
             input_payload,
             idempotency_key=idempotency_key,
             timeout_sec=timeout_sec,
             channel_context=channel_context,
         )
-        left = timeout - (time.monotonic() - started)
-        job = await self.wait(job.id, timeout=left, poll_interval=poll_interval)
-        return job._output()
+        flow = self._running(call, timeout=timeout, poll_interval=poll_interval)
+        return AsyncJob(await run_async(flow, self._transport))._output()
 
     async def get_job(self, job_id: str) -> AsyncJob:
-        """Return a job as it stands (``GET /kernel-jobs/{id}``).
-
-        :param job_id: the job's id.
-        :raises NotFoundError: there is none, or it is another agent's.
-        :raises ValueError: the id is empty, ``.`` or ``..``.
-        """
+        """Return a job as it stands (``GET /kernel-jobs/{id}``)."""
         return AsyncJob(await self._request(api.get_job(job_id)), self)
 
     async def wait(
@@ -210,16 +143,7 @@ class AsyncNexusClient(ClientBase):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         on_update: Callable[[AsyncJob], object] | None = None,
     ) -> AsyncJob:
-        """Wait until a job has ended, well or not. Faults on the way do not end it.
-
-        :param job_id: the job's id.
-        :param timeout: seconds at most.
-        :param poll_interval: seconds between two polls at most, where the server does not hold its
-            answer back (``Prefer: wait``, RFC 7240); they begin at 0.1 s and grow.
-        :param on_update: called with the job when it is first seen and whenever its status changes.
-        :raises JobTimeout: it did not end in time; its cause is the last fault, if there was one.
-        :raises NotFoundError: there is no such job, or it is another agent's.
-        """
+        """Wait until a job has ended, well or not. Faults on the way do not end it."""
         flow = self._waiting(
             job_id,
             timeout=timeout,
@@ -231,40 +155,23 @@ class AsyncNexusClient(ClientBase):
     async def jobs(
         self, *, status: str | None = None, capability_key: str | None = None
     ) -> AsyncIterator[AsyncJob]:
-        """Iterate over the caller's own jobs (``GET /kernel-jobs``), a page at a time.
-
-        :param status: only those in this status.
-        :param capability_key: only those of this capability.
-        """
+        """Iterate over the caller's own jobs (``GET /kernel-jobs``), a page at a time."""
         pages = JobPages(status, capability_key)
         for call in pages.calls():
             for data in pages.unseen(await self._request(call)):
                 yield AsyncJob(data, self)
 
     async def job_events(self, job_id: str) -> AsyncIterator[JobEvent]:
-        """Iterate over what has happened to a job (``GET /kernel-jobs/{id}/events``), oldest first.
-
-        :param job_id: the job's id.
-        """
+        """Iterate over a job's events (``GET /kernel-jobs/{id}/events``), oldest first."""
         for event in await self._request(api.job_events(job_id)):
             yield event
 
     async def capabilities(self, *, category: str | None = None) -> list[CapabilitySpec]:
-        """Return the catalog (``GET /capability-specs``).
-
-        :param category: only those of this category, an exact match.
-        """
+        """Return the catalog (``GET /capability-specs``)."""
         return await self._request(api.list_capabilities(category=category))
 
     async def download(self, artifact: Artifact, to: str | os.PathLike[str]) -> Path:
-        """Bring an artifact into a file: all of it, or the file stays as it was.
-
-        :param artifact: as it stands in ``job.artifacts``; at an ``https:`` or ``data:`` address.
-        :param to: the file to write; its folder must be there.
-        :returns: the file's path.
-        :raises DownloadError: the artifact has no such address, or not the size that it says.
-        :raises OSError: the file cannot be written.
-        """
+        """Bring an artifact into a file: all of it, or the file stays as it was."""
         from .download import download
 
         flow = download(artifact, to, retry=self._retry, base_url=self.base_url)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import time
+from copy import copy
 from typing import TYPE_CHECKING, ClassVar
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
+from chaojiyuyan_core.flow import Flow, request
 from chaojiyuyan_core.masking import mask_key
 from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.retry import Retry
+from chaojiyuyan_core.settings import load_settings
 
 from .waiting import wait_for_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from typing_extensions import Self
+
     from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.flow import Flow
     from chaojiyuyan_core.models import JobData
+    from chaojiyuyan_core.transport import AsyncTransport, Transport
 
 PAGE_SIZE = 50
 """Jobs that one request of a listing asks for."""
@@ -40,22 +45,48 @@ class ClientBase:
     base_url: str
     timeout: float
     max_retries: int
+    _transport: Transport | AsyncTransport
 
-    def _configure(
+    def __init__(
         self,
         api_key: str,
-        base_url: str | None,
+        base_url: str | None = None,
         *,
-        timeout: float,
-        max_retries: int,
-        auto_idempotency: bool,
-    ) -> Requests:
+        timeout: float = 30.0,
+        max_retries: int = 2,
+        auto_idempotency: bool = True,
+    ) -> None:
         self.api_key = checked_api_key(api_key)
         self.base_url = checked_base_url(base_url or self.DEFAULT_BASE_URL)
         self._auto_idempotency = auto_idempotency
-        return self._limit(timeout, max_retries)
+        self._requests = self._limited(timeout, max_retries)
 
-    def _limit(self, timeout: float, max_retries: int) -> Requests:
+    @classmethod
+    def from_env(cls, *, profile: str | None = None) -> Self:
+        """Make a client of the environment's key, else of the credentials file's.
+
+        :param profile: the profile; ``CHAOJIYUYAN_PROFILE``, then ``default``.
+        :raises ValueError: there is no key.
+        """
+        settings = load_settings(profile=profile)
+        return cls(settings.api_key, settings.base_url)
+
+    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
+        """Return a client with other limits on the same connections, which stay this one's.
+
+        :param timeout: seconds that connecting, writing or reading may stand still, each; None
+            leaves it.
+        :param max_retries: attempts after the first; None leaves it.
+        """
+        other = copy(self)
+        other._requests = other._limited(
+            self.timeout if timeout is None else timeout,
+            self.max_retries if max_retries is None else max_retries,
+        )
+        other._transport = self._transport.sharing(other._requests)
+        return other
+
+    def _limited(self, timeout: float, max_retries: int) -> Requests:
         if not timeout > 0:
             raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
         if max_retries < 0:
@@ -105,6 +136,18 @@ class ClientBase:
             retry=self._retry,
             now=time.monotonic,
             on_update=on_update,
+        )
+
+    def _running(
+        self, call: Call[JobData], *, timeout: float, poll_interval: float
+    ) -> Flow[JobData]:
+        deadline = time.monotonic() + timeout
+        job = yield from request(call, self._retry)
+        left = deadline - time.monotonic()
+        return (
+            yield from self._waiting(
+                job["id"], timeout=left, poll_interval=poll_interval, on_update=None
+            )
         )
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import checked_base_url
 from chaojiyuyan_core.flow import request, run
 from chaojiyuyan_core.requests import Requests
-from chaojiyuyan_core.settings import load_settings
 from chaojiyuyan_core.transport import Transport
 
 from .base import ClientBase, JobPages
@@ -48,6 +45,8 @@ class NexusClient(ClientBase):
     :raises ValueError: the key is blank, or the base URL is none.
     """
 
+    _transport: Transport
+
     def __init__(
         self,
         api_key: str,
@@ -58,24 +57,14 @@ class NexusClient(ClientBase):
         auto_idempotency: bool = True,
         http_client: httpx.Client | None = None,
     ) -> None:
-        requests = self._configure(
+        super().__init__(
             api_key,
             base_url,
             timeout=timeout,
             max_retries=max_retries,
             auto_idempotency=auto_idempotency,
         )
-        self._transport = Transport(requests, http_client=http_client)
-
-    @classmethod
-    def from_env(cls, *, profile: str | None = None) -> Self:
-        """Make a client of the environment's key, else of the credentials file's.
-
-        :param profile: the profile; ``CHAOJIYUYAN_PROFILE``, then ``default``.
-        :raises ValueError: there is no key.
-        """
-        settings = load_settings(profile=profile)
-        return cls(settings.api_key, settings.base_url)
+        self._transport = Transport(self._requests, http_client=http_client)
 
     @classmethod
     def login_device_flow(
@@ -120,20 +109,6 @@ class NexusClient(ClientBase):
         finally:
             transport.close()
         return cls(api_key, url)
-
-    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
-        """Return a client with other limits on the same connections, which stay this one's.
-
-        :param timeout: seconds; None leaves it.
-        :param max_retries: attempts after the first; None leaves it.
-        """
-        other = copy(self)
-        requests = other._limit(
-            self.timeout if timeout is None else timeout,
-            self.max_retries if max_retries is None else max_retries,
-        )
-        other._transport = self._transport.sharing(requests)
-        return other
 
     def call(
         self,
@@ -181,17 +156,15 @@ class NexusClient(ClientBase):
         :raises JobFailed: the job ended other than succeeded.
         :raises JobTimeout: it did not end in time; ``job_id`` says which to go on waiting for.
         """
-        started = time.monotonic()
-        job = self.call(
+        call = self._creation(
             capability_key,
             input_payload,
             idempotency_key=idempotency_key,
             timeout_sec=timeout_sec,
             channel_context=channel_context,
         )
-        left = timeout - (time.monotonic() - started)
-        job = self.wait(job.id, timeout=left, poll_interval=poll_interval)
-        return job._output()
+        flow = self._running(call, timeout=timeout, poll_interval=poll_interval)
+        return Job(run(flow, self._transport))._output()
 
     def get_job(self, job_id: str) -> Job:
         """Return a job as it stands (``GET /kernel-jobs/{id}``).
