@@ -57,7 +57,9 @@ def test_a_missing_file_is_one_clear_line(tmp_path: Path, env: dict[str, str]) -
     argv = [*DEMO, str(tmp_path / "absent.txt")]
     ended = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=60)
     assert ended.returncode == 1
-    assert ended.stderr == f"demo: cannot read {tmp_path / 'absent.txt'}: No such file or directory\n"
+    assert (
+        ended.stderr == f"demo: cannot read {tmp_path / 'absent.txt'}: No such file or directory\n"
+    )
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"PK\x03\x04\0\0"])

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import chaojiyuyan_sdk
 import pytest
+
+import chaojiyuyan_sdk
 
 DOCUMENTED = """
     __version__ NexusClient HebingClient TERMINAL_JOB_STATUSES Worker NexusWorker TaskContext
