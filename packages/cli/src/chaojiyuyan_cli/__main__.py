@@ -1,0 +1,5 @@
+"""``python -m chaojiyuyan_cli``: the command line where no script is installed."""
+
+from .main import run
+
+raise SystemExit(run())

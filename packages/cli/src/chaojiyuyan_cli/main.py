@@ -1,0 +1,120 @@
+"""The `chaojiyuyan` command as a process: exit codes, and errors as one line.
+
+click and all else load inside, so that Ctrl-C during the start is one line as well.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .session import Session
+
+EX_OK = 0
+"""All is well."""
+
+EX_USER_ERROR = 1
+"""Something on this side: no credentials, a file that cannot be read, input that is not JSON."""
+
+EX_API_ERROR = 2
+"""The platform refused or cannot be reached, a wait timed out, or the usage is wrong."""
+
+EX_JOB_FAILED = 3
+"""The job ended other than succeeded."""
+
+EX_INTERRUPTED = 130
+"""Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The arguments, those of the process by default.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: The usage is wrong; the code is 2.
+        BrokenPipeError: Nobody reads the output any more.
+    """
+    session: Session | None = None
+    try:
+        from .session import Session
+
+        session = Session()
+        return _invoke(list(sys.argv[1:] if argv is None else argv), session)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except (SystemExit, BrokenPipeError):
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, a user gets one line
+        from .failures import explain
+
+        message, code = explain(error)
+        _tell(session, error, message)
+        return code
+
+
+def run() -> int:
+    """Run the command as the process's own: the console script's entry point.
+
+    Returns:
+        The exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal's encoding lacks is shown escaped instead of failing.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EX_OK
+    return code
+
+
+def _invoke(arguments: list[str], session: Session) -> int:
+    import click
+
+    from .group import cli
+
+    try:
+        with session.warnings_as_lines():
+            code = cli.main(arguments, prog_name="chaojiyuyan", obj=session, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return EX_OK
+    except click.UsageError as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except click.Abort:
+        return _interrupted()
+    return code if isinstance(code, int) else EX_OK
+
+
+def _interrupted() -> int:
+    # A terminal has just shown ^C.
+    print("\nInterrupted." if sys.stderr.isatty() else "Interrupted.", file=sys.stderr)
+    return EX_INTERRUPTED
+
+
+def _tell(session: Session | None, error: Exception, message: str) -> None:
+    print(message, file=sys.stderr)
+    if session is not None and session.debug:
+        import traceback
+
+        from .output import escaped
+
+        text = "".join(traceback.format_exception(error))
+        print(escaped(session.masked(text), keep="\n"), file=sys.stderr)
