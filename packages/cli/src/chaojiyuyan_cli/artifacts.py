@@ -66,4 +66,7 @@ def file_name(artifact: Artifact, number: int) -> str:
         suffix = mimetypes.guess_extension(mime.partition(";")[0].strip()) or ""
         text = f"{artifact.get('id') or f'artifact-{number}'}{suffix}"
     fit = _UNFIT.sub("_", text).strip(". ") or f"artifact-{number}"
-    _stem, _dot, suffix = fit.rpartition(".")
+    if len(fit) <= _LONGEST_NAME:
+        return fit
+    stem, dot, suffix = fit.rpartition(".")
+    return f"{(stem or suffix)[:_LONGEST_NAME]}{dot}{suffix[:16] if dot else ''}"
