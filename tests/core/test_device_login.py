@@ -20,8 +20,6 @@ from chaojiyuyan_core.transport import Requests, Transport
 if TYPE_CHECKING:
     from chaojiyuyan_core.models import DeviceCode
 
-    from .conftest import Script
-
 CODE: DeviceCode = {
     "device_code": "dev",
     "user_code": "WXYZ-1234",
@@ -37,7 +35,7 @@ def without(*names: str) -> Any:
     return {name: value for name, value in CODE.items() if name not in names}
 
 
-def test_it_polls_until_the_approval(script: Script, answer: Any) -> None:
+def test_it_polls_until_the_approval(script: Any, answer: Any) -> None:
     flow = wait_for_approval(CODE, now=script.now)
     assert script.play(flow, answer(428), answer(428), answer(200, data=TOKEN)) == TOKEN
     assert script.sleeps == [5, 5]
@@ -56,7 +54,7 @@ def test_it_polls_until_the_approval(script: Script, answer: Any) -> None:
     ],
 )
 def test_slow_down_adds_five_seconds_up_to_thirty_and_never_shrinks(
-    script: Script, answer: Any, interval: float, sleeps: list[float]
+    script: Any, answer: Any, interval: float, sleeps: list[float]
 ) -> None:
     flow = wait_for_approval({**CODE, "interval": interval}, now=script.now)
     slow = [answer(429)] * len(sleeps)
@@ -65,9 +63,7 @@ def test_slow_down_adds_five_seconds_up_to_thirty_and_never_shrinks(
 
 
 @pytest.mark.parametrize("interval", [None, "5", float("nan"), True, -1])
-def test_an_interval_that_is_none_is_the_callers(
-    script: Script, answer: Any, interval: Any
-) -> None:
+def test_an_interval_that_is_none_is_the_callers(script: Any, answer: Any, interval: Any) -> None:
     code = {**CODE, "interval": interval}
     script.play(
         wait_for_approval(code, now=script.now, poll_interval=7),
@@ -77,13 +73,13 @@ def test_an_interval_that_is_none_is_the_callers(
     assert script.sleeps == [7]
 
 
-def test_two_polls_are_a_second_apart_at_least(script: Script, answer: Any) -> None:
+def test_two_polls_are_a_second_apart_at_least(script: Any, answer: Any) -> None:
     flow = wait_for_approval({**CODE, "interval": 0.01}, now=script.now)
     script.play(flow, answer(428), answer(200, data=TOKEN))
     assert script.sleeps == [1]
 
 
-def test_retry_after_is_heeded(script: Script, answer: Any) -> None:
+def test_retry_after_is_heeded(script: Any, answer: Any) -> None:
     flow = wait_for_approval(CODE, now=script.now)
     slow = answer(429, headers={"Retry-After": "25"})
     script.play(flow, slow, answer(428), answer(200, data=TOKEN))
@@ -91,7 +87,7 @@ def test_retry_after_is_heeded(script: Script, answer: Any) -> None:
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_the_codes_of_rfc_8628_are_understood(script: Script, answer: Any, wrapped: bool) -> None:
+def test_the_codes_of_rfc_8628_are_understood(script: Any, answer: Any, wrapped: bool) -> None:
     def error(code: str) -> httpx.Response:
         return answer(400, code=code) if wrapped else answer(400, error=code)
 
@@ -104,12 +100,12 @@ def test_the_codes_of_rfc_8628_are_understood(script: Script, answer: Any, wrapp
             script.play(wait_for_approval(CODE, now=script.now), error(code))
 
 
-def test_410_is_the_end(script: Script, answer: Any) -> None:
+def test_410_is_the_end(script: Any, answer: Any) -> None:
     with pytest.raises(DeviceFlowError, match="some text"):
         script.play(wait_for_approval(CODE, now=script.now), answer(428), answer(410, code="x"))
 
 
-def test_another_error_is_an_api_error(script: Script, answer: Any) -> None:
+def test_another_error_is_an_api_error(script: Any, answer: Any) -> None:
     with pytest.raises(HebingAPIError) as caught:
         script.play(wait_for_approval(CODE, now=script.now), answer(400, code="bad"))
     assert caught.value.code == "bad"
@@ -117,7 +113,7 @@ def test_another_error_is_an_api_error(script: Script, answer: Any) -> None:
         script.play(wait_for_approval(CODE, now=script.now), answer(200, data={"key": 1}))
 
 
-def test_faults_do_not_end_it(script: Script, answer: Any) -> None:
+def test_faults_do_not_end_it(script: Any, answer: Any) -> None:
     flow = wait_for_approval(CODE, now=script.now)
     faults = (httpx.ConnectError("refused"), answer(503), httpx.ReadTimeout("slow"), answer(502))
     assert script.play(flow, *faults, answer(200, data=TOKEN)) == TOKEN
@@ -132,7 +128,7 @@ def test_faults_do_not_end_it(script: Script, answer: Any) -> None:
     [(12, 900, 4, 12), (600, 12, 4, 12), (600, None, 121, 600)],
 )
 def test_it_stops_when_the_time_is_over_or_the_code_expires(
-    script: Script, answer: Any, timeout: float, expires_in: Any, polls: int, total: float
+    script: Any, answer: Any, timeout: float, expires_in: Any, polls: int, total: float
 ) -> None:
     code = {**CODE, "expires_in": expires_in}
     with pytest.raises(DeviceFlowTimeout):
@@ -141,14 +137,14 @@ def test_it_stops_when_the_time_is_over_or_the_code_expires(
     assert sum(script.sleeps) == total
 
 
-def test_the_fault_of_the_last_attempt_is_the_cause_of_the_timeout(script: Script) -> None:
+def test_the_fault_of_the_last_attempt_is_the_cause_of_the_timeout(script: Any) -> None:
     fault = httpx.ConnectError("refused")
     with pytest.raises(DeviceFlowTimeout) as caught:
         script.play(wait_for_approval(CODE, now=script.now, timeout=3), fault)
     assert caught.value.__cause__ is fault
 
 
-def test_starting_is_tried_again_after_a_fault(script: Script, answer: Any) -> None:
+def test_starting_is_tried_again_after_a_fault(script: Any, answer: Any) -> None:
     code = script.play(start_device_login("me"), answer(503), answer(200, data=CODE))
     assert code == CODE
     assert script.sent[0].call.body == {"client_name": "me"}

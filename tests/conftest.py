@@ -1,3 +1,5 @@
+"""What the tests of flows need: a driver that plays them without I/O, and API answers."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,0 +1,88 @@
+"""The same test for both clients: the async one behind a face that runs its coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chaojiyuyan_client import AsyncJob, AsyncNexusClient, NexusClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+
+class OnLoop:
+    """An object of the async client whose coroutines are run to their end, like the sync one's."""
+
+    def __init__(self, target: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.target = target
+        self.loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return self._settled(getattr(self.target, name))
+
+    def __getitem__(self, key: str) -> Any:
+        return self.target[key]
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.target == (other.target if isinstance(other, OnLoop) else other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self.target)
+
+    def _settled(self, value: Any) -> Any:
+        if inspect.iscoroutine(value):
+            return self._settled(self.loop.run_until_complete(value))
+        if inspect.isasyncgen(value):
+            return self._iterated(value)
+        if callable(value):
+            return lambda *args, **options: self._settled(value(*args, **options))
+        if isinstance(value, (AsyncJob, AsyncNexusClient)):
+            return OnLoop(value, self.loop)
+        return value
+
+    def _iterated(self, values: AsyncIterator[Any]) -> Iterator[Any]:
+        async def following() -> Any:
+            return await anext(values, self)
+
+        while (value := self.loop.run_until_complete(following())) is not self:
+            yield self._settled(value)
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def make_client(kind: str) -> Iterator[Callable[..., Any]]:
+    """Makes a client of either kind; what is passed is passed on."""
+    made: list[Any] = []
+    loop = asyncio.new_event_loop() if kind == "async" else None
+
+    def make(*args: Any, **options: Any) -> Any:
+        client = (
+            NexusClient(*args, **options)
+            if loop is None
+            else OnLoop(AsyncNexusClient(*args, **options), loop)
+        )
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()
+    if loop is not None:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+@pytest.fixture
+def client(kernel: Any, make_client: Callable[..., Any]) -> Any:
+    """A client of either kind for the local kernel."""
+    return make_client(kernel.api_key, kernel.base_url)

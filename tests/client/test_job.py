@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import pytest
+
+from chaojiyuyan_client import AsyncJob, AsyncNexusClient, Job, NexusClient
+from chaojiyuyan_core.errors import JobFailed
+
+DATA = {"id": "j1", "status": "running", "capability_key": "test.echo.v1", "price_nc": 1}
+
+
+@pytest.fixture(params=[Job, AsyncJob])
+def kind(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def test_it_is_the_plain_dict(kind: Any) -> None:
+    job = kind(DATA)
+    assert job == DATA
+    assert job == DATA
+    assert isinstance(job, dict)
+    assert json.loads(json.dumps(job)) == DATA
+    assert {**job} == DATA
+    assert repr(job) == repr(DATA)
+    assert job["id"] == job.id == "j1"
+
+
+@pytest.mark.parametrize(
+    ("status", "done", "succeeded"),
+    [
+        ("queued", False, False),
+        ("bidding", False, False),
+        ("running", False, False),
+        ("something new", False, False),
+        ("succeeded", True, True),
+        ("failed", True, False),
+        ("cancelled", True, False),
+        ("expired", True, False),
+    ],
+)
+def test_its_status_tells_whether_it_has_ended(
+    kind: Any, status: str, done: bool, succeeded: bool
+) -> None:
+    job = kind({**DATA, "status": status})
+    assert (job.status, job.done, job.succeeded) == (status, done, succeeded)
+
+
+def test_artifacts_are_a_list_whether_there_are_any_or_not(kind: Any) -> None:
+    assert kind(DATA).artifacts == kind({**DATA, "artifacts": None}).artifacts == []
+    assert kind({**DATA, "artifacts": [{"id": "a"}]}).artifacts == [{"id": "a"}]
+
+
+COPIES = [
+    copy.copy,
+    copy.deepcopy,
+    *(
+        lambda job, protocol=protocol: pickle.loads(pickle.dumps(job, protocol))
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    ),
+]
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copy_is_detached_and_says_to_use_the_client(copied: Any) -> None:
+    with NexusClient("nxt_ag_secret") as client:
+        job = copied(Job(DATA, client))
+        assert type(job) is Job
+        assert job == DATA
+        with pytest.raises(RuntimeError, match=r"client\.wait\('j1'\)"):
+            job.wait()
+        with pytest.raises(RuntimeError, match="no client"):
+            job.events()
+        assert b"secret" not in pickle.dumps(Job(DATA, client))
+
+
+async def waited(job: AsyncJob) -> None:
+    await job.wait()
+
+
+def test_an_async_copy_is_detached_too() -> None:
+    job = copy.copy(AsyncJob(DATA, AsyncNexusClient("nxt_ag_secret")))
+    with pytest.raises(RuntimeError, match="no client"):
+        waited(job).send(None)
+
+
+def test_the_result_of_a_job_that_has_its_output_asks_nobody() -> None:
+    assert Job({**DATA, "status": "succeeded", "output_envelope": {"a": 1}}).result() == {"a": 1}
+
+
+def test_a_failed_job_tells_why() -> None:
+    job = Job({**DATA, "status": "failed", "error_code": "bad", "error_message": "no good"})
+    error = JobFailed(job)
+    assert (error.job_id, error.status) == ("j1", "failed")
+    assert (error.error_code, error.error_message) == ("bad", "no good")
+    assert error.job is job
+    assert str(error) == "Job j1 failed (bad: no good)"
+    assert pickle.loads(pickle.dumps(error)).job == job

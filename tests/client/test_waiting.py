@@ -1,0 +1,219 @@
+"""The flow of a wait, step by step, on a clock of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from chaojiyuyan_client.waiting import wait_for_job
+from chaojiyuyan_core.errors import (
+    AuthenticationError,
+    JobTimeout,
+    NotFoundError,
+    ResponseFormatError,
+    ServerError,
+)
+from chaojiyuyan_core.retry import Retry
+
+RUNNING = {"id": "j1", "status": "running"}
+DONE = {"id": "j1", "status": "succeeded", "output_envelope": {}}
+
+
+@pytest.fixture
+def wait(script: Any) -> Any:
+    def start(timeout: float = 300.0, poll_interval: float = 3.0, **options: Any) -> Any:
+        return wait_for_job(
+            "j1",
+            timeout=timeout,
+            poll_interval=poll_interval,
+            retry=Retry(),
+            now=script.now,
+            draw=lambda: 0.0,
+            **options,
+        )
+
+    return start
+
+
+def test_a_job_that_has_ended_is_asked_for_once(script: Any, answer: Any, wait: Any) -> None:
+    assert script.play(wait(), answer(200, data=DONE)) == DONE
+    assert script.sleeps == []
+
+
+def test_without_long_polling_the_intervals_grow_from_a_tenth_to_poll_interval(
+    script: Any, answer: Any, wait: Any
+) -> None:
+    running = [answer(200, data=RUNNING)] * 25
+    script.play(wait(), *running, answer(200, data=DONE))
+    assert script.sleeps[:4] == [0.1, 0.125, 0.15625, 0.195312]
+    assert script.sleeps == sorted(script.sleeps)
+    assert script.sleeps[-1] == 3.0
+    assert len(script.sleeps) == 25
+
+
+@pytest.mark.parametrize("settles", [0.1, 0.5, 1.0, 2.0, 10.0])
+def test_a_job_is_noticed_soon_with_few_requests(
+    script: Any, answer: Any, wait: Any, settles: float
+) -> None:
+    began = script.time
+    flow = wait()
+    step = flow.send(None)
+    requests = 0
+    with pytest.raises(StopIteration):
+        while True:
+            if hasattr(step, "seconds"):
+                script.time += step.seconds
+                step = flow.send(None)
+            else:
+                requests += 1
+                settled = script.time - began >= settles
+                step = flow.send(answer(200, data=DONE if settled else RUNNING))
+    assert script.time - began - settles <= settles / 4 + 0.1
+    assert requests <= 12 or settles > 2
+
+
+def test_a_server_that_holds_its_answer_is_asked_again_at_once(
+    script: Any, answer: Any, wait: Any
+) -> None:
+    held = answer(200, data=RUNNING, headers={"Preference-Applied": "wait=30"})
+    script.play(wait(), held, held, answer(200, data=DONE), each_takes=30)
+    assert script.sleeps == []
+    assert [step.call.wait for step in script.sent] == [30, 30, 30]
+    assert all(step.timeout > step.call.wait for step in script.sent)
+
+
+def test_a_server_that_says_it_holds_and_does_not_is_polled_at_intervals(
+    script: Any, answer: Any, wait: Any
+) -> None:
+    held = answer(200, data=RUNNING, headers={"Preference-Applied": "wait=30"})
+    script.play(wait(), held, held, answer(200, data=DONE), each_takes=0.001)
+    assert script.sleeps == [0.1, 0.125]
+
+
+@pytest.mark.parametrize("timeout", [0.05, 1, 4, 7.7])
+def test_the_whole_time_is_used_and_the_last_poll_is_at_the_deadline(
+    script: Any, answer: Any, wait: Any, timeout: float
+) -> None:
+    began = script.time
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(timeout), answer(200, data=RUNNING))
+    assert sum(script.sleeps) == pytest.approx(timeout)
+    assert script.time - began == pytest.approx(timeout)
+    assert (caught.value.job_id, caught.value.timeout) == ("j1", timeout)
+    assert caught.value.__cause__ is None
+
+
+def test_a_job_that_ends_at_the_deadline_is_returned(script: Any, answer: Any, wait: Any) -> None:
+    polls = [answer(200, data=RUNNING)] * 2
+    assert script.play(wait(0.2), *polls, answer(200, data=DONE)) == DONE
+
+
+def test_the_server_is_never_asked_to_hold_past_the_deadline(
+    script: Any, answer: Any, wait: Any
+) -> None:
+    held = answer(200, data=RUNNING, headers={"Preference-Applied": "wait=1"})
+    with pytest.raises(JobTimeout):
+        script.play(wait(3.7), held, each_takes=1)
+    assert [step.call.wait for step in script.sent] == [3, 2, 1, None]
+
+
+def test_no_time_is_one_poll(script: Any, answer: Any, wait: Any) -> None:
+    with pytest.raises(JobTimeout):
+        script.play(wait(0), answer(200, data=RUNNING))
+    assert len(script.sent) == 1
+
+
+FAULTS: list[Any] = [
+    httpx.ConnectError("refused"),
+    httpx.ReadTimeout("slow"),
+    httpx.RemoteProtocolError("cut"),
+    500,
+    520,
+    503,
+    429,
+    408,
+    "html",
+]
+
+
+def made(fault: Any, answer: Any) -> Any:
+    if fault == "html":
+        return httpx.Response(200, text="<html><title>Maintenance</title></html>")
+    return answer(fault) if isinstance(fault, int) else fault
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_do_not_end_it(script: Any, answer: Any, wait: Any, fault: Any) -> None:
+    job = script.play(wait(), *[made(fault, answer)] * 4, answer(200, data=DONE))
+    assert job == DONE
+    assert script.sleeps == [0.5, 1, 2, 4]
+
+
+def test_a_server_that_is_down_until_the_deadline_is_a_timeout_from_the_last_fault(
+    script: Any, wait: Any
+) -> None:
+    fault = httpx.ConnectError("refused")
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(10), fault)
+    assert caught.value.__cause__ is fault
+    assert sum(script.sleeps) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, ServerError), (200, ResponseFormatError)])
+def test_an_error_answer_is_the_cause_too(
+    script: Any, answer: Any, wait: Any, status: int, kind: type
+) -> None:
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(1), answer(status))
+    assert isinstance(caught.value.__cause__, kind)
+
+
+def test_a_fault_that_was_over_is_not_the_cause(script: Any, answer: Any, wait: Any) -> None:
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(2), answer(503), answer(200, data=RUNNING))
+    assert caught.value.__cause__ is None
+
+
+def test_retry_after_is_heeded_but_not_past_the_deadline(
+    script: Any, answer: Any, wait: Any
+) -> None:
+    busy = answer(429, headers={"Retry-After": "7"})
+    assert script.play(wait(), busy, answer(200, data=DONE)) == DONE
+    with pytest.raises(JobTimeout):
+        script.play(wait(5), answer(503, headers={"Retry-After": "3600"}))
+    assert script.sleeps == [7, 5]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFoundError), (401, AuthenticationError)])
+def test_a_refusal_ends_it_at_once(
+    script: Any, answer: Any, wait: Any, status: int, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind):
+        script.play(wait(), answer(status))
+    assert script.sleeps == []
+
+
+def test_every_change_of_status_is_told_once(script: Any, answer: Any, wait: Any) -> None:
+    told: list[str] = []
+    statuses = ["queued", "queued", "bidding", "running", "running", "succeeded"]
+    answers = [answer(200, data={"id": "j1", "status": status}) for status in statuses]
+    script.play(wait(on_update=lambda job: told.append(job["status"])), *answers)
+    assert told == ["queued", "bidding", "running", "succeeded"]
+
+
+def test_an_error_of_the_listener_is_the_callers(script: Any, answer: Any, wait: Any) -> None:
+    def fail(job: object) -> None:
+        raise ConnectionError("the listener's own")
+
+    with pytest.raises(ConnectionError):
+        script.play(wait(on_update=fail), answer(200, data=RUNNING))
+
+
+@pytest.mark.parametrize("job_id", ["", ".", ".."])
+def test_an_id_that_is_none_is_refused_before_any_request(script: Any, job_id: str) -> None:
+    flow = wait_for_job(job_id, timeout=1, poll_interval=1, retry=Retry(), now=script.now)
+    with pytest.raises(ValueError, match="not an id"):
+        script.play(flow)
+    assert script.sent == []
