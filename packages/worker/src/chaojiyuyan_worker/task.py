@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import Artifact, JsonObject
 
     Logger = logging.LoggerAdapter[logging.Logger]
+else:
+    Logger = logging.LoggerAdapter  # generic at run time from Python 3.11 on
 
 
 class TaskContext:
@@ -158,7 +160,7 @@ class TaskContext:
         return f"<TaskContext {self.job_id} {self.capability_key}>"
 
 
-class _JobLogger(logging.LoggerAdapter[logging.Logger]):
+class _JobLogger(Logger):
     """Adds the job's labels to what a call passes as ``extra``, instead of replacing it."""
 
     def process(
