@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import bindparam, func, select
 
-from chaojiyuyan_devserver.kernel.records import Attempt, Event, Job
+from chaojiyuyan_devserver.kernel.records import Attempt, Event, Job, Payload
 
 from .rows import MAPPINGS, Row
 from .tables import attempts, events, jobs, payloads
@@ -16,17 +15,26 @@ if TYPE_CHECKING:
     from .store import Store
 
 
+_BY_ID = select(jobs).where(jobs.c.id == bindparam("job_id"))
+_REPEATED = select(jobs).where(
+    jobs.c.agent_id == bindparam("agent_id"),
+    jobs.c.idempotency_key == bindparam("idempotency_key"),
+)
+_PAYLOADS = select(payloads).where(payloads.c.job_id == bindparam("job_id"))
+_ATTEMPTS = select(attempts).where(attempts.c.job_id == bindparam("job_id"))
+_EVENTS = select(events).where(events.c.job_id == bindparam("job_id"))
+
+
 def find_job(store: Store, job_id: str) -> Job | None:
     """The stored job of this id with all its parts, or None."""
-    return _first(store, select(jobs).where(jobs.c.id == job_id))
+    rows = store.read(_BY_ID, job_id=job_id)
+    return _whole(store, rows[0]) if rows else None
 
 
 def find_repeated(store: Store, agent_id: str, idempotency_key: str) -> Job | None:
     """The stored job that this agent made with this idempotency key, or None."""
-    query = select(jobs).where(
-        jobs.c.agent_id == agent_id, jobs.c.idempotency_key == idempotency_key
-    )
-    return _first(store, query)
+    rows = store.read(_REPEATED, agent_id=agent_id, idempotency_key=idempotency_key)
+    return _whole(store, rows[0]) if rows else None
 
 
 def open_jobs(store: Store) -> list[Job]:
@@ -61,25 +69,17 @@ def list_jobs(
     return [_bare(row) for row in store.read(query)]
 
 
-def _first(store: Store, query: Select[Any]) -> Job | None:
-    rows = store.read(query)
-    return _whole(store, rows[0]) if rows else None
-
-
 def _bare(row: Row) -> Job:
     return Job(**MAPPINGS[Job].values(row), input_envelope={}, channel_context=None)
 
 
 def _whole(store: Store, row: Row) -> Job:
     job = _bare(row)
-    bodies = {
-        r["kind"]: json.loads(r["body"])
-        for r in store.read(select(payloads).where(payloads.c.job_id == job.id))
-    }
+    bodies: dict[str, Any] = {p.kind: p.body for p in store.load(Payload, _PAYLOADS, job_id=job.id)}
     job.input_envelope = bodies["input"]
     job.channel_context = bodies.get("context")
     job.output_envelope = bodies.get("output")
     job.artifacts = bodies.get("artifacts", [])
-    job.attempts = store.records(Attempt, attempts.c.job_id == job.id)
-    job.events = store.records(Event, events.c.job_id == job.id)
+    job.attempts = store.load(Attempt, _ATTEMPTS, job_id=job.id)
+    job.events = store.load(Event, _EVENTS, job_id=job.id)
     return job

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chaojiyuyan_devserver.kernel.records import (
@@ -21,6 +23,8 @@ from chaojiyuyan_devserver.kernel.webhooks import Delivery, Webhook
 from . import tables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping as ReadMapping
+
     from sqlalchemy import Table
 
 Row: TypeAlias = dict[str, Any]
@@ -43,21 +47,28 @@ class Mapping:
         columns: the record's fields that are columns.
         encoded: those of them that are stored as JSON.
         key: the columns of which there is one row.
+        fields: reads the columns' values off a record.
     """
 
     table: Table
     columns: tuple[str, ...]
     encoded: tuple[str, ...]
     key: tuple[str, ...]
+    fields: Callable[[object], tuple[Any, ...]]
 
-    def row(self, record: object) -> Row:
-        """A record's row."""
-        row = {column: getattr(record, column) for column in self.columns}
-        for column in self.encoded:
-            row[column] = json.dumps(row[column], ensure_ascii=False, separators=(",", ":"))
-        return row
+    def row(self, record: object) -> tuple[Any, ...]:
+        """A record's values in the order of the columns."""
+        values = self.fields(record)
+        if not self.encoded:
+            return values
+        return tuple(
+            json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            if column in self.encoded
+            else value
+            for column, value in zip(self.columns, values, strict=True)
+        )
 
-    def values(self, row: Any) -> Row:
+    def values(self, row: ReadMapping[str, Any]) -> Row:
         """A row's values as the record's constructor takes them."""
         values = {column: row[column] for column in self.columns}
         for column in self.encoded:
@@ -65,23 +76,23 @@ class Mapping:
         return values
 
 
-def _mapping(
-    table: Table, encoded: tuple[str, ...] = (), key: tuple[str, ...] | None = None
-) -> Mapping:
-    columns = tuple(c.name for c in table.columns if not (c.name == "number" and key == ("id",)))
-    return Mapping(table, columns, encoded, key or tuple(c.name for c in table.primary_key))
+def _mapping(table: Table, *encoded: str, key: tuple[str, ...] = ()) -> Mapping:
+    # a number that is no part of the key is SQLite's own
+    columns = tuple(c.name for c in table.columns if not (c.name == "number" and key))
+    own_key = tuple(column.name for column in table.primary_key)
+    return Mapping(table, columns, encoded, key or own_key, attrgetter(*columns))
 
 
 MAPPINGS: dict[type, Mapping] = {
     Setting: _mapping(tables.settings),
     Account: _mapping(tables.accounts),
     Transfer: _mapping(tables.transfers),
-    Agent: _mapping(tables.agents, ("handler_set",)),
+    Agent: _mapping(tables.agents, "handler_set"),
     DeviceLogin: _mapping(tables.device_logins),
     Job: _mapping(tables.jobs),
-    Payload: _mapping(tables.payloads, ("body",)),
+    Payload: _mapping(tables.payloads, "body"),
     Attempt: _mapping(tables.attempts),
-    Event: _mapping(tables.events, ("payload",)),
+    Event: _mapping(tables.events, "payload"),
     Webhook: _mapping(tables.webhooks),
-    Delivery: _mapping(tables.deliveries, ("tries",), ("id",)),
+    Delivery: _mapping(tables.deliveries, "tries", key=("id",)),
 }

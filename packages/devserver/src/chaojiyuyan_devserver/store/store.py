@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Select, create_engine, event, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import create_engine, event, select
+from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.pool import StaticPool
 
 from . import tables
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from sqlalchemy.dialects.sqlite import Insert
+    from sqlalchemy import ColumnElement, Select
+
+RecordT = TypeVar("RecordT")
 
 
 class Store:
@@ -45,25 +47,26 @@ class Store:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: it could not be, and nothing was written.
         """
-        batch: dict[type, list[Row]] = {}
+        batch: dict[type, list[tuple[Any, ...]]] = {}
         for record in changes:
             kind = type(record)
             batch.setdefault(kind, []).append(MAPPINGS[kind].row(record))
         for kind, rows in batch.items():
-            self._connection.execute(self._upserts[kind], rows)
+            self._connection.exec_driver_sql(self._upserts[kind], rows)
         self._connection.commit()
 
-    def read(self, query: Select[Any]) -> list[Row]:
-        """Run a query; returns its rows."""
-        rows = [dict(row) for row in self._connection.execute(query).mappings()]
-        self._connection.rollback()
-        return rows
+    def read(self, query: Select[Any], **values: Any) -> list[Row]:
+        """Run a query, with values for its bound parameters; returns its rows."""
+        return [dict(row) for row in self._connection.execute(query, values).mappings()]
 
-    def records(self, kind: type, *where: Any) -> list[Any]:
+    def records(self, kind: type[RecordT], *where: ColumnElement[bool]) -> list[RecordT]:
         """The stored records of a kind."""
+        return self.load(kind, select(MAPPINGS[kind].table).where(*where))
+
+    def load(self, kind: type[RecordT], query: Select[Any], **values: Any) -> list[RecordT]:
+        """The records of a kind that a query over its table finds."""
         mapping = MAPPINGS[kind]
-        rows = self.read(select(mapping.table).where(*where))
-        return [kind(**mapping.values(row)) for row in rows]
+        return [kind(**mapping.values(row)) for row in self.read(query, **values)]
 
     def setting(self, name: str) -> str | None:
         """A stored setting, or None."""
@@ -82,11 +85,14 @@ def _configure(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA busy_timeout=5000")
 
 
-def _upsert(mapping: Mapping) -> Insert:
-    statement = insert(mapping.table)
+def _upsert(mapping: Mapping) -> str:
+    # compiled once: going through SQLAlchemy's own compilation and result handling at each
+    # statement would cost more than SQLite does
+    statement = insert(mapping.table).values(dict.fromkeys(mapping.columns))
     changed = {
         column: statement.excluded[column]
         for column in mapping.columns
         if column not in mapping.key
     }
-    return statement.on_conflict_do_update(index_elements=list(mapping.key), set_=changed)
+    upsert = statement.on_conflict_do_update(index_elements=list(mapping.key), set_=changed)
+    return str(upsert.compile(dialect=dialect()))
