@@ -102,6 +102,7 @@ async def _serve(
         date_header=False,
         server_header=False,
         lifespan="off",
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
     server = _Server(config, lambda: print(f"{base_url}\n{api_key}", flush=True))
