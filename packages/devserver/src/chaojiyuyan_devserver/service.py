@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .clock import Clock
 from .faults import Faults
 from .kernel import Kernel, Refusal, Rules
-from .kernel.records import Account, Agent, DeviceLogin, Job, Json
+from .kernel.records import Account, Agent, Attempt, DeviceLogin, Job, Json
 from .kernel.webhooks import Delivery, Webhook
 from .kernel.wire import event_view, job_view
 from .store import Store, history
@@ -139,6 +139,8 @@ class KernelService:
                     self.waiters.wake(record.id)
                 elif record.status == "bidding":
                     self.waiters.wake(record.capability_key)
+            elif isinstance(record, (Attempt, Delivery)):
+                self.waiters.wake(f"{record.job_id} changed")
 
     def _set_timer(self) -> None:
         deadlines = (self.kernel.jobs.next_deadline(), self.kernel.webhooks.next_deadline())

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from chaojiyuyan_devserver._version import __version__
 from chaojiyuyan_devserver.kernel import Refusal
 
-from . import control, pages
+from . import control
 from .api import Api
 from .guard import Guard
 from .openapi import document
@@ -27,7 +27,12 @@ PREFIX = "/api/v1"
 
 
 def create_app(
-    service: KernelService, *, hosts: frozenset[str], control_token: str, drop: Drop
+    service: KernelService,
+    *,
+    hosts: frozenset[str],
+    control_token: str,
+    drop: Drop,
+    console_token: str | None = None,
 ) -> ASGIApp:
     """The application over a running service.
 
@@ -36,9 +41,11 @@ def create_app(
         hosts: the host names under which it may be addressed.
         control_token: opens the control endpoints.
         drop: cuts a request's connection, for the faults that do so.
+        console_token: what the console asks a browser for; None where only this machine can reach
+            it.
     """
     api = Api(service, PREFIX, drop)
-    site = _site(service, control_token)
+    site = _site(service, control_token, console_token)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         to = api if scope["path"].startswith(PREFIX + "/") else site
@@ -47,7 +54,9 @@ def create_app(
     return Guard(dispatch, hosts, service.clock)
 
 
-def _site(service: KernelService, control_token: str) -> FastAPI:
+def _site(service: KernelService, control_token: str, console_token: str | None) -> FastAPI:
+    from chaojiyuyan_devserver import console
+
     site = FastAPI(
         title="chaojiyuyan local kernel",
         version=__version__,
@@ -56,9 +65,10 @@ def _site(service: KernelService, control_token: str) -> FastAPI:
     )
     site.state.service = service
     site.state.control_token = control_token
+    site.state.console_token = console_token
     site.openapi = lambda: document(PREFIX)  # type: ignore[method-assign]
     site.add_exception_handler(Refusal, _refused)
-    site.include_router(pages.router)
+    site.include_router(console.router)
     site.include_router(control.router)
     return site
 

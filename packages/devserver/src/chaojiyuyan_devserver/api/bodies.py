@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -68,6 +68,3 @@ class TokenRequest(BaseModel):
     """A poll for the outcome of a device login."""
 
     device_code: str
-
-
-Decision = Literal["approve", "deny"]

@@ -1,0 +1,39 @@
+"""The page on which a human approves a device login (RFC 8628)."""
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from chaojiyuyan_devserver.api.deps import Service
+
+from .csrf import OwnForm
+from .page import PageRoute, page
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/activate")
+async def ask(request: Request, service: Service, code: str = "") -> Response:
+    """The approval form for a code, or one that asks for the code."""
+    login = service.kernel.logins.find(code, service.clock())
+    if login is None:
+        status = 404 if code else 200
+        return page(request, "activate_code.html", status=status, code=code)
+    return page(request, "activate.html", login=login)
+
+
+@router.post("/activate", dependencies=[OwnForm])
+async def decide(
+    request: Request,
+    service: Service,
+    code: Annotated[str, Form()],
+    decision: Annotated[Literal["approve", "deny"], Form()] = "approve",
+) -> Response:
+    """Approve or deny a login."""
+    login = service.kernel.logins.decide(code, decision == "approve", service.clock())
+    await service.saved()
+    return page(request, "activate_done.html", login=login)

@@ -1,0 +1,29 @@
+"""Balances: the accounts, and what moved between them."""
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from chaojiyuyan_devserver.api.deps import Service
+
+from . import read
+from .page import PageRoute, page
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/balances")
+async def balances(request: Request, service: Service) -> Response:
+    """All accounts and the newest transfers."""
+    await service.saved()
+    accounts = service.kernel.ledger.accounts
+    return page(
+        request,
+        "balances.html",
+        live=("Account",),
+        accounts=accounts,
+        total=sum(account.available_nc + account.held_nc for account in accounts.values()),
+        transfers=read.recent_transfers(service.store),
+    )

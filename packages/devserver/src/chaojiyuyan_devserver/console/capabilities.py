@@ -1,0 +1,148 @@
+"""The catalog, and a form to call a capability."""
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver.catalog import Spec
+from chaojiyuyan_devserver.kernel import Refusal
+from chaojiyuyan_devserver.service import KernelService
+
+from .csrf import OwnForm
+from .forms import Field, Json, fields_of, filled_in, parse_object, with_errors
+from .keys import find_agent
+from .page import PageRoute, page
+
+LONGEST_TIMEOUT = 86400
+
+router = APIRouter(route_class=PageRoute)
+
+
+@dataclass
+class Call:
+    """A call as it stands in the form: either ``fields`` or ``text`` holds the input."""
+
+    agent_id: str
+    fields: list[Field] | None
+    text: str = "{}"
+    idempotency_key: str = ""
+    timeout: str = ""
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it cannot be sent as it is."""
+        return bool(self.errors) or any(field.error for field in self.fields or ())
+
+
+def find_spec(service: KernelService, capability_key: str) -> Spec:
+    """A capability by its key.
+
+    Raises:
+        Refusal: 404 ``unknown_capability``.
+    """
+    spec = service.kernel.catalog.get(capability_key)
+    if spec is None:
+        raise Refusal(404, "unknown_capability", "There is no such capability.")
+    return spec
+
+
+def _page(request: Request, service: KernelService, spec: Spec, call: Call) -> Response:
+    callers = [a for a in service.kernel.agents.by_id.values() if a.revoked_at is None]
+    handlers = [a for a in callers if spec.capability_key in a.handler_set]
+    return page(
+        request,
+        "capability.html",
+        status=400 if call.wrong else 200,
+        spec=spec,
+        call=call,
+        callers=callers,
+        handlers=handlers,
+        is_simple=fields_of(spec.input_schema) is not None,
+    )
+
+
+@router.get("/catalog")
+async def capabilities(request: Request, service: Service) -> Response:
+    """What can be called."""
+    handled = [a.handler_set for a in service.kernel.agents.by_id.values() if a.revoked_at is None]
+    specs = service.kernel.catalog.list()
+    workers = {s.capability_key: sum(s.capability_key in keys for keys in handled) for s in specs}
+    return page(request, "catalog.html", live=("Agent",), specs=specs, workers=workers)
+
+
+@router.get("/catalog/{capability_key:path}")
+async def capability(
+    request: Request, service: Service, capability_key: str, form: str = "fields"
+) -> Response:
+    """One capability with its form; ``?form=json`` for one field of JSON."""
+    spec = find_spec(service, capability_key)
+    fields = fields_of(spec.input_schema) if form != "json" else None
+    examples = spec.input_schema.get("examples") or [{}]
+    text = json.dumps(examples[0], indent=2, ensure_ascii=False)
+    return _page(request, service, spec, Call(service.ready_agent.id, fields, text))
+
+
+@router.post("/catalog/{capability_key:path}", dependencies=[OwnForm])
+async def call_capability(request: Request, service: Service, capability_key: str) -> Response:
+    """Call it and go to the job, or show what is wrong."""
+    spec = find_spec(service, capability_key)
+    form = await request.form()
+    call, value = _read(spec, form)
+    agent = find_agent(service, call.agent_id)
+    if agent.revoked_at is not None:
+        call.errors.append("The key of this agent is revoked.")
+    if not call.wrong:
+        try:
+            job, _ = await service.create_job(
+                agent,
+                capability_key,
+                value,
+                idempotency_key=call.idempotency_key or None,
+                timeout_sec=int(call.timeout) if call.timeout else None,
+            )
+        except Refusal as refusal:
+            _note(call, refusal)
+        else:
+            return RedirectResponse(f"/jobs/{job.id}", 303)
+    return _page(request, service, spec, call)
+
+
+def _read(spec: Spec, form: FormData) -> tuple[Call, Json]:
+    def text(name: str) -> str:
+        return str(form.get(name, "")).strip()
+
+    call = Call(
+        agent_id=text("agent"),
+        fields=None if "json" in form else fields_of(spec.input_schema),
+        text=str(form.get("json", "")),
+        idempotency_key=text("idempotency_key"),
+        timeout=text("timeout_sec"),
+    )
+    value: Json = {}
+    if call.fields is not None:
+        call.fields, value = filled_in(call.fields, form)
+    else:
+        try:
+            value = parse_object(call.text)
+        except ValueError as error:
+            call.errors.append(str(error))
+    if call.timeout and not (
+        call.timeout.isdecimal() and 1 <= int(call.timeout) <= LONGEST_TIMEOUT
+    ):
+        call.errors.append(f"The timeout is a whole number of seconds, 1 to {LONGEST_TIMEOUT}.")
+    return call, value
+
+
+def _note(call: Call, refusal: Refusal) -> None:
+    errors = refusal.extra.get("validation_errors", [refusal.error])
+    if call.fields is not None:
+        call.fields, errors = with_errors(call.fields, errors)
+    call.errors.extend(errors)

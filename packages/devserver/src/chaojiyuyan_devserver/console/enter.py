@@ -1,0 +1,24 @@
+"""The page that asks for the console's token, where the kernel is open to the network."""
+# ruff: noqa: TC002 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from .entry import is_token, let_in
+from .page import PageRoute, ask_for_token
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.post("/enter")
+async def enter(
+    request: Request, token: Annotated[str, Form()], target: Annotated[str, Form()] = "/"
+) -> Response:
+    """Take the token and go on to the page that was asked for."""
+    if is_token(request, token):
+        return let_in(request, token, target)
+    return ask_for_token(request, target, wrong=True)

@@ -1,0 +1,171 @@
+"""A form from a JSON Schema, and the value from what was filled in.
+
+Only a flat object of strings, numbers, booleans and choices becomes fields; whatever else a schema
+asks for is written as JSON. The schema itself is checked by the kernel, here only what a field
+cannot hold.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Json = dict[str, Any]
+
+PREFIX = "input."
+
+_OBJECT_WORDS = {
+    "$schema",
+    "type",
+    "title",
+    "description",
+    "properties",
+    "required",
+    "additionalProperties",
+    "minProperties",
+    "maxProperties",
+    "examples",
+}
+_COMPOSED = {"$ref", "oneOf", "anyOf", "allOf", "not", "if", "const"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a form.
+
+    ``kind`` is ``string``, ``integer``, ``number`` or ``choice``, ``text`` is what stands in the
+    field, ``error`` what is wrong with that.
+    """
+
+    name: str
+    kind: str
+    required: bool
+    description: str
+    long: bool
+    schema: Json
+    choices: tuple[str, ...]
+    text: str = ""
+    error: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name in the submitted form."""
+        return PREFIX + self.name
+
+    def value(self) -> Any:
+        """The JSON value of the text.
+
+        Raises:
+            ValueError: the text is none of this kind.
+        """
+        if self.kind == "integer":
+            return int(self.text)
+        if self.kind == "number":
+            number = float(self.text)
+            if not math.isfinite(number):
+                raise ValueError("not a JSON number")
+            return number
+        return json.loads(self.text) if self.kind == "choice" else self.text
+
+
+def fields_of(schema: Json) -> list[Field] | None:
+    """The fields for an input schema, or None where it is not simple enough."""
+    properties = schema.get("properties")
+    if not properties or not isinstance(properties, dict) or set(schema) - _OBJECT_WORDS:
+        return None
+    if isinstance(schema.get("additionalProperties"), dict):
+        return None
+    required = schema.get("required", ())
+    fields = [_field(name, of, name in required) for name, of in properties.items()]
+    return None if None in fields else [field for field in fields if field is not None]
+
+
+def _field(name: str, schema: Any, required: bool) -> Field | None:
+    if not isinstance(schema, dict) or _COMPOSED & set(schema):
+        return None
+    kind = schema.get("type")
+    options = schema.get("enum", [True, False] if kind == "boolean" else None)
+    if options is not None:
+        kind = "choice"
+    elif kind not in ("string", "integer", "number"):
+        return None
+    default = schema.get("default")
+    text = "" if default is None else default if kind == "string" else json.dumps(default)
+    return Field(
+        name=name,
+        kind=kind,
+        required=required,
+        description=str(schema.get("description", "")),
+        long=kind == "string" and "format" not in schema and schema.get("maxLength", 1000) > 200,
+        schema=schema,
+        choices=tuple(json.dumps(option, ensure_ascii=False) for option in options or ()),
+        text=str(text),
+    )
+
+
+def filled_in(fields: list[Field], form: Mapping[str, Any]) -> tuple[list[Field], Json]:
+    """The fields as they were submitted, and their value.
+
+    An empty field is left out of the value, unless it is a required string. A field whose text does
+    not fit its kind has its ``error`` set and is left out as well.
+
+    Args:
+        fields: what ``fields_of`` gave.
+        form: the submitted form.
+    """
+    done: list[Field] = []
+    value: Json = {}
+    for empty in fields:
+        # browsers send line ends as CRLF, which nobody typed
+        text = str(form.get(empty.key, "")).replace("\r\n", "\n")
+        field = replace(empty, text=text)
+        try:
+            if text or (field.required and field.kind == "string"):
+                value[field.name] = field.value()
+        except ValueError:
+            field = replace(field, error=f"This is not {_KINDS[field.kind]}.")
+        done.append(field)
+    return done, value
+
+
+_KINDS = {"integer": "a whole number", "number": "a number", "choice": "one of the choices"}
+
+
+def with_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], list[str]]:
+    """Put validation errors (``$.name: …``) beside their fields; returns the other errors too."""
+    by_path = {f"$.{field.name}": index for index, field in enumerate(fields)}
+    marked, others = list(fields), []
+    for error in errors:
+        path, _, text = error.partition(": ")
+        index = by_path.get(path)
+        if index is None:
+            others.append(error)
+        else:
+            marked[index] = replace(marked[index], error=text)
+    return marked, others
+
+
+def parse_object(text: str) -> Json:
+    """The JSON object in a text.
+
+    Raises:
+        ValueError: it is not one; the message says where and why.
+    """
+    try:
+        value = json.loads(text or "{}", parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise ValueError("This is nested too deeply.") from None
+    if not isinstance(value, dict):
+        raise ValueError("The input must be a JSON object: { … }")
+    return value
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,99 @@
+"""Agent keys: make one, see it once, name it, revoke it."""
+# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver.kernel import Refusal
+from chaojiyuyan_devserver.kernel.records import Agent
+from chaojiyuyan_devserver.service import KernelService
+
+from .csrf import OwnForm
+from .page import PageRoute, page
+
+router = APIRouter(route_class=PageRoute)
+
+Name = Annotated[str, Form(min_length=1, max_length=200)]
+
+
+def find_agent(service: KernelService, agent_id: str) -> Agent:
+    """An agent by its id.
+
+    Raises:
+        Refusal: 404 ``agent_not_found``.
+    """
+    agent = service.kernel.agents.by_id.get(agent_id)
+    if agent is None:
+        raise Refusal(404, "agent_not_found", "There is no such agent.")
+    return agent
+
+
+def _list(request: Request, service: KernelService, made: tuple[Agent, str] | None) -> Response:
+    everyone = sorted(
+        service.kernel.agents.by_id.values(),
+        key=lambda a: (a.revoked_at is not None, -a.created_at),
+    )
+    return page(
+        request,
+        "keys.html",
+        live=("Agent",),
+        made=made,
+        everyone=everyone,
+        accounts=service.kernel.ledger.accounts,
+        own_account=service.ready_agent.account_id,
+    )
+
+
+@router.get("/keys")
+async def keys(request: Request, service: Service) -> Response:
+    """All keys."""
+    return _list(request, service, None)
+
+
+@router.post("/keys", dependencies=[OwnForm])
+async def make_key(
+    request: Request,
+    service: Service,
+    name: Name,
+    account: Annotated[str, Form()] = "own",
+) -> Response:
+    """Make a key; this answer is the only one that shows it."""
+    account_id = service.ready_agent.account_id if account == "own" else None
+    return _list(request, service, await service.create_agent(name, account_id=account_id))
+
+
+@router.get("/keys/{agent_id}")
+async def key_page(request: Request, service: Service, agent_id: str) -> Response:
+    """One key."""
+    agent = find_agent(service, agent_id)
+    account = service.kernel.ledger.accounts[agent.account_id]
+    is_ready = agent is service.ready_agent
+    return page(
+        request,
+        "key.html",
+        live=("Agent", "Account"),
+        agent=agent,
+        account=account,
+        is_ready=is_ready,
+    )
+
+
+@router.post("/keys/{agent_id}/name", dependencies=[OwnForm])
+async def rename_key(service: Service, agent_id: str, name: Name) -> Response:
+    """Give a key another name."""
+    service.kernel.agents.rename(find_agent(service, agent_id), name)
+    await service.saved()
+    return RedirectResponse(f"/keys/{agent_id}", 303)
+
+
+@router.post("/keys/{agent_id}/revoke", dependencies=[OwnForm])
+async def revoke_key(service: Service, agent_id: str) -> Response:
+    """End a key."""
+    service.kernel.agents.revoke(agent_id, service.clock())
+    await service.saved()
+    return RedirectResponse(f"/keys/{agent_id}", 303)

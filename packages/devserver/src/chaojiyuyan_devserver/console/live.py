@@ -1,0 +1,49 @@
+"""Tells a page that what it shows has changed, as server-sent events.
+
+A page names its topics in ``/live?on=…``: kinds of records (``Job``, ``Agent``, …) or a job's id.
+On each event it asks for itself again and morphs its live part; nothing is polled.
+"""
+# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
+
+from chaojiyuyan_devserver.api.deps import Service
+
+from .page import PageRoute
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from chaojiyuyan_devserver.service import KernelService
+
+APART = 0.2  # seconds between two events at least: a busy kernel must not flood a page
+QUIET = 15.0  # seconds after which a sign of life is sent, by which a closed page is noticed
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/live")
+async def live(service: Service, on: Annotated[list[str], Query(max_length=8)]) -> Response:
+    """The stream of events for a page."""
+    return StreamingResponse(
+        _events(service, [f"{topic} changed" for topic in on]),
+        headers={"Cache-Control": "no-store"},
+        media_type="text/event-stream",
+    )
+
+
+async def _events(service: KernelService, topics: list[str]) -> AsyncIterator[str]:
+    # the first one goes out at once: something may have changed since the page was made
+    message = "event: changed\ndata:\n\n"
+    while not service.waiters.closed:
+        with service.waiters.waiting(topics) as woken:
+            yield message
+            await asyncio.sleep(APART)
+            await asyncio.wait({woken}, timeout=QUIET)
+            message = "event: changed\ndata:\n\n" if woken.done() else ": still here\n\n"

@@ -1,0 +1,35 @@
+"""All pages of the console under one router."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from . import (
+    activate,
+    assets,
+    balances,
+    capabilities,
+    enter,
+    jobs,
+    keys,
+    live,
+    overview,
+    webhooks,
+    workers,
+)
+
+router = APIRouter(include_in_schema=False)
+for module in (
+    overview,
+    activate,
+    keys,
+    capabilities,
+    jobs,
+    workers,
+    webhooks,
+    balances,
+    live,
+    enter,
+    assets,
+):
+    router.include_router(module.router)

@@ -1,0 +1,37 @@
+"""Workers: what they handle, what they hold, and when they were last seen."""
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver.kernel.records import Job
+
+from .page import PageRoute, page
+
+AWAY = 120  # seconds; a poll may be held for 60 without a sign of life
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/workers")
+async def workers(request: Request, service: Service) -> Response:
+    """All workers, the one last seen first."""
+    held: dict[str, list[Job]] = defaultdict(list)
+    for job in service.kernel.jobs.open.values():
+        if job.lease is not None:
+            held[job.lease.agent_id].append(job)
+    known = [agent for agent in service.kernel.agents.by_id.values() if agent.handler_set]
+    known.sort(key=lambda agent: agent.last_seen_at or 0.0, reverse=True)
+    return page(
+        request,
+        "workers.html",
+        live=("Agent", "Attempt"),
+        workers=known,
+        held=held,
+        away=AWAY,
+    )
