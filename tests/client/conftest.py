@@ -83,6 +83,12 @@ def make_client(kind: str) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def client(kernel: Any, make_client: Callable[..., Any]) -> Any:
-    """A client of either kind for the local kernel."""
-    return make_client(kernel.api_key, kernel.base_url)
+def agent(kernel: Any) -> Any:
+    """An agent of the local kernel that has no jobs yet."""
+    return kernel.new_agent()
+
+
+@pytest.fixture
+def client(kernel: Any, agent: Any, make_client: Callable[..., Any]) -> Any:
+    """A client of either kind for that agent."""
+    return make_client(agent.api_key, kernel.base_url)

@@ -148,7 +148,7 @@ def made(fault: Any, answer: Any) -> Any:
 def test_faults_do_not_end_it(script: Any, answer: Any, wait: Any, fault: Any) -> None:
     job = script.play(wait(), *[made(fault, answer)] * 4, answer(200, data=DONE))
     assert job == DONE
-    assert script.sleeps == [0.5, 1, 2, 4]
+    assert script.sleeps == [0.5, 1, 2, 3]
 
 
 def test_a_server_that_is_down_until_the_deadline_is_a_timeout_from_the_last_fault(

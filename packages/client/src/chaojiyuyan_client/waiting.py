@@ -81,7 +81,7 @@ def wait_for_job(
             if not _passes(error, answer):
                 raise
             fault = error
-            pause = max(retry.backoff(faults, draw()), _asked(answer))
+            pause = max(min(retry.backoff(faults, draw()), poll_interval), _asked(answer))
             faults += 1
         else:
             faults = 0
