@@ -60,8 +60,7 @@ class Offers:
                 if offer is not None:
                     self._in_hand[offer["job_id"]] = offer["capability_key"]
                     self._running[offer["capability_key"]] += 1
-                    if self._wants():
-                        self._wanted.notify()
+                    self._notify_if_wanted()
                     if self._last and not self._kept:
                         self._offered.notify_all()
                     return offer
@@ -74,7 +73,7 @@ class Offers:
         """Note that a slot's bid was accepted: polling pays."""
         with self._lock:
             self.activity += 1
-            self._wanted.notify()
+            self._notify_if_wanted()
 
     def outbid(self) -> None:
         """Note that a rival had the job: it goes through the same list, so take at random."""
@@ -90,7 +89,7 @@ class Offers:
             self._running[key] -= 1
             self._let_go[offer["job_id"]] = self._clock()
             self.activity += worked
-            self._wanted.notify()
+            self._notify_if_wanted()
             if self._kept:
                 self._offered.notify()
 
@@ -195,6 +194,11 @@ class Offers:
         return len(self._in_hand) < self._slots and not any(
             map(self._has_room, self._kept.values())
         )
+
+    def _notify_if_wanted(self) -> None:
+        """Wake the poll only when it is to poll: under load it would be woken for every job."""
+        if self._wants():
+            self._wanted.notify()
 
     def _has_room(self, kept: tuple[TaskInfo, float]) -> bool:
         key = kept[0]["capability_key"]

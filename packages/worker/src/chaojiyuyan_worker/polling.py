@@ -84,7 +84,7 @@ class Polling:
         self._register = register
         self._clock = clock
         self._unregistered = register
-        self._wait = LONGEST_WAIT
+        self._wait = 0.0  # the first answer comes at once, and tells whether polling works
         self._faults = 0
         self._pause = SHORTEST_PAUSE
         self._not_before = 0.0
