@@ -92,6 +92,7 @@ jobs = Table(
     Column("error_message", String),
 )
 Index("jobs_by_agent", jobs.c.agent_id, jobs.c.number)
+Index("jobs_by_status", jobs.c.status, jobs.c.number)
 Index(
     "jobs_by_idempotency",
     jobs.c.agent_id,
