@@ -48,7 +48,7 @@ class Excerpt:
 
         :param pointer: where the value stands in the whole.
         """
-        return cast("T", self._cut(value, pointer, self.longest, DEEPEST, offset))
+        return cast("T", self._cut(value, pointer, self.longest, DEEPEST - 1, offset))
 
     def _cut(self, value: object, pointer: str, room: int, levels: int, offset: int = 0) -> object:
         if isinstance(value, str):

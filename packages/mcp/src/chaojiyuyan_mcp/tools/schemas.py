@@ -12,7 +12,7 @@ JOB_ID: Schema = {
     "maxLength": 200,
     # One path segment: no slash or blank, and not the "." and ".." that lead elsewhere.
     "pattern": r"^[^/\s]*[^/\s.][^/\s]*$",
-    "description": "The id of the job: one word without a slash, and not a dot or two.",
+    "description": "The id of the job: one word without a slash, and not of dots alone.",
 }
 
 CAPABILITY_KEY: Schema = {

@@ -89,7 +89,7 @@ class Tool:
         )
         complaint = misfit.message
         if misfit.validator == "pattern":  # its message would quote the pattern
-            complaint = f"{misfit.instance!r} is none. {misfit.schema['description']}"
+            complaint = f"{misfit.instance!r} does not fit. {misfit.schema['description']}"
         if len(complaint) > _LONGEST_COMPLAINT:
             complaint = complaint[:_LONGEST_COMPLAINT] + "…"
         raise bad_arguments(f"{place.lstrip('.')}: {complaint}" if place else complaint)

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from .conftest import HELLO, clean_environment, reach
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    from .conftest import Servers, Wire
+
+WITHIN = 3.0
+"""Seconds for an end that is promised in one: these machines may be busy with other tests."""
+
+
+def end(wire: Wire, how: str) -> None:
+    assert wire.process.stdin is not None
+    if how == "end of input":
+        wire.process.stdin.close()
+    else:
+        wire.process.send_signal(signal.Signals[how])
+
+
+@pytest.fixture(params=["end of input", "SIGINT", "SIGTERM"])
+def how(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    if sys.platform == "win32" and chosen != "end of input":
+        pytest.skip("Windows has no such signal to send")
+    return chosen
+
+
+def test_it_ends_in_the_middle_of_a_call(
+    servers: Servers, kernel: LocalKernel, how: str
+) -> None:
+    wire = servers.start(**reach(kernel))
+    wire.greet()
+    order = {"capability_key": "test.echo.v1", "input_payload": {}}
+    job_id = wire.call("kernel_create_job", **order).data["id"]
+    waiting = wire.begin("kernel_wait_for_job", progress=True, job_id=job_id)
+    while not wire.notices:
+        assert wire.take(10)
+    end(wire, how)
+    assert wire.process.wait(WITHIN) == 0
+    # The client is told, if it still listens.
+    assert wire.answer(waiting)["error"]["message"] == "Connection closed"
+    assert wire.log.read_text() == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
+def test_a_second_signal_does_not_disturb_the_end(servers: Servers, kernel: LocalKernel) -> None:
+    wire = servers.start(**reach(kernel))
+    wire.greet()  # and no call in hand
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        wire.process.send_signal(number)
+    assert wire.process.wait(WITHIN) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
+def test_a_signal_while_it_loads(servers: Servers, kernel: LocalKernel) -> None:
+    wire = servers.start(**reach(kernel))
+    libraries = "site-packages/pydantic_core"
+    process = psutil.Process(wire.process.pid)
+    while not any(libraries in each.path for each in process.memory_maps()):
+        time.sleep(0.005)
+    wire.process.send_signal(signal.SIGTERM)
+    assert wire.process.wait(WITHIN) == 0
+
+
+def test_a_client_that_does_not_read(servers: Servers, kernel: LocalKernel) -> None:
+    """Answers pile up until the pipe is full; the server still ends when it is told to."""
+    read, write = os.pipe()
+    with (servers.home / "deaf.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "chaojiyuyan_mcp"],
+            stdin=subprocess.PIPE,
+            stdout=write,
+            stderr=log,
+            env=clean_environment(servers.home, **reach(kernel)),
+        )
+    os.close(write)
+    assert process.stdin is not None
+    hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
+    process.stdin.write(json.dumps(hello).encode() + b"\n")
+    for number in range(1, 100):
+        listing = {"jsonrpc": "2.0", "id": number, "method": "tools/list"}
+        process.stdin.write(json.dumps(listing).encode() + b"\n")
+    process.stdin.flush()
+    assert os.read(read, 1) == b"{"
+    process.stdin.close()
+    assert process.wait(WITHIN) == 0
+    os.close(read)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the end of the input has to do")
+def test_a_vanished_parent(
+    servers: Servers, kernel: LocalKernel, tmp_path: Path
+) -> None:
+    """The parent is killed while another process, this one, holds the server's input open."""
+    program = (
+        "import subprocess, sys, time;"
+        "child = subprocess.Popen([sys.executable, '-m', 'chaojiyuyan_mcp']);"
+        "print(child.pid, file=sys.stderr, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(tmp_path, **reach(kernel)),
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    assert parent.stderr is not None
+    with parent.stdin, parent.stdout, parent.stderr:
+        server = psutil.Process(int(parent.stderr.readline()))
+        hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
+        parent.stdin.write(json.dumps(hello).encode() + b"\n")
+        parent.stdin.flush()
+        assert b"serverInfo" in parent.stdout.readline()
+        parent.kill()
+        parent.wait()
+        assert parent.stdout.readline() == b""  # the server has closed it: it is gone
+        server.wait(WITHIN)
+
+
+def test_nothing_but_protocol_on_standard_output(servers: Servers, kernel: LocalKernel) -> None:
+    """A library that prints, from Python, from C, and from a child, at any time."""
+    program = (
+        "import atexit, os, subprocess, sys, threading\n"
+        "from chaojiyuyan_mcp.tools import caller\n"
+        "from chaojiyuyan_mcp.__main__ import main\n"
+        "original = caller._excerpt\n"
+        "def noisy(job):\n"
+        "    print('from Python', flush=True)\n"
+        "    os.write(1, b'from C\\n')\n"
+        "    subprocess.run([sys.executable, '-c', 'print(\"from a child\", input())'])\n"
+        "    return original(job)\n"
+        "caller._excerpt = noisy\n"
+        "atexit.register(print, 'at the end', flush=True)\n"
+        "sys.exit(main())\n"
+    )
+    wire = servers.start(prefix=[sys.executable, "-c", program], **reach(kernel))
+    wire.greet()
+    order = {"capability_key": "test.echo.v1", "input_payload": {}}
+    job = wire.call("kernel_create_job", **order).data
+    assert wire.call("kernel_get_job", job_id=job["id"]).data["id"] == job["id"]
+    assert wire.end() == 0
+    wire.rest()
+    assert wire.strays == []
+    log = wire.log.read_text()
+    assert all(text in log for text in ("from Python", "from C", "EOFError", "at the end"))
+
+
+def test_no_credentials(servers: Servers) -> None:
+    wire = servers.start()
+    assert wire.process.wait(20) == 1
+    (line,) = wire.log.read_text().splitlines()
+    assert "No chaojiyuyan credentials found" in line
+    wire.rest()
+    assert wire.strays == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"CHAOJIYUYAN_API_KEY": "nxt_ag_with\tblank"}, "api_key has blanks"),
+        ({"CHAOJIYUYAN_API_KEY": "nxt_ag_12345678", "HEBING_BASE_URL": "ftp://x"}, "base URL"),
+    ],
+)
+def test_credentials_that_cannot_work(
+    servers: Servers, variables: dict[str, str], reason: str
+) -> None:
+    wire = servers.start(**variables)
+    assert wire.process.wait(20) == 1
+    (line,) = wire.log.read_text().splitlines()
+    assert reason in line
+    assert "nxt_ag_" not in line
+
+
+def test_arguments_that_make_no_sense(servers: Servers) -> None:
+    for arguments in (["--toolset", "x"], ["--read-only", "--tool", "kernel_create_job"], ["--x"]):
+        wire = servers.start(*arguments, CHAOJIYUYAN_API_KEY="nxt_ag_12345678")
+        assert wire.process.wait(20) == 2
+        assert "chaojiyuyan-mcp: error: " in wire.log.read_text()
+
+
+def test_the_credentials_file_and_its_doubts(servers: Servers, kernel: LocalKernel) -> None:
+    folder = servers.home / ".chaojiyuyan"
+    folder.mkdir()
+    file = folder / "credentials"
+    file.write_text(
+        f"[default]\napi_key = {kernel.api_key}\nbase_url = http://127.0.0.1:9/api/v1\n"
+        f"[other]\napi_key = nxt_ag_wrongwrongwrong\nbase_url = {kernel.base_url}\n"
+    )
+    # The environment's base URL wins here, and a profile that is asked for wins over its key.
+    wire = servers.start(HEBING_BASE_URL=kernel.base_url)
+    wire.greet()
+    assert wire.call("kernel_list_capabilities").data["total"] >= 4
+    wire = servers.start("--profile", "other", **reach(kernel))
+    wire.greet()
+    assert wire.call("kernel_list_capabilities").error["code"] == "auth_failed"
+    wire = servers.start(CHAOJIYUYAN_API_KEY="nxt_ag_12345678", HEBING_BASE_URL="http://x.test/a")
+    wire.greet()
+    assert wire.end() == 0
+    (line,) = wire.log.read_text().splitlines()
+    assert "plain http" in line
+
+
+def test_nothing_is_loaded_before_the_first_call(servers: Servers, kernel: LocalKernel) -> None:
+    program = (
+        "import atexit, sys\n"
+        "from chaojiyuyan_mcp.__main__ import main\n"
+        "slow = ('httpx', 'jsonschema', 'rich', 'chaojiyuyan_client',"
+        " 'chaojiyuyan_worker', 'chaojiyuyan_core.transport')\n"
+        "atexit.register(lambda: print([name for name in slow if name in sys.modules]))\n"
+        "sys.exit(main())\n"
+    )
+    prefix = [sys.executable, "-c", program]
+    wire = servers.start(prefix=prefix, **reach(kernel))
+    wire.greet()
+    assert len(wire.answer(wire.ask("tools/list"))["result"]["tools"]) == 8
+    assert wire.end() == 0
+    assert wire.log.read_text() == "[]\n"
+    wire = servers.start(prefix=prefix, **reach(kernel))
+    wire.greet()
+    wire.call("kernel_list_capabilities")
+    assert wire.end() == 0
+    assert "'httpx', 'jsonschema'" in wire.log.read_text()
+
+
+def test_the_choice_of_tools(servers: Servers, kernel: LocalKernel) -> None:
+    wire = servers.start("--tool", "kernel_create_job", "kernel_get_job", **reach(kernel))
+    greeting = wire.greet()
+    assert "kernel_create_job, kernel_get_job." in greeting["instructions"]
+    tools = wire.answer(wire.ask("tools/list"))["result"]["tools"]
+    assert [tool["name"] for tool in tools] == ["kernel_create_job", "kernel_get_job"]
+    error = wire.call("kernel_submit_job", job_id="x", output_envelope={}).error
+    assert error["code"] == "bad_arguments"

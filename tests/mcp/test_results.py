@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaojiyuyan_core import errors
+from chaojiyuyan_core.answers import error_of
+from chaojiyuyan_mcp.results import ToolError, answered, bad_arguments, failed, translated
+from mcp import types
+
+KEY = "a-key-without-the-usual-prefix"
+BASE_URL = "http://127.0.0.1:9/api/v1"
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """What a client reads of an error."""
+    result = failed(translated(error, base_url=BASE_URL), api_key=KEY)
+    assert result.is_error
+    assert result.structured_content is None
+    (content,) = result.content
+    assert isinstance(content, types.TextContent)
+    members: dict[str, Any] = json.loads(content.text)
+    return members
+
+
+def api_error(status: int, body: object = None, **headers: str) -> errors.HebingAPIError:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return error_of(httpx.Response(status, content=content, headers=headers))
+
+
+def test_the_codes_of_the_api_pass_through() -> None:
+    error = api_error(400, {"detail": {"error": "no such thing", "code": "unknown_capability"}})
+    assert told(error) == {
+        "error": "no such thing",
+        "code": "unknown_capability",
+        "status": 400,
+        "hint": "kernel_list_capabilities shows the keys there are.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told_code"),
+    [
+        (401, "invalid_api_key", "auth_failed"),
+        (401, None, "auth_failed"),
+        (403, None, "auth_failed"),
+        (403, "worker_not_enabled", "worker_not_enabled"),
+        (404, None, "sdk_error"),
+        (503, None, "sdk_error"),
+    ],
+)
+def test_codes_where_the_api_has_none(status: int, code: str | None, told_code: str) -> None:
+    members = told(api_error(status, {"detail": {"error": "no", "code": code}}))
+    assert (members["code"], members["status"]) == (told_code, status)
+    assert members["hint"]
+
+
+def test_a_page_is_not_shown() -> None:
+    page = b"<html><title>502 Bad Gateway</title><body>" + b"<p>nginx</p>" * 1000
+    members = told(api_error(502, page))
+    assert "<p>" not in members["error"]
+    assert "Bad Gateway" in members["error"]
+    assert members["status"] == 502
+
+
+def test_the_time_to_wait_is_told() -> None:
+    members = told(api_error(429, {"detail": "slow down"}, **{"retry-after": "17"}))
+    assert "17 s" in members["hint"]
+
+
+def test_what_is_wrong_with_an_output_is_told() -> None:
+    detail = {"error": "no", "code": "validation_failed", "validation_errors": ["text: missing"]}
+    assert told(api_error(422, {"detail": detail}))["validation_errors"] == ["text: missing"]
+
+
+@pytest.mark.parametrize("fault", [httpx.ConnectError("refused"), httpx.ReadTimeout("")])
+def test_a_platform_out_of_reach_is_named(fault: Exception) -> None:
+    members = told(fault)
+    assert members["code"] == "connection_failed"
+    assert BASE_URL in members["error"]
+    assert "HEBING_BASE_URL" in members["hint"]
+
+
+def test_other_errors_are_no_protocol_errors_and_show_nothing() -> None:
+    members = told(KeyError("inner workings"))
+    assert members["code"] == "sdk_error"
+    assert "inner workings" not in json.dumps(members)
+    assert told(errors.HebingError("odd"))["error"] == "odd"
+    assert told(bad_arguments("limit"))["code"] == "bad_arguments"
+
+
+@pytest.mark.parametrize("key", [KEY, "nxt_ag_0123456789abcdef"])
+def test_no_error_shows_a_key(key: str) -> None:
+    for error in (
+        api_error(400, {"detail": {"error": f"you sent {key}!", "code": "x"}}),
+        api_error(422, {"detail": {"code": "x", "validation_errors": [key]}}),
+        httpx.ConnectError(f"Authorization: Bearer {key}"),
+        ToolError("x", key, hint=key, more=key),
+    ):
+        assert key not in json.dumps(told(error))
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text(st.characters(exclude_categories=())), json_values))
+def test_every_answer_can_be_sent(value: dict[str, Any]) -> None:
+    result = answered(value)
+    wire = json.loads(result.model_dump_json(by_alias=True))
+    strict = json.loads(wire["content"][0]["text"], parse_constant=pytest.fail)
+    assert strict == wire["structuredContent"]
+
+
+def test_an_answer_too_deep_for_the_protocol_is_an_error() -> None:
+    value: dict[str, Any] = {}
+    for _ in range(400):
+        value = {"in": value}
+    with pytest.raises(ToolError, match="nested"):
+        answered(value)

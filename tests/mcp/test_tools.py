@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from chaojiyuyan_mcp.choice import Choice
+from chaojiyuyan_mcp.results import ToolError
+from chaojiyuyan_mcp.server import instructions
+from chaojiyuyan_mcp.tools import TOOLS, Tool
+
+BY_NAME = {tool.name: tool for tool in TOOLS}
+
+# The documented arguments, the required ones first.
+ARGUMENTS = {
+    "kernel_list_capabilities": ((), ("category", "query", "limit", "cursor")),
+    "kernel_create_job": (("capability_key", "input_payload"), ("idempotency_key",)),
+    "kernel_get_job": (("job_id",), ("pointer", "offset")),
+    "kernel_wait_for_job": (("job_id",), ("timeout", "poll_interval")),
+    "kernel_list_artifacts": (("job_id",), ()),
+    "kernel_register_capability_handler": (("capability_keys",), ()),
+    "kernel_claim_job": (
+        (),
+        ("capability_key", "limit", "heartbeat_interval", "max_hold_seconds"),
+    ),
+    "kernel_submit_job": (
+        ("job_id", "output_envelope"),
+        ("artifacts", "publish", "license", "tags"),
+    ),
+}
+DEFAULTS = {
+    ("kernel_wait_for_job", "timeout"): 50,
+    ("kernel_claim_job", "limit"): 10,
+    ("kernel_claim_job", "heartbeat_interval"): 10,
+    ("kernel_claim_job", "max_hold_seconds"): 600,
+}
+READERS = {
+    "kernel_list_capabilities",
+    "kernel_get_job",
+    "kernel_wait_for_job",
+    "kernel_list_artifacts",
+}
+LIMIT_OF_CLAUDE_CODE = 2_048
+
+
+def schema(tool: Tool) -> Any:
+    return tool.definition.input_schema
+
+
+def refusal(tool: Tool, arguments: Any) -> str:
+    with pytest.raises(ToolError) as caught:
+        tool.checked(arguments)
+    assert caught.value.code == "bad_arguments"
+    return caught.value.error
+
+
+def test_the_tools_are_the_documented_ones_in_their_order() -> None:
+    assert [tool.name for tool in TOOLS] == list(ARGUMENTS)
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+class TestEachTool:
+    def test_takes_the_documented_arguments_and_no_others(self, tool: Tool) -> None:
+        required, optional = ARGUMENTS[tool.name]
+        assert schema(tool)["required"] == list(required)
+        assert list(schema(tool)["properties"]) == [*required, *optional]
+        assert schema(tool)["additionalProperties"] is False
+
+    def test_has_valid_schemas_that_say_what_each_argument_is(self, tool: Tool) -> None:
+        for each in (tool.input_schema, tool.output_schema):
+            Draft202012Validator.check_schema(each)
+            assert each["type"] == "object"
+        assert tool.output_schema["additionalProperties"] is True
+        for name, argument in schema(tool)["properties"].items():
+            assert argument["description"], name
+
+    def test_is_described_for_people_and_models(self, tool: Tool) -> None:
+        listed = tool.definition
+        assert listed.title
+        assert listed.description is not None
+        assert 80 < len(listed.description) < LIMIT_OF_CLAUDE_CODE
+
+    def test_gives_all_four_hints(self, tool: Tool) -> None:
+        hints = tool.definition.annotations
+        assert hints is not None
+        reads = tool.name in READERS
+        assert hints.read_only_hint is reads
+        assert hints.destructive_hint is False
+        assert hints.idempotent_hint is (reads or tool.name.startswith("kernel_register"))
+        assert hints.open_world_hint is True
+
+    def test_refuses_unknown_arguments(self, tool: Tool) -> None:
+        assert "surprise" in refusal(tool, {**minimal(tool), "surprise": 1})
+
+    def test_takes_no_arguments_for_missing_ones(self, tool: Tool) -> None:
+        if ARGUMENTS[tool.name][0]:
+            assert "required" in refusal(tool, None)
+        else:
+            assert tool.checked(None) == {}
+
+
+def minimal(tool: Tool) -> dict[str, Any]:
+    values: dict[str, Any] = {"string": "x", "object": {}, "array": ["x"]}
+    properties = schema(tool)["properties"]
+    return {name: values[properties[name]["type"]] for name in schema(tool)["required"]}
+
+
+def test_the_documented_defaults() -> None:
+    for (tool, argument), default in DEFAULTS.items():
+        assert schema(BY_NAME[tool])["properties"][argument]["default"] == default
+
+
+@pytest.mark.parametrize("job_id", ["", ".", "..", "a/b", "../capability-specs", "a b", "/", 7, None])
+def test_a_bad_job_id_is_refused(job_id: object) -> None:
+    takers = [tool for tool in TOOLS if "job_id" in schema(tool)["required"]]
+    assert len(takers) == 4
+    for tool in takers:
+        assert "job_id" in refusal(tool, {**minimal(tool), "job_id": job_id})
+
+
+@pytest.mark.parametrize("job_id", ["job_1", "a.b", "作业", "a%2Fb"])
+def test_a_good_job_id_is_taken(job_id: str) -> None:
+    assert BY_NAME["kernel_get_job"].checked({"job_id": job_id}) == {"job_id": job_id}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("kernel_wait_for_job", {"job_id": "x", "timeout": 0.5}),
+        ("kernel_wait_for_job", {"job_id": "x", "timeout": True}),
+        ("kernel_wait_for_job", {"job_id": "x", "timeout": 10**400}),
+        ("kernel_wait_for_job", {"job_id": "x", "timeout": float("nan")}),
+        ("kernel_wait_for_job", {"job_id": "x", "poll_interval": 0.05}),
+        ("kernel_claim_job", {"limit": 51}),
+        ("kernel_claim_job", {"limit": 0}),
+        ("kernel_claim_job", {"heartbeat_interval": 0.9}),
+        ("kernel_claim_job", {"max_hold_seconds": 29}),
+        ("kernel_register_capability_handler", {"capability_keys": []}),
+        ("kernel_register_capability_handler", {"capability_keys": ["x"] * 51}),
+        ("kernel_register_capability_handler", {"capability_keys": "x"}),
+        ("kernel_create_job", {"capability_key": "x", "input_payload": []}),
+        ("kernel_create_job", {"capability_key": "x", "input_payload": {"a": float("inf")}}),
+        ("kernel_list_capabilities", {"limit": 1.5}),
+    ],
+)
+def test_values_out_of_bounds_are_refused(tool: str, arguments: dict[str, Any]) -> None:
+    refusal(BY_NAME[tool], arguments)
+
+
+def test_a_complaint_names_the_place_and_stays_short() -> None:
+    tool = BY_NAME["kernel_register_capability_handler"]
+    assert refusal(tool, {"capability_keys": ["x", 7]}).startswith("capability_keys[1]: 7 is not")
+    assert len(refusal(tool, {"capability_keys": "x" * 10_000})) < 400
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_fuzzed_arguments_are_taken_or_refused(data: st.DataObject) -> None:
+    tool = data.draw(st.sampled_from(TOOLS))
+    names = st.sampled_from([*schema(tool)["properties"], "surprise"])
+    arguments = data.draw(st.dictionaries(names, json_values))
+    try:
+        checked = tool.checked(arguments)
+    except ToolError as error:
+        assert error.code == "bad_arguments"
+    else:
+        assert checked == arguments
+        json.dumps(checked, allow_nan=False)
+
+
+def test_the_instructions_fit_and_speak_of_what_is_offered() -> None:
+    whole = instructions(TOOLS)
+    assert len(whole) < LIMIT_OF_CLAUDE_CODE
+    assert all(tool.name in whole for tool in TOOLS)
+    assert "COSTS" in whole
+    reading = instructions(Choice.of({}, read_only=True).among(TOOLS))
+    assert "kernel_create_job" not in reading
+    assert "kernel_claim_job" not in reading
