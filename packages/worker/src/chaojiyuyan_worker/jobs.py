@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import httpx
 
     from chaojiyuyan_core.models import Artifact, BidResult, SubmitResult, TaskInfo
-    from chaojiyuyan_core.transport import Transport
 
     from .execution import Execution
     from .handlers import Handler
     from .offers import Offers
     from .telemetry import Telemetry
+    from .wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Jobs:
     lost_registration: Callable[[], object]
     telemetry: Telemetry
 
-    def work(self, offer: TaskInfo, transport: Transport) -> None:
+    def work(self, offer: TaskInfo, wire: Wire) -> None:
         """Bid on an offer that a slot was taken for; if it is awarded, see it through.
 
         :raises ExecutorBroken: the executor broke; the job is given up.
@@ -93,14 +93,14 @@ class Jobs:
         try:
             sent = self.keeper.clock()
             call = api.bid(offer["job_id"])
-            answer = transport.send(call)
+            answer = wire.send(call)
             award = self._award(call, answer, offer)
             if award is None or isinstance(answer, Exception):
                 return
             awarded = True
             self.offers.awarded()
             deadline = lease_deadline(award.get("lease_expires_at"), answer, sent)
-            self._run(offer, award, deadline, transport)
+            self._run(offer, award, deadline, wire)
         finally:
             self.offers.done(offer, worked=awarded)
 
@@ -133,9 +133,7 @@ class Jobs:
             self.offers.outbid()
         return None
 
-    def _run(
-        self, offer: TaskInfo, award: BidResult, deadline: float, transport: Transport
-    ) -> None:
+    def _run(self, offer: TaskInfo, award: BidResult, deadline: float, wire: Wire) -> None:
         task = TaskContext(
             offer,
             task_run_id=award["task_run_id"],
@@ -151,7 +149,7 @@ class Jobs:
         verdict = Verdict(Outcome.GIVEN_UP, "the worker was stopped by an exception")
         with self.telemetry.job(task):
             try:
-                verdict = self._attempts(task, lease, transport, over)
+                verdict = self._attempts(task, lease, wire, over)
             except ExecutorBroken as error:
                 verdict = Verdict(Outcome.GIVEN_UP, f"the executor broke: {error}")
                 raise
@@ -161,13 +159,13 @@ class Jobs:
                 _report(verdict, task)
 
     def _attempts(
-        self, task: TaskContext, lease: Lease, transport: Transport, over: threading.Event
+        self, task: TaskContext, lease: Lease, wire: Wire, over: threading.Event
     ) -> Verdict:
         """Run the handler, and again where that may help, until the job is decided."""
         handler = self.handlers[task.capability_key]
         last = self.max_retries + 1
         while True:
-            verdict = self._attempt(handler, task, lease, transport, over)
+            verdict = self._attempt(handler, task, lease, wire, over)
             again = verdict.outcome in (Outcome.FAILED, Outcome.REFUSED)
             if not again or task.attempt >= last:
                 return verdict
@@ -183,7 +181,7 @@ class Jobs:
         handler: Handler,
         task: TaskContext,
         lease: Lease,
-        transport: Transport,
+        wire: Wire,
         over: threading.Event,
     ) -> Verdict:
         if lease.lost is not None:
@@ -214,7 +212,7 @@ class Jobs:
             encode(call)
         except (TypeError, ValueError, RecursionError) as error:
             return Verdict(Outcome.GIVEN_UP, f"the output of the handler is not JSON: {error}")
-        return submit(transport, call, lease, task.labels, sleep=over.wait)
+        return submit(wire, call, lease, task.labels, sleep=over.wait)
 
 
 def _cancelled(lease: Lease) -> Verdict:

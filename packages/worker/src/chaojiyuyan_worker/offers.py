@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TICK = 1.0
 """Seconds that no wait exceeds: an endless one keeps Windows from delivering Ctrl-C."""
 
-MOST_KEPT = 16
+MOST_KEPT = 24
 """The most offers that are still kept when a poll for more is sent ahead."""
 
 
@@ -189,7 +189,7 @@ class Offers:
     def _wants(self) -> bool:
         if self._last:
             return False
-        if self._more and len(self._kept) <= min(MOST_KEPT, self._slots // 2):
+        if self._more and len(self._kept) <= min(MOST_KEPT, self._slots * 3 // 4):
             return True  # ahead of need, so that no slot idles while the poll is under way
         return len(self._in_hand) < self._slots and not any(
             map(self._has_room, self._kept.values())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.transport import Transport
 
     from .handlers import Handler
+    from .wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Session:
 
     :param handlers: by capability.
     :param new_transport: makes a transport with so many connections; it is closed here.
+    :param new_wire: makes what one slot sends by; it is closed here.
     :param concurrency: how many jobs may be in hand at a time.
     :param executor: runs handlers that have none of their own.
     :param publishing: how outputs are published.
@@ -52,6 +54,7 @@ class Session:
         self,
         handlers: Mapping[str, Handler],
         new_transport: Callable[[int], Transport],
+        new_wire: Callable[[], Wire],
         *,
         concurrency: int,
         executor: Executor | None,
@@ -64,7 +67,7 @@ class Session:
     ) -> None:
         limits = {key: handler.concurrency or concurrency for key, handler in handlers.items()}
         self._slots = max(concurrency, *limits.values())
-        self._new_transport = new_transport
+        self._new_wire = new_wire
         self._grace = grace
         self._poll_transport = new_transport(1)
         self._beat_transport = new_transport(1000)
@@ -182,13 +185,13 @@ class Session:
                 slot.join(TICK)
 
     def _serve_slot(self) -> None:
-        transport = self._new_transport(1)
+        wire = self._new_wire()
         try:
             while (offer := self.offers.take()) is not None:
-                self._jobs.work(offer, transport)
+                self._jobs.work(offer, wire)
         except BaseException as error:  # noqa: BLE001 - run() raises it
             with self._lock:
                 self._fatal = self._fatal or error
             self.offers.close()
         finally:
-            transport.close()
+            wire.close()

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.models import SubmitResult
-    from chaojiyuyan_core.transport import Transport
 
     from .leases import Lease
+    from .wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Verdict:
 
 
 def submit(
-    transport: Transport,
+    wire: Wire,
     call: Call[SubmitResult],
     lease: Lease,
     labels: Mapping[str, object],
@@ -80,7 +80,7 @@ def submit(
             if unanswered and loss is Loss.GONE:
                 return _probably_settled(labels)
             return Verdict(Outcome.LOST, loss.value)
-        answer = transport.send(call, lease.remaining())
+        answer = wire.send(call, lease.remaining())
         verdict, reason = _verdict(call, answer)
         if verdict is not None:
             return verdict

@@ -21,6 +21,7 @@ from .jobs import Publishing
 from .polling import sound_offers
 from .refusals import bid_rejected, refusal, run_refusal, validation_errors
 from .session import Session
+from .wire import slot_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -195,6 +196,7 @@ class Worker:
         self._session = Session(
             dict(self._handlers),
             self._new_transport,
+            lambda: slot_wire(self._requests, self._http_client),
             concurrency=checked_concurrency(self.concurrency),
             executor=self.executor,
             publishing=self._publishing,
