@@ -7,41 +7,26 @@ from typing import TYPE_CHECKING
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
-from chaojiyuyan_core.errors import HebingAPIError, SubmitValidationFailed
-from chaojiyuyan_core.flow import request
-from chaojiyuyan_core.flow import run as drive
 from chaojiyuyan_core.requests import Requests
-from chaojiyuyan_core.retry import Retry
 from chaojiyuyan_core.settings import load_settings
-from chaojiyuyan_core.transport import Transport
 
 from .handlers import Function, Handler, checked_concurrency
 from .health import IDLE, Health
 from .jobs import Publishing
-from .polling import sound_offers
-from .refusals import bid_rejected, refusal, run_refusal, validation_errors
 from .session import Session
+from .steps import Steps
 from .wire import slot_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
     from types import TracebackType
-    from typing import TypedDict, TypeVar
+    from typing import TypedDict
 
     import httpx
     from typing_extensions import Self, Unpack
 
-    from chaojiyuyan_core.models import (
-        Artifact,
-        BidResult,
-        LeaseInfo,
-        Registration,
-        SubmitResult,
-        TaskInfo,
-    )
-
-    T = TypeVar("T")
+    from chaojiyuyan_core.models import Registration
 
     class Options(TypedDict, total=False):
         """The keyword arguments of :class:`Worker`."""
@@ -59,7 +44,7 @@ TIMEOUT = 30.0
 """Seconds that connecting, writing or reading may stand still, each."""
 
 
-class Worker:
+class Worker(Steps):
     """Pulls jobs of the capabilities it has handlers for, runs them, and submits what they return.
 
     ::
@@ -107,14 +92,15 @@ class Worker:
             api_key = checked_api_key(api_key or "")
         self.api_key = api_key or ""
         self.base_url = checked_base_url(base_url)
-        self._requests = Requests(api_key, self.base_url, timeout=TIMEOUT, source="worker")
-        self._http_client = http_client
-        self._publishing = Publishing(publish_artifacts, artifact_license, artifact_tags)
+        super().__init__(
+            Requests(api_key, self.base_url, timeout=TIMEOUT, source="worker"),
+            http_client,
+            Publishing(publish_artifacts, artifact_license, artifact_tags),
+        )
         self.concurrency = checked_concurrency(concurrency)
         self.executor = executor
         self._grace = graceful_shutdown_timeout
         self._handlers: dict[str, Handler] = {}
-        self._own_transport: Transport | None = None
         self._session: Session | None = None
 
     @classmethod
@@ -161,6 +147,22 @@ class Worker:
             return function
 
         return decorate
+
+    def register_handlers(self, *capability_keys: str) -> Registration:
+        """``POST /kernel-agents/me/capabilities``: register capabilities, 50 at a time.
+
+        :param capability_keys: those of the handlers by default; without any, nothing is sent.
+        :returns: ``registered`` and ``skipped_unknown``, which the catalog does not have.
+        :raises HebingAPIError: the platform refuses.
+        """
+        keys = list(capability_keys or self._handlers)
+        total: Registration = {"registered": [], "skipped_unknown": []}
+        for start in range(0, len(keys), api.MAX_KEYS_PER_REGISTRATION):
+            batch = keys[start : start + api.MAX_KEYS_PER_REGISTRATION]
+            result = self._sent(api.register_capabilities(batch))
+            total["registered"] += result["registered"]
+            total["skipped_unknown"] += result["skipped_unknown"]
+        return total
 
     def run(
         self,
@@ -244,95 +246,6 @@ class Worker:
         session = self._session
         return IDLE if session is None else session.health()
 
-    # --- single steps, for a loop of one's own ---------------------------------------------------
-
-    def register_handlers(self, *capability_keys: str) -> Registration:
-        """``POST /kernel-agents/me/capabilities``: register capabilities, 50 at a time.
-
-        :param capability_keys: those of the handlers by default; without any, nothing is sent.
-        :returns: ``registered`` and ``skipped_unknown``, which the catalog does not have.
-        :raises HebingAPIError: the platform refuses.
-        """
-        keys = list(capability_keys or self._handlers)
-        total: Registration = {"registered": [], "skipped_unknown": []}
-        for start in range(0, len(keys), api.MAX_KEYS_PER_REGISTRATION):
-            batch = keys[start : start + api.MAX_KEYS_PER_REGISTRATION]
-            result = self._sent(api.register_capabilities(batch))
-            total["registered"] += result["registered"]
-            total["skipped_unknown"] += result["skipped_unknown"]
-        return total
-
-    def available(self, *, limit: int = 10, capability_key: str | None = None) -> list[TaskInfo]:
-        """``GET /kernel-jobs/available``: the jobs that may be bid on; malformed rows are left out.
-
-        :param limit: the most jobs, 50 at most.
-        :param capability_key: only this capability's; all that are registered by default.
-        :raises WorkerNotEnabled: the agent has registered nothing.
-        """
-        try:
-            rows = self._sent(api.available_jobs(limit=limit, capability_key=capability_key))
-        except HebingAPIError as error:
-            raise refusal(error) from error
-        return [offer for offer, _ in sound_offers(rows) if offer is not None]
-
-    def bid(self, job_id: str) -> BidResult:
-        """``POST /kernel-jobs/{id}/bid``: ask for a job; an award starts its lease.
-
-        :returns: the award, with ``task_run_id`` and ``lease_expires_at``.
-        :raises BidRejected: another worker has it, or its bidding is over.
-        :raises WorkerNotEnabled: the agent has registered nothing.
-        :raises CapabilityNotRegistered: the agent has not registered its capability.
-        """
-        try:
-            result = self._sent(api.bid(job_id))
-        except HebingAPIError as error:
-            raise refusal(error, job_id) from error
-        if not result["accepted"]:
-            raise bid_rejected(job_id, result)
-        return result
-
-    def heartbeat(self, job_id: str) -> LeaseInfo:
-        """``POST /kernel-jobs/{id}/heartbeat``: set the lease to its full length from now.
-
-        :raises TaskRunNotFound: the job was re-routed, or is not this agent's.
-        :raises LeaseExpired: the lease ran out.
-        """
-        try:
-            return self._sent(api.heartbeat(job_id))
-        except HebingAPIError as error:
-            raise run_refusal(error, job_id) from error
-
-    def submit(
-        self,
-        job_id: str,
-        output: Mapping[str, object],
-        *,
-        artifacts: Sequence[Artifact] = (),
-    ) -> SubmitResult:
-        """``POST /kernel-jobs/{id}/submit``: settle a job; published as the worker was told to.
-
-        :param output: the output envelope.
-        :param artifacts: what the job has produced besides.
-        :raises SubmitValidationFailed: the output does not fit the capability.
-        :raises TaskRunNotFound: the job was re-routed, or settled already.
-        :raises LeaseExpired: the lease ran out.
-        """
-        call = self._publishing.submit(job_id, output, artifacts)
-        try:
-            result = self._sent(call)
-        except HebingAPIError as error:
-            raise run_refusal(error, job_id) from error
-        if not result.get("settled", True):
-            found = validation_errors(result) or [str(result.get("code", "not settled"))]
-            raise SubmitValidationFailed(job_id, found)
-        return result
-
-    def close(self) -> None:
-        """Close the connections; a client that was handed in stays open."""
-        if self._own_transport is not None:
-            self._own_transport.close()
-            self._own_transport = None
-
     def __enter__(self) -> Self:
         return self
 
@@ -346,14 +259,6 @@ class Worker:
 
     def __repr__(self) -> str:
         return f"<Worker {self.base_url} {sorted(self._handlers)}>"
-
-    def _new_transport(self, connections: int) -> Transport:
-        return Transport(self._requests, http_client=self._http_client, connections=connections)
-
-    def _sent(self, call: api.Call[T]) -> T:
-        if self._own_transport is None:
-            self._own_transport = self._new_transport(1)
-        return drive(request(call, Retry()), self._own_transport)
 
 
 NexusWorker = Worker
