@@ -7,34 +7,18 @@ from typing import cast
 
 import click
 
+from . import overview
 from .options import common_options
-
-SECTIONS = {
-    "Account": ("connect", "disconnect", "login", "logout", "whoami", "status", "doctor"),
-    "Jobs": ("capabilities", "call", "jobs", "events"),
-    "Working and serving": ("worker", "mcp-server", "dev"),
-    "This program": ("completion", "version"),
-}
-"""The commands as the help groups them; ``mcp-server`` is ``commands/mcp_server.py``."""
-
-_NAMES = tuple(name for names in SECTIONS.values() for name in names)
-
-_QUICK_START = """\
-Quick start:
-  chaojiyuyan connect                         log in, and wire up your MCP clients
-  chaojiyuyan capabilities                    what you can call
-  chaojiyuyan call CAP --input '{"text": "hi"}' --wait
-"""
 
 
 class CommandLine(click.Group):
     """A group that imports a command's module when the command is asked for."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        return list(_NAMES)
+        return list(overview.COMMANDS)
 
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _NAMES:
+        if cmd_name not in overview.COMMANDS:
             return None
         module = import_module(f"{__package__}.commands.{cmd_name.replace('-', '_')}")
         return cast("click.Command", module.command)
@@ -43,29 +27,17 @@ class CommandLine(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
-            raise click.exceptions.NoSuchCommand(name, possibilities=_NAMES, ctx=ctx)
+        if not name.startswith("-") and name not in overview.COMMANDS:
+            raise click.exceptions.NoSuchCommand(name, possibilities=overview.COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, _NAMES))
-        for title, names in SECTIONS.items():
-            rows = []
-            for name in names:
-                command = self.get_command(ctx, name)
-                if command is not None:
-                    help_text = command.get_short_help_str(formatter.width - width - 6)
-                    rows.append((name.ljust(width), help_text))
-            with formatter.section(title):
-                formatter.write_dl(rows)
-
-    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write(f"\n{_QUICK_START}")
+    def format_help(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(overview.page())
 
 
 cli = CommandLine(
     "chaojiyuyan",
-    help="Call capabilities of the chaojiyuyan platform, work for it, and hand it to MCP clients.",
+    help=overview.SUMMARY,
     params=list(common_options()),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -117,7 +117,10 @@ def read_key(option: str) -> str:
     if sys.stdin.isatty():
         import getpass
 
-        return checked_api_key(getpass.getpass("Agent key: "))
+        try:
+            return checked_api_key(getpass.getpass("Agent key: "))
+        except EOFError:
+            raise UserError("No key was entered.") from None
     return checked_api_key(sys.stdin.readline().strip())
 
 

@@ -12,6 +12,7 @@ from chaojiyuyan_core.masking import mask_key, mask_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from chaojiyuyan_client import NexusClient
     from chaojiyuyan_core.settings import Settings
@@ -152,3 +153,19 @@ class Session:
                 f"No profile {profile!r} in {CREDENTIALS_PATH};"
                 f" run `chaojiyuyan login --profile {profile}`"
             )
+
+
+def home_folder() -> Path:
+    """Return the user's home folder.
+
+    Raises:
+        UserError: There is none: no HOME, and no entry in the password file.
+    """
+    from pathlib import Path
+
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # says nothing where there is none
+    if not home.is_absolute():
+        from .failures import UserError
+
+        raise UserError("There is no home folder: set HOME")
+    return home

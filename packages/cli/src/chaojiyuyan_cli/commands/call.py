@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from chaojiyuyan_cli.main import EX_JOB_FAILED, EX_OK
 from chaojiyuyan_cli.options import Command, json_option, pass_session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from chaojiyuyan_cli.session import Session
     from chaojiyuyan_client import Job, NexusClient
 
@@ -62,19 +65,20 @@ def command(
     payload = _payload(input_text, input_file)
     with session.client() as client:
         job = client.call(capability_key, payload, idempotency_key=idempotency_key)
-        if not as_json:
-            click.echo(f"Job created: {_safe(job.id)}")
-            click.echo(f"Status: {_safe(job.status)}")
-        waited = wait or folder is not None
-        if waited:
-            job = _waited(client, job, timeout)
+        with _said_to_go_on(job):
             if not as_json:
-                _show_end(job)
-        if as_json:
-            echo_json(job)
-        if folder is not None and job.succeeded:
-            for path in save_artifacts(client, job, folder):
-                click.echo(f"Saved {_safe(path)}", err=as_json)
+                click.echo(f"Job created: {_safe(job.id)}")
+                click.echo(f"Status: {_safe(job.status)}")
+            waited = wait or folder is not None
+            if waited:
+                job = _waited(client, job, timeout)
+                if not as_json:
+                    _show_end(job)
+            if as_json:
+                echo_json(job)
+            if folder is not None and job.succeeded:
+                for path in save_artifacts(client, job, folder):
+                    click.echo(f"Saved {_safe(path)}", err=as_json)
     return EX_JOB_FAILED if waited and not job.succeeded else EX_OK
 
 
@@ -105,9 +109,15 @@ def _waited(client: NexusClient, job: Job, timeout: float) -> Job:
         nonlocal status
         status = update.status
 
+    with Spinner(lambda elapsed: f"{status}  {duration(elapsed)}"):
+        return client.wait(job.id, timeout=timeout, on_update=note)
+
+
+@contextmanager
+def _said_to_go_on(job: Job) -> Iterator[None]:
+    """Say at Ctrl-C that the job goes on, and how to find it again."""
     try:
-        with Spinner(lambda elapsed: f"{status}  {duration(elapsed)}"):
-            return client.wait(job.id, timeout=timeout, on_update=note)
+        yield
     except KeyboardInterrupt:
         click.echo(f"\nThe job goes on: chaojiyuyan status {_safe(job.id)}", err=True)
         raise

@@ -54,6 +54,7 @@ def command(
     import os
 
     from chaojiyuyan_cli.login import base_url_for_login, log_in
+    from chaojiyuyan_cli.session import home_folder
     from chaojiyuyan_cli.wiring import Server, Wiring, server_command, terminal_dialogue
     from chaojiyuyan_core.credentials import DEFAULT_PROFILE, profile_name
 
@@ -71,7 +72,7 @@ def command(
     if profile != DEFAULT_PROFILE:
         env["CHAOJIYUYAN_PROFILE"] = profile
     server = Server(server_command(), env, None if no_key else key)
-    wiring = Wiring(Path.home(), os.environ, terminal_dialogue(yes=yes, dry_run=dry_run))
+    wiring = Wiring(home_folder(), os.environ, terminal_dialogue(yes=yes, dry_run=dry_run))
     if target is not None:
         wiring.connect(wiring.file(target), server)
         complete = True

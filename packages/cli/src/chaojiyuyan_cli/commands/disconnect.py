@@ -32,12 +32,13 @@ def command(session: Session, target: Path | None, keep_mcp: bool, yes: bool) ->
 
     from chaojiyuyan_cli.failures import Steps
     from chaojiyuyan_cli.login import log_out
+    from chaojiyuyan_cli.session import home_folder
     from chaojiyuyan_cli.wiring import Wiring, terminal_dialogue
 
     log_out(session)
     if keep_mcp:
         return EX_OK
-    wiring = Wiring(Path.home(), os.environ, terminal_dialogue(yes=yes))
+    wiring = Wiring(home_folder(), os.environ, terminal_dialogue(yes=yes))
     clients = [wiring.file(target)] if target is not None else wiring.connected()
     steps = Steps()
     for client in clients:

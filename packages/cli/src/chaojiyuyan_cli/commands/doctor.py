@@ -27,15 +27,16 @@ def command(session: Session, as_json: bool) -> int:
     import os
     import sys
     from dataclasses import asdict
-    from pathlib import Path
 
     from chaojiyuyan_cli.checks import all_checks
     from chaojiyuyan_cli.output import echo_json, escaped, use_color
+    from chaojiyuyan_cli.session import home_folder
     from chaojiyuyan_cli.wiring import Wiring, terminal_dialogue
     from chaojiyuyan_core.masking import mask_keys
 
     checks = []
-    for check in all_checks(session, Wiring(Path.home(), os.environ, terminal_dialogue(yes=False))):
+    wiring = Wiring(home_folder(), os.environ, terminal_dialogue(yes=False))
+    for check in all_checks(session, wiring):
         checks.append(check)
         if as_json:
             continue

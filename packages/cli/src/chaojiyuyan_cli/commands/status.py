@@ -25,10 +25,9 @@ def command(session: Session, job_id: str | None, as_json: bool) -> None:
 
 
 def _show_profile(session: Session, *, as_json: bool) -> None:
-    from pathlib import Path
-
     from chaojiyuyan_cli.mcp_clients import mcp_json
     from chaojiyuyan_cli.output import echo_fields, echo_json
+    from chaojiyuyan_cli.session import home_folder
     from chaojiyuyan_core.credentials import CREDENTIALS_PATH, profile_name
     from chaojiyuyan_core.masking import mask_key
 
@@ -40,7 +39,7 @@ def _show_profile(session: Session, *, as_json: bool) -> None:
             click.echo("Not connected. Run `chaojiyuyan connect`.")
         return
     profile = profile_name(session.profile)
-    target = mcp_json(Path.home()).path
+    target = mcp_json(home_folder()).path
     if as_json:
         echo_json(
             {

@@ -1,0 +1,190 @@
+"""`call`: a job is posted, waited for, and its output printed and saved."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaojiyuyan_cli.artifacts import file_name
+
+from .conftest import interrupt, job_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    from .conftest import Cli, Terminal
+
+CAP = "test.echo.v1"
+
+
+def test_a_call_is_documented_line_by_line(connected: Cli, kernel: LocalKernel) -> None:
+    done = connected("call", CAP, "--input", '{"text": "hä"}')
+    created, status = done.stdout.splitlines()
+    job_id = created.removeprefix("Job created: ")
+    assert status.startswith("Status: ")
+    assert kernel.job(job_id)["input_envelope"] == {"text": "hä"}
+
+
+@pytest.mark.parametrize("source", ["input", "stdin", "file", "none"])
+def test_the_input_comes_from_anywhere(
+    connected: Cli, kernel: LocalKernel, source: str, tmp_path: Path
+) -> None:
+    (tmp_path / "input.json").write_bytes(b'\xef\xbb\xbf{"n": 1}')
+    arguments = {
+        "input": ["--input", '{"n": 1}'],
+        "stdin": ["--input", "-"],
+        "file": ["--input-file", str(tmp_path / "input.json")],
+        "none": [],
+    }[source]
+    done = connected("call", CAP, *arguments, "--json", stdin='{"n": 1}')
+    job = json.loads(done.stdout)
+    assert kernel.job(job["id"])["input_envelope"] == ({} if source == "none" else {"n": 1})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--input", "{"], "not valid JSON"),
+        (["--input", "[]"], "must be an object"),
+        (["--input", '{"a": NaN}'], ""),
+        (["--input", "[" * 100_000], "not valid JSON"),
+        (["--input-file", "absent.json"], "No such file"),
+        (["--input-file", "."], "Is a directory"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_bad_input_is_one_line(connected: Cli, arguments: list[str], why: str) -> None:
+    done = connected("call", CAP, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert why in done.stderr
+    assert done.stdout == ""
+
+
+def test_two_inputs_are_bad_usage(connected: Cli) -> None:
+    assert connected("call", CAP, "--input", "{}", "--input-file", "x").returncode == 2
+
+
+def test_an_unknown_capability_is_the_platforms_error(connected: Cli) -> None:
+    done = connected("call", "no.such.v1")
+    assert done.returncode == 2
+    assert "unknown_capability" in done.stderr
+
+
+def test_an_idempotency_key_gives_the_same_job(connected: Cli) -> None:
+    jobs = {connected("call", CAP, "--idempotency-key", "once").stdout for _ in range(2)}
+    assert len(jobs) == 1
+
+
+def test_a_wait_prints_the_output(connected: Cli, kernel: LocalKernel) -> None:
+    process = connected.start("call", CAP, "--wait")
+    kernel.settle(job_id_of(process), {"text": "名"})
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Final status: succeeded" in stdout
+    assert json.loads(stdout[stdout.index("{") :]) == {"text": "名"}
+    assert stderr == ""
+
+
+def test_a_job_that_fails_is_exit_code_3(connected: Cli, kernel: LocalKernel) -> None:
+    process = connected.start("call", CAP, "--wait")
+    kernel.fail(job_id_of(process), code="too_big", message="the input is too big")
+    stdout, _ = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "Final status: failed" in stdout
+    assert "too_big" in stdout
+    assert "the input is too big" in stdout
+
+
+def test_a_wait_with_json_prints_one_object(connected: Cli, kernel: LocalKernel) -> None:
+    process = connected.start("call", CAP, "--wait", "--json", "--idempotency-key", "json")
+    job = json.loads(connected("call", CAP, "--json", "--idempotency-key", "json").stdout)
+    kernel.cancel(job["id"])
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert json.loads(stdout)["status"] == "cancelled"
+    assert stderr == ""
+
+
+def test_a_wait_that_times_out_is_exit_code_2(connected: Cli) -> None:
+    done = connected("call", CAP, "--wait", "--timeout", "0.3")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Timeout: ")
+    job_id = done.stdout.splitlines()[0].removeprefix("Job created: ")
+    assert f"chaojiyuyan status {job_id}" in done.stderr
+
+
+def test_ctrl_c_leaves_the_job_and_says_how_to_find_it(connected: Cli) -> None:
+    process = connected.start("call", CAP, "--wait")
+    job_id = job_id_of(process)
+    interrupt(process)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert f"chaojiyuyan status {job_id}" in stderr
+    assert "Traceback" not in stderr
+    assert connected("status", job_id).returncode == 0
+
+
+def test_a_terminal_sees_status_and_time_go_on(
+    connected: Cli, kernel: LocalKernel, terminal: Callable[..., Terminal]
+) -> None:
+    shown = terminal("call", CAP, "--wait")
+    job_id = shown.expect(r"Job created: (\S+)").group(1)
+    shown.expect(r"bidding  0 s")
+    shown.expect(r"bidding  1 s")
+    kernel.settle(job_id, {"done": True})
+    shown.expect(r"Final status: succeeded")
+    assert shown.end() == 0
+    assert '"done": true' in shown.text
+    # The spinner's line is wiped before anything else is written.
+    assert "\r\x1b[K" in shown.text
+
+
+def test_artifacts_are_saved_into_a_folder(connected: Cli, kernel: LocalKernel) -> None:
+    process = connected.start("call", CAP, "--save", "out")
+    data = base64.b64encode(b"\x89PNG").decode()
+    artifacts = [
+        {
+            "kind": "image",
+            "artifact_uri": f"data:image/png;base64,{data}",
+            "mime_type": "image/png",
+            "size_bytes": 4,
+            "meta": {"filename": "../../a\x1b.png"},
+        },
+        {
+            "kind": "image",
+            "artifact_uri": f"data:image/png;base64,{data}",
+            "mime_type": "image/png",
+            "size_bytes": 4,
+            "meta": {"filename": "a\x1b.png"},
+        },
+    ]
+    kernel.settle(job_id_of(process), {}, artifacts)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 0, stderr
+    saved = sorted((connected.home / "out").iterdir())
+    assert [path.name for path in saved] == ["2-a_.png", "a_.png"]
+    assert all(path.read_bytes() == b"\x89PNG" for path in saved)
+    assert stdout.count("Saved ") == 2
+
+
+@pytest.mark.parametrize(
+    ("artifact", "name"),
+    [
+        ({"id": "art_1", "mime_type": "image/png"}, "art_1.png"),
+        ({"id": "art_1", "mime": "application/json; charset=utf-8"}, "art_1.json"),
+        ({}, "artifact-7"),
+        ({"id": "../x"}, ".._x".strip(".")),
+        ({"meta": {"filename": "C:\\temp\\报告.pdf"}}, "报告.pdf"),
+        ({"meta": {"filename": "..", "name": "n"}, "id": "i"}, "i"),
+        ({"meta": {"name": "x" * 500 + ".jpeg"}}, "x" * 120 + ".jpeg"),
+    ],
+)
+def test_an_artifacts_file_stays_in_its_folder(artifact: dict[str, object], name: str) -> None:
+    assert file_name(artifact, 7) == name  # type: ignore[arg-type]

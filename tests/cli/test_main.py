@@ -1,0 +1,334 @@
+"""The command as a process: exit codes, errors in one line, what every command takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaojiyuyan_cli import overview
+from chaojiyuyan_cli.group import cli as group
+from chaojiyuyan_cli.main import EX_API_ERROR, EX_OK, EX_USER_ERROR, main
+
+from .conftest import COMMAND, KEY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    from .conftest import Cli, FakePlatform
+
+DEAD = "http://127.0.0.1:9/api/v1"  # the discard port: nobody listens there
+
+
+def assert_one_line(stderr: str) -> None:
+    assert stderr.endswith("\n")
+    assert stderr.count("\n") == 1, stderr
+    assert "Traceback" not in stderr
+
+
+# --- the page and the commands -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_the_page_shows_where_to_begin(cli: Cli, arguments: list[str]) -> None:
+    done = cli(*arguments)
+    assert done.returncode == 0
+    assert "Quick start" in done.stdout
+    assert "chaojiyuyan connect" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_page_says_of_each_command_what_the_command_says_of_itself() -> None:
+    context = group.make_context("chaojiyuyan", ["version"])
+    for commands in overview.SECTIONS.values():
+        for name, text in commands.items():
+            command = group.get_command(context, name)
+            assert command is not None
+            assert command.name == name
+            assert command.get_short_help_str(200) == text
+            assert f"  {text}" in overview.page()
+
+
+def test_every_command_takes_the_common_options() -> None:
+    context = group.make_context("chaojiyuyan", ["version"])
+    own = {"dev"}  # its options are the local kernel's
+    for name in set(overview.COMMANDS) - own:
+        command = group.get_command(context, name)
+        assert command is not None
+        names = {option for parameter in command.params for option in parameter.opts}
+        assert {"--profile", "--base-url", "--debug"} <= names, name
+
+
+def test_a_slip_of_the_finger_is_answered_with_what_was_meant(cli: Cli) -> None:
+    done = cli("statsu")
+    assert done.returncode == 2
+    assert "Did you mean" in done.stderr
+    assert "'status'" in done.stderr
+    assert "--wait" in cli("call", "x", "--wiat").stderr
+
+
+def test_main_returns_the_code_and_raises_for_bad_usage(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert (EX_OK, EX_USER_ERROR, EX_API_ERROR) == (0, 1, 2)
+    assert main(["version"]) == 0
+    assert main(["status", "--help"]) == 0
+    assert "chaojiyuyan-sdk 0." in capsys.readouterr().out
+    with pytest.raises(SystemExit) as usage:
+        main(["no-such-command"])
+    assert usage.value.code == 2
+
+
+def test_the_module_runs_too(cli: Cli) -> None:
+    cli.command = [sys.executable, "-m", "chaojiyuyan_cli"]
+    assert cli("version").stdout == cli("version", "--base-url", DEAD).stdout
+
+
+def test_version_names_all_parts_as_json(cli: Cli) -> None:
+    versions = json.loads(cli("version", "--json").stdout)
+    assert versions["chaojiyuyan-cli"].startswith("0.")
+    assert set(versions) >= {"chaojiyuyan-sdk", "chaojiyuyan-core", "chaojiyuyan-client"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["version"], ["click", "httpx", "typing", "importlib.metadata"]),
+        (["--help"], ["click", "httpx", "typing", "importlib.metadata"]),
+        (["status"], ["httpx", "chaojiyuyan_client", "importlib.metadata"]),
+        (["connect", "--dry-run"], ["httpx", "chaojiyuyan_client", "chaojiyuyan_worker"]),
+    ],
+    ids=lambda value: " ".join(value) if value[0] != "click" else "",
+)
+def test_what_is_not_used_is_not_loaded(cli: Cli, arguments: list[str], absent: list[str]) -> None:
+    code = (
+        "import sys; before = set(sys.modules); from chaojiyuyan_cli.main import main;"
+        f"main({arguments!r}); print(sorted((set(sys.modules) - before) & set({absent!r})))"
+    )
+    cli.command = [sys.executable, "-c", code]
+    assert cli().stdout.splitlines()[-1] == "[]"
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+WITH_A_KEY = [
+    ["whoami"],
+    ["capabilities"],
+    ["jobs"],
+    ["events", "j"],
+    ["status", "j"],
+    ["call", "x"],
+]
+
+
+@pytest.mark.parametrize("arguments", [*WITH_A_KEY, ["worker", "x", "--yes"], ["mcp-server"]])
+def test_without_credentials_one_line_says_what_to_do(cli: Cli, arguments: list[str]) -> None:
+    done = cli(*arguments)
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+    assert "chaojiyuyan connect" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["capabilities"], ["login"]])
+def test_a_dead_server_is_one_line(cli: Cli, arguments: list[str]) -> None:
+    done = cli(*arguments, "--base-url", DEAD, CHAOJIYUYAN_API_KEY=KEY)
+    assert done.returncode == 2
+    assert_one_line(done.stderr)
+    assert "http://127.0.0.1:9" in done.stderr
+
+
+def test_a_refused_key_is_one_line(cli: Cli, kernel: LocalKernel) -> None:
+    done = cli("jobs", CHAOJIYUYAN_API_KEY=KEY, HEBING_BASE_URL=kernel.base_url)
+    assert done.returncode == 2
+    assert_one_line(done.stderr)
+    assert "401" in done.stderr
+
+
+def test_a_page_instead_of_json_is_one_line(cli: Cli, platform: FakePlatform) -> None:
+    platform.say_html("/kernel-jobs", b"<html><h1>Down for\n maintenance</h1>" * 100)
+    done = cli("jobs", CHAOJIYUYAN_API_KEY=KEY, HEBING_BASE_URL=platform.base_url)
+    assert done.returncode == 2
+    assert_one_line(done.stderr)
+
+
+def test_what_a_server_sends_cannot_steer_the_terminal(cli: Cli, platform: FakePlatform) -> None:
+    nasty = "\x1b]0;owned\x07\x1b[2J\u202ered\r\n\x9b31m"
+    platform.say("/kernel-jobs", {"detail": {"error": nasty, "code": nasty}}, status=400)
+    row = {"capability_key": nasty, "price_nc": nasty, "name": nasty}
+    platform.say("/capability-specs", {"data": {"items": [row]}})
+    job = {"id": "j", "status": nasty, "capability_key": nasty, "error_message": nasty}
+    platform.say("/kernel-jobs/j", {"data": job})
+    platform.say(
+        "/kernel-jobs/j/events", {"data": [{"event_type": nasty, "payload": {"a": nasty}}]}
+    )
+    for arguments in (["jobs"], ["capabilities"], ["status", "j"], ["events", "j"]):
+        for form in ([], ["--json"]):
+            done = cli(
+                *arguments, *form, CHAOJIYUYAN_API_KEY=KEY, HEBING_BASE_URL=platform.base_url
+            )
+            shown = done.stdout + done.stderr
+            assert shown
+            assert not set("\x1b\x07\u202e\r\x9b") & set(shown), arguments
+
+
+@pytest.mark.parametrize("content", [b"no section", b"\xff\xfe", b"[default]\napi_key\n"])
+def test_a_broken_credentials_file_is_one_line(cli: Cli, content: bytes) -> None:
+    cli.credentials.parent.mkdir()
+    cli.credentials.write_bytes(content)
+    for arguments in (["status"], ["jobs"], ["connect", "--api-key", KEY], ["disconnect"]):
+        done = cli(*arguments)
+        assert done.returncode == 1, arguments
+        assert_one_line(done.stderr)
+    assert cli.credentials.read_bytes() == content
+
+
+def test_a_credentials_file_that_is_a_folder_is_one_line(cli: Cli) -> None:
+    cli.credentials.mkdir(parents=True)
+    done = cli("status")
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+
+
+def test_a_base_url_that_is_none_is_one_line(cli: Cli) -> None:
+    done = cli("jobs", "--base-url", "ftp://x", CHAOJIYUYAN_API_KEY=KEY)
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+
+
+def test_an_id_that_would_reach_another_endpoint_is_refused(connected: Cli) -> None:
+    done = connected("status", "..")
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["jobs", "--json"], ["status"]])
+def test_a_closed_pipe_says_nothing(connected: Cli, arguments: list[str]) -> None:
+    process = connected.start(*arguments)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(30) == 0
+
+
+def test_an_encoding_without_the_character_shows_it_escaped(
+    cli: Cli, platform: FakePlatform
+) -> None:
+    platform.say("/capability-specs", [{"capability_key": "k", "price_nc": 1, "name": "文"}])
+    done = cli(
+        "capabilities",
+        CHAOJIYUYAN_API_KEY=KEY,
+        HEBING_BASE_URL=platform.base_url,
+        PYTHONIOENCODING="latin-1",
+    )
+    assert done.returncode == 0
+    assert "\\u6587" in done.stdout
+
+
+def test_debug_shows_requests_and_the_traceback_without_the_key(
+    cli: Cli, kernel: LocalKernel
+) -> None:
+    odd = "a-key-of-another-kind"
+    for key in (kernel.api_key, odd):
+        done = cli(
+            "--debug", "status", "nope", CHAOJIYUYAN_API_KEY=key, HEBING_BASE_URL=kernel.base_url
+        )
+        assert done.returncode == 2
+        assert "/kernel-jobs/nope" in done.stderr
+        assert "Traceback" in done.stderr
+        assert key not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["connect", "--dry-run"], ["disconnect"], ["doctor"]])
+def test_no_home_folder_is_one_line(cli: Cli, arguments: list[str]) -> None:
+    # As in a container that runs under a number which is in no password file.
+    code = (
+        "import pwd, sys\n"
+        "def nobody(uid): raise KeyError(uid)\n"
+        "pwd.getpwuid = nobody\n"
+        f"from chaojiyuyan_cli.main import main; sys.exit(main({arguments!r}))"
+    )
+    cli.command = [sys.executable, "-c", code]
+    del cli.env["HOME"]
+    done = cli()
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+    assert "HOME" in done.stderr
+    assert cli.files() == set()
+
+
+# --- where key and base URL come from ------------------------------------------------------------
+
+
+def test_the_files_base_url_overrules_the_environments_with_a_warning(cli: Cli) -> None:
+    cli.log_in("https://saved.example/api")
+    done = cli("status", HEBING_BASE_URL="https://environment.example/api")
+    assert "https://saved.example/api" in done.stdout
+    assert done.stderr.startswith("Warning: ")
+    assert_one_line(done.stderr)
+    assert "https://saved.example/api" in done.stderr
+    assert "https://environment.example/api" in done.stderr
+
+
+def test_options_beat_environment_and_file(cli: Cli, kernel: LocalKernel) -> None:
+    cli.log_in(kernel.base_url, kernel.api_key, profile="local")
+    cli.log_in("https://saved.example/api")
+    environment = {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": DEAD}
+    assert cli("jobs", **environment).returncode == 2
+    for arguments in (["--profile", "local", "jobs"], ["jobs", "--profile", "local"]):
+        done = cli(*arguments, "--base-url", kernel.base_url, **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+    done = cli("jobs", "--profile", "local", CHAOJIYUYAN_API_KEY=KEY)
+    assert done.returncode == 0
+    done = cli("jobs", "--profile", "absent", **environment)
+    assert done.returncode == 1
+    assert "'absent'" in done.stderr
+
+
+def test_status_names_the_sources_and_masks_the_key(cli: Cli) -> None:
+    done = cli("status")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "Not connected. Run `chaojiyuyan connect`.\n",
+    )
+    done = cli("status", CHAOJIYUYAN_API_KEY=KEY)
+    assert "nxt_…cret" in done.stdout
+    assert "CHAOJIYUYAN_API_KEY" in done.stdout
+    assert KEY not in done.stdout
+    cli.log_in("https://saved.example/api")
+    done = cli("status", "--json")
+    status = json.loads(done.stdout)
+    assert status["connected"] is True
+    assert status["base_url"] == "https://saved.example/api"
+    assert status["credentials_path"] == str(cli.credentials)
+    assert json.loads(cli("status", "--json", HOME="/nonexistent").stdout) == {"connected": False}
+
+
+def test_completion_scripts_and_what_they_ask(cli: Cli) -> None:
+    for shell in ("bash", "zsh", "fish", "powershell"):
+        assert "_CHAOJIYUYAN_COMPLETE" in cli("completion", shell).stdout
+    asked = {"_CHAOJIYUYAN_COMPLETE": "bash_complete"}
+    done = cli(COMP_WORDS="chaojiyuyan ca", COMP_CWORD="1", **asked)
+    assert done.stdout.split() == ["plain,capabilities", "plain,call"]
+    done = cli(COMP_WORDS="chaojiyuyan call --wa", COMP_CWORD="2", **asked)
+    assert done.stdout.split() == ["plain,--wait"]
+
+
+def test_bash_takes_the_completion_script(cli: Cli, tmp_path: Path) -> None:
+    script = tmp_path / "completion.bash"
+    script.write_text(cli("completion", "bash").stdout)
+    done = subprocess.run(
+        ["bash", "-ec", f". {script}; complete -p {COMMAND.name}"],
+        capture_output=True,
+        text=True,
+        env=cli.env,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "chaojiyuyan" in done.stdout

@@ -1,0 +1,116 @@
+"""Tables, escaping, and what goes on on a terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaojiyuyan_cli import output
+from chaojiyuyan_cli.output import cell_width, echo_json, echo_table, escaped
+from chaojiyuyan_cli.spinner import duration
+
+from .conftest import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import FakePlatform, Terminal
+
+CATALOG = [
+    {"capability_key": "text.digest.v1", "price_nc": 2, "name": "Text digest"},
+    {"capability_key": "图像.生成.v1", "price_nc": 1200, "name": "图像生成 👩‍🚀 " * 12},
+]
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_escaped_text_has_no_character_that_steers(text: str) -> None:
+    shown = escaped(text)
+    assert all(
+        character.isprintable() or character.isspace()
+        for character in shown
+        if ord(character) < 0xA0
+    )
+    assert not set(shown) & set("\x1b\n\r\x9b\u202e\u2066\u2028")
+    shown.encode()
+
+
+def test_columns_line_up_by_what_characters_take_up(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [["a", 5, "plain"], ["键值", 12, "wide"], ["e\u0301x", 700, "combining"]]
+    echo_table(["KEY", "PRICE", "NAME"], rows)
+    lines = capsys.readouterr().out.splitlines()
+    names = ["NAME", "plain", "wide", "combining"]
+    starts = {cell_width(line[: line.index(name)]) for line, name in zip(lines, names, strict=True)}
+    assert len(starts) == 1
+    assert [
+        line[: line.index(name)].split()[-1]
+        for line, name in zip(lines[1:], names[1:], strict=True)
+    ] == ["5", "12", "700"]
+
+
+def test_a_table_that_is_piped_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    echo_table(["NAME"], [["长" * 300]])
+    assert "长" * 300 in capsys.readouterr().out
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.text(max_size=60), st.text(max_size=60)), max_size=4), st.integers(20, 60)
+)
+def test_on_a_terminal_no_line_is_wider_than_it(rows: list[tuple[str, str]], columns: int) -> None:
+    shown: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output, "is_terminal", lambda _: True)
+        patch.setattr(
+            output.shutil, "get_terminal_size", lambda: type("", (), {"columns": columns})
+        )
+        patch.setattr(output.click, "echo", lambda text, **_: shown.append(text))
+        patch.setattr(output.click, "secho", lambda text, **_: shown.append(text))
+        echo_table(["FIRST", "SECOND"], rows)
+    assert len(shown) == len(rows) + 1
+    assert all(cell_width(line) <= columns for line in shown)
+
+
+def test_json_is_readable_and_safe(capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    value = {"name": "名字", "text": "a\nb\x1b\u202e\ud800"}
+    echo_json(value)
+    shown = capsys.readouterr().out
+    assert "名字" in shown
+    assert not set("\x1b\u202e\ud800") & set(shown)
+    assert json.loads(shown) == value
+
+
+def test_durations() -> None:
+    assert [duration(s) for s in (0, 59.9, 60, 605)] == ["0 s", "59 s", "1:00", "10:05"]
+
+
+def test_a_table_on_a_terminal_fits_and_has_colours(
+    terminal: Callable[..., Terminal], platform: FakePlatform
+) -> None:
+    platform.say("/capability-specs", CATALOG)
+    env = {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": platform.base_url}
+    shown = terminal("capabilities", columns=60, **env)
+    assert shown.end() == 0
+    assert "\x1b[1m" in shown.text
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.text).splitlines()
+    assert len(lines) == 3
+    assert max(map(cell_width, lines)) <= 60
+    assert "…" in lines[2]
+
+
+@pytest.mark.parametrize("off", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_can_be_turned_off(
+    terminal: Callable[..., Terminal], platform: FakePlatform, off: dict[str, str]
+) -> None:
+    platform.say("/capability-specs", CATALOG)
+    env = {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": platform.base_url, **off}
+    for command in ("capabilities", "doctor"):
+        shown = terminal(command, **env)
+        shown.end()
+        assert "\x1b" not in shown.text
