@@ -13,7 +13,6 @@ from chaojiyuyan_core.flow import Flow, request
 from chaojiyuyan_core.masking import mask_key
 from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.retry import Retry
-from chaojiyuyan_core.settings import load_settings
 
 from .waiting import wait_for_job
 
@@ -68,6 +67,8 @@ class ClientBase:
         :param profile: the profile; ``CHAOJIYUYAN_PROFILE``, then ``default``.
         :raises ValueError: there is no key.
         """
+        from chaojiyuyan_core.settings import load_settings
+
         settings = load_settings(profile=profile)
         return cls(settings.api_key, settings.base_url)
 

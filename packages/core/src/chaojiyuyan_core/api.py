@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class UnexpectedShape(ValueError):
     """The data of an answer is not what the API promises. The text says what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # frozen, it would take four times as long to make
 class Call(Generic[T_co]):
     """One request to the API.
 
@@ -78,8 +78,7 @@ class Sink(Protocol):
         """Take the next bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(NamedTuple):
     """A file to be streamed from anywhere; the agent key goes to the platform's own origin alone.
 
     :param url: the file's absolute URL.
@@ -88,7 +87,11 @@ class Fetch:
 
     url: str
     sink: Sink
-    repeatable: ClassVar[bool] = True
+
+    @property
+    def repeatable(self) -> bool:
+        """Always: a file that is fetched again is the same."""
+        return True
 
 
 # --- callers -------------------------------------------------------------------------------------

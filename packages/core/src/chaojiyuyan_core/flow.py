@@ -10,8 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, Union, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, Union, cast
 
 from .answers import value_of
 
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """The step that sends a call once. Its answer is the response, or the fault on the way to it.
 
     The response is whole, but for a fetch: what that brings goes into its sink.
@@ -39,8 +37,7 @@ class Send:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(NamedTuple):
     """The step that waits. Its answer is None."""
 
     seconds: float

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .answers import retry_after
 
@@ -19,8 +18,7 @@ LONGEST_RETRY_AFTER = 120.0
 """Seconds. A server that asks for more is not waited for: the error is raised instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """How often and how soon a call that may be repeated is sent again.
 
     :param max_retries: the attempts after the first; 0 turns retrying off.
