@@ -1,0 +1,270 @@
+"""The built wheels, and clean environments to install them into."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTALLER_ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
+    "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(ROOT / ".hatch" / "uv")),
+    "UV_PYTHON_DOWNLOADS": "never",
+    "UV_SYSTEM_CERTS": "1",
+}
+if "PIP_INDEX_URL" in os.environ:
+    INSTALLER_ENVIRONMENT.setdefault("UV_DEFAULT_INDEX", os.environ["PIP_INDEX_URL"])
+
+
+Ask = Callable[..., dict[str, Any]]
+
+
+class Environment:
+    """A virtual environment and a home folder, with nothing of this checkout on a path."""
+
+    def __init__(self, folder: Path, interpreter: Path, wheels: Path, uv: Path) -> None:
+        self.folder, self.home, self.wheels, self._uv = folder, folder / "home", wheels, uv
+        self.bin = folder / "venv" / "bin"
+        self.python = self.bin / "python"
+        self.home.mkdir(parents=True)
+        self._installer("venv", "--python", interpreter, folder / "venv")
+
+    def _installer(self, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return run([self._uv, *args], INSTALLER_ENVIRONMENT, check=check)
+
+    def install(self, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """``uv pip install``, where the built wheels lie beside the index."""
+        where = ("--python", self.python, "--find-links", self.wheels)
+        return self._installer("pip", "install", *where, *args, check=check)
+
+    def pip(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """``pip install``, where the built wheels lie beside the index."""
+        command = [self.python, "-m", "pip", "install", "--find-links", self.wheels, *args]
+        return run(command, INSTALLER_ENVIRONMENT, check=check)
+
+    def run(
+        self,
+        *command: str | Path,
+        check: bool = True,
+        input: str | None = None,  # noqa: A002 - as subprocess.run names it
+        **environment: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program with this environment first on PATH, and no other variables than these."""
+        return run(list(command), self.variables(**environment), check, input, cwd=self.home)
+
+    @contextmanager
+    def conversation(self, *command: str | Path, **environment: str) -> Iterator[Ask]:
+        """Run a program that is spoken to in lines of JSON; yields a function that asks it."""
+        with subprocess.Popen(
+            list(command),
+            env=self.variables(**environment),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=self.home,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            stdin, stdout = process.stdin, process.stdout
+
+            def ask(messages: list[dict[str, Any]], until: int) -> dict[str, Any]:
+                for message in messages:
+                    stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+                stdin.flush()
+                for line in stdout:
+                    if (answer := json.loads(line)).get("id") == until:
+                        return answer
+                pytest.fail(f"{command[0]} ended before its answer")
+
+            try:
+                yield ask
+                stdin.close()
+                assert process.wait(30) == 0
+            finally:
+                process.kill()
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """What a program of this environment is started with."""
+        return {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), **more}
+
+    def packages(self) -> dict[str, str]:
+        """The distributions that are installed, with their versions."""
+        listed = self._installer("pip", "list", "--python", self.python, "--format", "json")
+        return {row["name"]: row["version"] for row in json.loads(listed.stdout)}
+
+    @property
+    def site_packages(self) -> Path:
+        """Where it is installed."""
+        return next((self.folder / "venv" / "lib").glob("python3*/site-packages"))
+
+    def megabytes(self) -> float:
+        """The size of what is installed, without compiled files."""
+        files = (file for file in self.site_packages.rglob("*") if file.suffix != ".pyc")
+        return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+
+
+def run(
+    command: list[str | Path],
+    environment: dict[str, str],
+    check: bool = True,
+    text: str | None = None,
+    cwd: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run(
+        command, env=environment, cwd=cwd, input=text, text=True, capture_output=True, timeout=90
+    )
+    if check and result.returncode:
+        shown = " ".join(map(str, command))
+        pytest.fail(f"{shown} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+    return result
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every wheel of this checkout, as scripts/build makes and checks it, once for all workers.
+
+    ``CHAOJIYUYAN_WHEELS`` names a folder of wheels to test instead: those of a release.
+    """
+    if "CHAOJIYUYAN_WHEELS" in os.environ:
+        return Path(os.environ["CHAOJIYUYAN_WHEELS"])
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / "wheels"
+    with (base / "wheels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            making = base / "wheels-making"
+            run([ROOT / "scripts" / "build", making], dict(os.environ))
+            making.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def uv() -> Path:
+    """The uv that came with hatch, or else the machine's."""
+    beside_hatch = ROOT / ".hatch" / "tool" / "bin" / "uv"
+    found = beside_hatch if beside_hatch.exists() else shutil.which("uv")
+    assert found, "uv is missing: run ./scripts/hatch --version once"
+    return Path(found)
+
+
+@pytest.fixture(scope="session", params=["3.10", "3.13"])
+def interpreter(request: pytest.FixtureRequest) -> Path:
+    """The oldest Python that is supported, and a new one."""
+    version: str = request.param
+    return interpreter_of(version)
+
+
+@pytest.fixture(scope="session")
+def interpreter_3_10() -> Path:
+    """The oldest Python that is supported."""
+    return interpreter_of("3.10")
+
+
+def interpreter_of(version: str) -> Path:
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    on_path = (Path(folder, f"python{version}") for folder in os.get_exec_path())
+    for candidate in (sys.executable, *pyenv.glob(f"{version}.*/bin/python"), *on_path):
+        if _runs(candidate, version):
+            return Path(candidate)
+    pytest.skip(f"no Python {version} on this machine")
+
+
+def _runs(candidate: str | Path, version: str) -> bool:
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:  # pyenv's shims are there for versions that they then refuse to run
+        shown = subprocess.run([candidate, "-c", code], text=True, capture_output=True, timeout=20)
+    except OSError:
+        return False
+    return shown.stdout.strip() == version
+
+
+@pytest.fixture(scope="session")
+def new_environment(
+    tmp_path_factory: pytest.TempPathFactory, wheels: Path, uv: Path
+) -> Callable[[str, Path], Environment]:
+    """Makes an empty environment: ``new_environment("minimal", interpreter)``."""
+
+    def make(name: str, interpreter: Path) -> Environment:
+        return Environment(tmp_path_factory.mktemp(name), interpreter, wheels, uv)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stated() -> dict[str, tuple[int, float, int, float]]:
+    """docs/install.md's table by road: packages and megabytes, then the ceilings of both."""
+    rows = {}
+    for line in (ROOT / "docs" / "install.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 6 and cells[2].isdigit():
+            rows[cells[0]] = (int(cells[2]), float(cells[3]), int(cells[4]), float(cells[5]))
+    return rows
+
+
+@pytest.fixture
+def weigh(
+    stated: dict[str, tuple[int, float, int, float]],
+) -> Callable[[str, Environment], None]:
+    """Holds an environment to its row of docs/install.md."""
+
+    def check(road: str, environment: Environment) -> None:
+        packages, megabytes, most_packages, most_megabytes = stated[road]
+        found, size = len(environment.packages()), environment.megabytes()
+        print(f"{road}: {found} packages, {size:.1f} MB")
+        assert found <= most_packages
+        assert size <= most_megabytes
+        if "python3.13" not in str(environment.site_packages):
+            return  # older ones need backports besides
+        assert abs(found - packages) <= 3, "docs/install.md states another number of packages"
+        assert abs(size - megabytes) <= 0.25 * megabytes, "docs/install.md states another size"
+
+    return check
+
+
+@pytest.fixture
+def background() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts programs that are ended, however the test ends."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(command: list[str | Path], **options: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture
+def digest_worker(
+    kernel: LocalKernel, background: Callable[..., subprocess.Popen[str]]
+) -> Iterator[None]:
+    """A worker for ``text.digest.v1`` at the local kernel, the demo's."""
+    environment = {
+        **os.environ,
+        "CHAOJIYUYAN_API_KEY": kernel.api_key,
+        "HEBING_BASE_URL": kernel.base_url,
+    }
+    command = [sys.executable, "-m", "chaojiyuyan_worker", "digest_worker:worker"]
+    process = background(command, cwd=ROOT / "scripts", env=environment)
+    yield
+    assert process.poll() is None, process.communicate()[0]

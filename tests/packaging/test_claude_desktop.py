@@ -1,0 +1,67 @@
+"""The MCP server without the command line, as the Claude Desktop bundle runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    from .conftest import Environment
+
+TOOLS = [
+    "kernel_list_capabilities",
+    "kernel_create_job",
+    "kernel_get_job",
+    "kernel_wait_for_job",
+    "kernel_list_artifacts",
+    "kernel_register_capability_handler",
+    "kernel_claim_job",
+    "kernel_submit_job",
+]
+CONVERSATION = [
+    {
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    },
+    {"method": "notifications/initialized"},
+    {"id": 2, "method": "tools/list"},
+]
+
+
+@pytest.fixture(scope="module")
+def desktop(new_environment: Callable[[str, Path], Environment], interpreter: Path) -> Environment:
+    environment = new_environment("desktop", interpreter)
+    environment.install("chaojiyuyan-mcp")
+    return environment
+
+
+def test_the_command_line_does_not_come_along(
+    desktop: Environment, weigh: Callable[[str, Environment], None]
+) -> None:
+    found = set(desktop.packages())
+    assert {name for name in found if name.startswith("chaojiyuyan")} == {
+        "chaojiyuyan-core",
+        "chaojiyuyan-client",
+        "chaojiyuyan-worker",
+        "chaojiyuyan-mcp",
+    }
+    weigh("Claude Desktop", desktop)
+
+
+@pytest.mark.parametrize("command", [["chaojiyuyan-mcp"], ["python", "-m", "chaojiyuyan_mcp"]])
+def test_it_lists_its_tools(desktop: Environment, command: list[str], kernel: LocalKernel) -> None:
+    environment = {"CHAOJIYUYAN_API_KEY": kernel.api_key, "HEBING_BASE_URL": kernel.base_url}
+    with desktop.conversation(*command, **environment) as ask:
+        listed = ask(CONVERSATION, until=2)
+    assert [tool["name"] for tool in listed["result"]["tools"]] == TOOLS

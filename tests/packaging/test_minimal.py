@@ -1,0 +1,61 @@
+"""A caller's install: core and client, httpx and what httpx needs, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    from .conftest import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def caller(new_environment: Callable[[str, Path], Environment], interpreter: Path) -> Environment:
+    environment = new_environment("minimal", interpreter)
+    environment.install("chaojiyuyan-core", "chaojiyuyan-client")
+    return environment
+
+
+def test_it_brings_httpx_and_its_needs_and_nothing_else(
+    caller: Environment,
+    new_environment: Callable[[str, Path], Environment],
+    interpreter: Path,
+    weigh: Callable[[str, Environment], None],
+) -> None:
+    floor = new_environment("httpx", interpreter)
+    floor.install("httpx")
+    assert set(caller.packages()) - set(floor.packages()) == {
+        "chaojiyuyan-core",
+        "chaojiyuyan-client",
+    }
+    weigh("Minimal", caller)
+
+
+def test_the_script_of_the_readme_runs(
+    caller: Environment, kernel: LocalKernel, digest_worker: None
+) -> None:
+    readme = (ROOT / "packages" / "client" / "README.md").read_text(encoding="utf-8")
+    script = re.findall(r"(?ms)^```python\n(.*?)^```", readme)[0]
+    shown = caller.run(
+        caller.python,
+        "-c",
+        script,
+        CHAOJIYUYAN_API_KEY=kernel.api_key,
+        HEBING_BASE_URL=kernel.base_url,
+    )
+    assert "6" in shown.stdout, "six words: to be or not to be"
+
+
+def test_nothing_is_read_or_written_at_import(caller: Environment) -> None:
+    code = "import chaojiyuyan_client, chaojiyuyan_core, sys; print('httpx' in sys.modules)"
+    assert caller.run(caller.python, "-c", code).stdout == "False\n"
+    assert not list(caller.home.iterdir())
