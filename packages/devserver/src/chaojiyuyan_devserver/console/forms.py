@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -151,21 +153,15 @@ def with_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], li
 
 
 def parse_object(text: str) -> Json:
-    """The JSON object in a text.
+    """The JSON object in a text, read as the API reads one.
 
     Raises:
         ValueError: it is not one; the message says where and why.
     """
     try:
-        value = json.loads(text or "{}", parse_constant=_refuse)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"Line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except RecursionError:
-        raise ValueError("This is nested too deeply.") from None
+        value = from_json(text or "{}", allow_inf_nan=False)
+    except ValueError as error:
+        raise ValueError(f"This is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise ValueError("The input must be a JSON object: { … }")
     return value
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -18,18 +18,23 @@ from . import (
     workers,
 )
 
+ROUTERS = [
+    module.router
+    for module in (
+        overview,
+        activate,
+        keys,
+        capabilities,
+        jobs,
+        workers,
+        webhooks,
+        balances,
+        live,
+        enter,
+        assets,
+    )
+]
+
 router = APIRouter(include_in_schema=False)
-for module in (
-    overview,
-    activate,
-    keys,
-    capabilities,
-    jobs,
-    workers,
-    webhooks,
-    balances,
-    live,
-    enter,
-    assets,
-):
-    router.include_router(module.router)
+for part in ROUTERS:
+    router.include_router(part)

@@ -1,0 +1,134 @@
+"""Forms from JSON Schemas: which schemas become fields, and what is read back."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaojiyuyan_devserver.console.forms import fields_of, filled_in, parse_object, with_errors
+
+SCHEMA = {
+    "type": "object",
+    "required": ["title"],
+    "properties": {
+        "title": {"type": "string", "maxLength": 80},
+        "body": {"type": "string"},
+        "count": {"type": "integer", "default": 2},
+        "scale": {"type": "number"},
+        "colour": {"type": "string", "enum": ["red", "grün"]},
+        "draft": {"type": "boolean"},
+    },
+}
+
+
+def fields(schema: object = SCHEMA):  # type: ignore[no-untyped-def]
+    assert isinstance(schema, dict)
+    made = fields_of(schema)
+    assert made is not None
+    return made
+
+
+def test_a_flat_object_becomes_fields() -> None:
+    made = {field.name: field for field in fields()}
+    assert list(made) == list(SCHEMA["properties"])
+    assert [made[name].kind for name in made] == [
+        "string",
+        "string",
+        "integer",
+        "number",
+        "choice",
+        "choice",
+    ]
+    assert made["title"].required
+    assert not made["body"].required
+    assert made["body"].long
+    assert not made["title"].long
+    assert made["count"].text == "2"
+    assert made["colour"].choices == ('"red"', '"grün"')
+    assert made["draft"].choices == ("true", "false")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"type": "object"},
+        {"type": "object", "properties": {}},
+        {"type": "object", "properties": {"a": {"type": "array"}}},
+        {"type": "object", "properties": {"a": {"type": "object"}}},
+        {"type": "object", "properties": {"a": {"type": ["string", "null"]}}},
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}},
+        {"type": "object", "properties": {"a": True}},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "oneOf": []},
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string"}},
+            "additionalProperties": {"type": "string"},
+        },
+    ],
+)
+def test_other_schemas_are_written_as_json(schema: dict[str, object]) -> None:
+    assert fields_of(schema) is None
+
+
+def test_what_was_filled_in_is_read_by_kind() -> None:
+    form = {
+        "input.title": "",
+        "input.body": "one\r\ntwo",
+        "input.count": "3",
+        "input.scale": "0.5",
+        "input.colour": '"grün"',
+        "input.draft": "false",
+    }
+    done, value = filled_in(fields(), form)
+    assert value == {
+        "title": "",  # required, so it is there, and the schema says whether it may be empty
+        "body": "one\ntwo",
+        "count": 3,
+        "scale": 0.5,
+        "colour": "grün",
+        "draft": False,
+    }
+    assert not any(field.error for field in done)
+
+
+def test_empty_fields_are_left_out() -> None:
+    _, value = filled_in(fields(), {"input.title": "x", "input.count": ""})
+    assert value == {"title": "x"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("count", "3.5"), ("count", "x"), ("scale", "nan"), ("draft", "perhaps")]
+)
+def test_a_text_of_another_kind_is_marked_and_kept(name: str, text: str) -> None:
+    done, value = filled_in(fields(), {"input.title": "x", f"input.{name}": text})
+    field = next(field for field in done if field.name == name)
+    assert field.error
+    assert field.text == text
+    assert name not in value
+
+
+def test_validation_errors_go_to_their_fields() -> None:
+    marked, others = with_errors(fields(), ["$.count: 9 is too much", "$: something is missing"])
+    assert next(f for f in marked if f.name == "count").error == "9 is too much"
+    assert others == ["$: something is missing"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": }', "line 1 column 7"),
+        ('{\n"a": 1,\n}', "line 3"),
+        ("[1]", "must be a JSON object"),
+        ('{"a": NaN}', "not JSON"),
+        ('{"a": "\\ud800"}', "not JSON"),  # half a character, which no database could store
+        ("[" * 100_000, "recursion limit"),
+    ],
+)
+def test_json_that_is_none_says_where(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        parse_object(text)
+
+
+def test_an_empty_text_is_an_empty_object() -> None:
+    assert parse_object("") == {}
+    assert parse_object('{"a": [1, null]}') == {"a": [1, None]}
