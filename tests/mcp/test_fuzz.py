@@ -101,7 +101,9 @@ def test_fuzzed_calls(wire: Wire, data: st.DataObject) -> None:
         arguments.pop(quick, None)
     if tool["name"] == "kernel_wait_for_job":
         arguments["timeout"] = 1
-    message: Any = wire.answer(wire.ask("tools/call", {"name": tool["name"], "arguments": arguments}))
+    message: Any = wire.answer(
+        wire.ask("tools/call", {"name": tool["name"], "arguments": arguments})
+    )
     if "error" in message:  # what is no JSON does not reach the tools
         assert message["error"]["code"] in (-32602, -32600)
     else:

@@ -40,9 +40,7 @@ def how(request: pytest.FixtureRequest) -> str:
     return chosen
 
 
-def test_it_ends_in_the_middle_of_a_call(
-    servers: Servers, kernel: LocalKernel, how: str
-) -> None:
+def test_it_ends_in_the_middle_of_a_call(servers: Servers, kernel: LocalKernel, how: str) -> None:
     wire = servers.start(**reach(kernel))
     wire.greet()
     order = {"capability_key": "test.echo.v1", "input_payload": {}}
@@ -103,9 +101,7 @@ def test_a_client_that_does_not_read(servers: Servers, kernel: LocalKernel) -> N
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the end of the input has to do")
-def test_a_vanished_parent(
-    servers: Servers, kernel: LocalKernel, tmp_path: Path
-) -> None:
+def test_a_vanished_parent(servers: Servers, kernel: LocalKernel, tmp_path: Path) -> None:
     """The parent is killed while another process, this one, holds the server's input open."""
     program = (
         "import subprocess, sys, time;"

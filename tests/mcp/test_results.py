@@ -7,11 +7,11 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcp import types
 
 from chaojiyuyan_core import errors
 from chaojiyuyan_core.answers import error_of
 from chaojiyuyan_mcp.results import ToolError, answered, bad_arguments, failed, translated
-from mcp import types
 
 KEY = "a-key-without-the-usual-prefix"
 BASE_URL = "http://127.0.0.1:9/api/v1"

@@ -114,7 +114,9 @@ def test_the_documented_defaults() -> None:
         assert schema(BY_NAME[tool])["properties"][argument]["default"] == default
 
 
-@pytest.mark.parametrize("job_id", ["", ".", "..", "a/b", "../capability-specs", "a b", "/", 7, None])
+@pytest.mark.parametrize(
+    "job_id", ["", ".", "..", "a/b", "../capability-specs", "a b", "/", 7, None]
+)
 def test_a_bad_job_id_is_refused(job_id: object) -> None:
     takers = [tool for tool in TOOLS if "job_id" in schema(tool)["required"]]
     assert len(takers) == 4
@@ -170,13 +172,15 @@ def test_fuzzed_arguments_are_taken_or_refused(data: st.DataObject) -> None:
     tool = data.draw(st.sampled_from(TOOLS))
     names = st.sampled_from([*schema(tool)["properties"], "surprise"])
     arguments = data.draw(st.dictionaries(names, json_values))
+    fits = Draft202012Validator(tool.input_schema).is_valid(arguments)
     try:
-        checked = tool.checked(arguments)
-    except ToolError as error:
-        assert error.code == "bad_arguments"
+        json.dumps(arguments, allow_nan=False)
+    except ValueError:
+        fits = False
+    if fits:
+        assert tool.checked(arguments) == arguments
     else:
-        assert checked == arguments
-        json.dumps(checked, allow_nan=False)
+        assert refusal(tool, arguments)
 
 
 def test_the_instructions_fit_and_speak_of_what_is_offered() -> None:

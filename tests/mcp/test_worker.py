@@ -96,9 +96,9 @@ def test_only_jobs_of_a_capability(wire: Wire, kernel: LocalKernel) -> None:
     register(wire, ECHO, "media.echo.v1")
     order(kernel)
     media = order(kernel, "media.echo.v1")
-    assert wire.call("kernel_claim_job", capability_key="media.echo.v1").data["job"][
-        "job_id"
-    ] == media
+    assert (
+        wire.call("kernel_claim_job", capability_key="media.echo.v1").data["job"]["job_id"] == media
+    )
 
 
 def test_what_is_not_claimed_cannot_be_submitted(wire: Wire) -> None:
