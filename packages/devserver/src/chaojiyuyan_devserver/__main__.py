@@ -9,21 +9,34 @@ from typing import TYPE_CHECKING
 
 from ._version import __version__
 from .catalog import Catalog, CatalogError, builtin, load
+from .faults import EFFECTS, ENDPOINTS, parse
+from .folder import default_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the local kernel until SIGTERM or SIGINT.
+    """Run the local kernel until SIGTERM or SIGINT; ``trigger …`` speaks to a running one.
 
     Args:
         argv: the arguments, those of the process by default.
 
     Returns:
-        The exit code: 0 after a signal, 1 where it cannot start.
+        The exit code: 0 after a signal, 1 where it cannot start. Wrong usage raises SystemExit(2).
     """
-    options = _parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["trigger"]:
+        from .trigger import trigger
+
+        return trigger(arguments[1:])
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.allow_remote and not _is_loopback(options.host):
+        parser.error(
+            f"--host {options.host} opens the kernel to other machines: whoever reaches it can"
+            " start device logins and see the approval page. Add --allow-remote if that is meant."
+        )
     try:
         catalog = Catalog([*builtin(), *(load(options.catalog) if options.catalog else ())])
     except CatalogError as error:
@@ -36,15 +49,63 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="chaojiyuyan dev", description="The chaojiyuyan platform on this machine."
+        prog="chaojiyuyan dev",
+        description="The chaojiyuyan platform on this machine. Prints its base URL and an agent"
+        " key once it serves. 'trigger' sends webhooks of a running one: see 'trigger --help'.",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--port", type=int, default=8787, help="0 picks a free one (default 8787)")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="where the database is kept")
-    parser.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
-    parser.add_argument("--catalog", type=Path, metavar="FILE", help="more capability specs")
-    parser.add_argument("--lease", type=float, default=30.0, metavar="S", help="seconds (30)")
+    parser.add_argument("--port", type=_port, default=8787, help="0 picks a free one (8787)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+    parser.add_argument(
+        "--allow-remote", action="store_true", help="allow a --host that other machines reach"
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument(
+        "--data", type=Path, metavar="DIR", help=f"where its data is kept ({default_folder()})"
+    )
+    place.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
+    parser.add_argument(
+        "--catalog", type=Path, metavar="FILE", help="more capability specs, YAML or JSON"
+    )
+    parser.add_argument(
+        "--lease", type=_seconds, default=30.0, metavar="S", help="length of a lease, seconds (30)"
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        type=_fault,
+        metavar="ENDPOINT=EFFECT[@WHEN]",
+        help=f"let requests fail: an endpoint ({', '.join(ENDPOINTS)}), an effect ({EFFECTS}),"
+        " and when: @2 the second request only, @10%% a tenth of them. Repeatable.",
+    )
     return parser
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise ValueError
+    return seconds
+
+
+def _fault(text: str) -> str:
+    try:
+        parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 if __name__ == "__main__":

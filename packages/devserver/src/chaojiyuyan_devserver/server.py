@@ -1,4 +1,4 @@
-"""The process: socket, signals, the files it leaves for its parent, and the two printed lines."""
+"""The process: its socket, its signals, and the two lines that it prints."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import signal
 import socket
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from .api import PREFIX, create_app
+from .folder import Folder, default_folder
 from .kernel import Rules
 from .service import KernelService
 
@@ -27,31 +28,79 @@ if TYPE_CHECKING:
     from .catalog import Catalog
 
 CONTROL_TOKEN = "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"  # noqa: S105 - the variable, not the token
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def data_folder() -> Path:
-    """Where the kernel keeps its data unless told otherwise: the user's data folder."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "chaojiyuyan" / "devserver"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only with --allow-remote
 
 
 def serve(options: argparse.Namespace, catalog: Catalog) -> int:
     """Serve until a signal; returns the exit code."""
-    folder = None if options.ephemeral else options.data or data_folder()
     try:
-        if folder is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        listener = _listen("127.0.0.1", options.port)
+        folder = None if options.ephemeral else Folder(options.data or default_folder())
+        with _listen(options.host, options.port) as listener:
+            return asyncio.run(_serve(options, catalog, folder, listener))
+    except OperationalError as error:
+        # most often "database is locked": another kernel runs on this folder
+        print(f"cannot start on the database: {error.orig}", file=sys.stderr)
     except OSError as error:
         print(f"cannot start: {error}", file=sys.stderr)
-        return 1
-    return asyncio.run(_serve(listener, folder, catalog, Rules(lease=options.lease)))
+    return 1
+
+
+async def _serve(
+    options: argparse.Namespace, catalog: Catalog, folder: Folder | None, listener: socket.socket
+) -> int:
+    failed = False
+
+    def fail() -> None:
+        nonlocal failed
+        failed = True
+        stop()
+
+    def stop() -> None:
+        service.waiters.close()
+        server.should_exit = True
+
+    def drop(scope: Scope) -> None:
+        for connection in server.server_state.connections:
+            transport = connection.transport
+            if transport.get_extra_info("peername")[:2] == scope["client"]:
+                transport.abort()
+
+    def started() -> None:
+        if folder is not None:
+            folder.open_control(base_url, control_token)
+        print(f"{base_url}\n{api_key}", flush=True)
+
+    rules = Rules(lease=options.lease)
+    service = KernelService(catalog, rules, folder.database if folder else None, fail)
+    service.faults.set(options.fault)
+    stored_key = folder.agent_key if folder else None
+    api_key = await service.prepare_ready_agent(stored_key)
+    if folder is not None and api_key != stored_key:
+        folder.keep_agent_key(api_key)
+    base_url = _address(options.host, listener.getsockname()[1]) + PREFIX
+    control_token = os.environ.pop(CONTROL_TOKEN, "") or secrets.token_urlsafe(24)
+    app = create_app(service, hosts=_names(options.host), control_token=control_token, drop=drop)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config, started)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: service.loop.call_soon_threadsafe(stop))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        if folder is not None:
+            folder.close_control()
+        await service.close()
+    return 1 if failed else 0
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -70,59 +119,16 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(
-    listener: socket.socket, folder: Path | None, catalog: Catalog, rules: Rules
-) -> int:
-    failed = False
-
-    def fail() -> None:
-        nonlocal failed
-        failed = True
-        stop()
-
-    def stop() -> None:
-        service.waiters.close()
-        server.should_exit = True
-
-    path = None if folder is None else folder / "kernel.db"
-    service = KernelService(catalog, rules, path, fail)
-    token = os.environ.pop(CONTROL_TOKEN, "") or secrets.token_urlsafe(24)
-
-    def drop(scope: Scope) -> None:
-        for connection in server.server_state.connections:
-            transport = connection.transport
-            if transport.get_extra_info("peername")[:2] == scope["client"]:
-                transport.abort()
-
-    app = create_app(service, hosts=LOOPBACK, control_token=token, drop=drop)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        date_header=False,
-        server_header=False,
-        lifespan="off",
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config, lambda: print(f"{base_url}\n{api_key}", flush=True))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        service.loop.add_signal_handler(number, stop)
-    key_file = None if folder is None else folder / "agent-key"
-    stored = key_file.read_text().strip() if key_file is not None and key_file.exists() else None
-    api_key = await service.prepare_ready_agent(stored)
-    if key_file is not None and api_key != stored:
-        _write_private(key_file, api_key)
-    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}{PREFIX}"
-    await server.serve(sockets=[listener])
-    await service.close()
-    return 1 if failed else 0
+def _address(host: str, port: int) -> str:
+    reachable = EVERYWHERE.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+def _names(host: str) -> frozenset[str]:
+    names = {"localhost", host.lower()}
+    if host in EVERYWHERE:
+        names.add(socket.gethostname().lower())
+    return frozenset(names)
 
 
 class _Server(uvicorn.Server):

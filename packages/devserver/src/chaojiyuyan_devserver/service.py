@@ -7,9 +7,9 @@ import logging
 import random
 import secrets
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from .clock import Clock
@@ -17,10 +17,9 @@ from .faults import Faults
 from .kernel import Kernel, Refusal, Rules
 from .kernel.records import Account, Agent, Attempt, DeviceLogin, Job, Json
 from .kernel.webhooks import Delivery, Webhook
-from .kernel.wire import event_view, job_view
 from .store import Store, history
 from .store.rows import Setting
-from .store.tables import deliveries, transfers
+from .store.tables import deliveries
 from .waiters import Waiters
 from .webhooks import Sender
 
@@ -35,6 +34,7 @@ log = logging.getLogger(__name__)
 
 STARTING_BALANCE = 10_000_000
 OWNER = "Local developer"
+CLOCK_OFFSET = "clock_offset"
 SECRETS = ("nxt_ag", "whsec", "device")
 
 
@@ -62,11 +62,7 @@ class KernelService:
     """
 
     def __init__(
-        self,
-        catalog: Catalog,
-        rules: Rules,
-        path: Path | None,
-        on_failure: Callable[[], None],
+        self, catalog: Catalog, rules: Rules, path: Path | None, on_failure: Callable[[], None]
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._on_failure = on_failure
@@ -76,14 +72,16 @@ class KernelService:
         self.faults = Faults()
         self.form_secret = secrets.token_bytes(32)
         self.store = Store(path)
-        self.clock = Clock(float(self.store.setting("clock_offset") or 0))
-        self.kernel = Kernel(catalog, rules, self.clock, new_id)
-        self.sender = Sender(self.kernel.webhooks, self.clock, self.save)
+        self.clock = Clock(float(self.store.setting(CLOCK_OFFSET) or 0))
         self.ready_agent: Agent
-        self._restore()
+        self._catalog = catalog
+        self._rules = rules
+        self._load()
 
-    def _restore(self) -> None:
-        kernel, store = self.kernel, self.store
+    def _load(self) -> None:
+        store = self.store
+        kernel = self.kernel = Kernel(self._catalog, self._rules, self.clock, new_id)
+        self.sender = Sender(kernel.webhooks, self.clock, self.save)
         kernel.ledger.restore(store.records(Account))
         kernel.agents.restore(store.records(Agent))
         kernel.logins.restore(store.records(DeviceLogin))
@@ -135,7 +133,7 @@ class KernelService:
             if isinstance(record, Job):
                 self.waiters.wake(f"{record.id} changed")
                 if record.terminal:
-                    self.kernel.jobs.forget(record)
+                    self.kernel.jobs.board.remove(record)
                     self.waiters.wake(record.id)
                 elif record.status == "bidding":
                     self.waiters.wake(record.capability_key)
@@ -143,7 +141,7 @@ class KernelService:
                 self.waiters.wake(f"{record.job_id} changed")
 
     def _set_timer(self) -> None:
-        deadlines = (self.kernel.jobs.next_deadline(), self.kernel.webhooks.next_deadline())
+        deadlines = (self.kernel.jobs.board.next_deadline(), self.kernel.webhooks.next_deadline())
         deadline = min((d for d in deadlines if d is not None), default=None)
         if deadline is None:
             return
@@ -162,8 +160,24 @@ class KernelService:
     async def advance(self, seconds: float) -> None:
         """Move the clock ahead; what falls due on the way is done when this returns."""
         self.clock.advance(seconds)
-        self.store.write([Setting("clock_offset", repr(self.clock.offset))])
+        self.store.write([Setting(CLOCK_OFFSET, repr(self.clock.offset))])
         self.kernel.expire()
+        await self.saved()
+
+    async def reset(self) -> None:
+        """Forget everything but the ready agent, its key and its account; the clock is right again.
+
+        Faults are removed, and the account has its first balance.
+        """
+        await self.saved()
+        await self.sender.close()
+        self.store.clear()
+        self.faults.set([])
+        self.clock.offset = 0.0
+        self._load()
+        old = self.ready_agent
+        self.kernel.found_account(old.account_id, OWNER, STARTING_BALANCE)
+        self.ready_agent = self.kernel.agents.adopt(replace(old, handler_set=(), last_seen_at=None))
         await self.saved()
 
     async def close(self) -> None:
@@ -179,7 +193,7 @@ class KernelService:
 
     def find_job(self, job_id: str) -> Job | None:
         """A job, wherever it is, or None."""
-        return self.kernel.jobs.open.get(job_id) or history.find_job(self.store, job_id)
+        return self.kernel.jobs.board.jobs.get(job_id) or history.find_job(self.store, job_id)
 
     def require_job(self, job_id: str, agent: Agent | None = None) -> Job:
         """A job; with an agent, only if that one called it.
@@ -220,9 +234,8 @@ class KernelService:
         """
         job = None
         if idempotency_key is not None:
-            job = self.kernel.jobs.repeated(agent, idempotency_key) or history.find_repeated(
-                self.store, agent.id, idempotency_key
-            )
+            job = self.kernel.jobs.board.repeated(agent.id, idempotency_key)
+            job = job or history.find_repeated(self.store, agent.id, idempotency_key)
         is_new = job is None
         if job is None:
             job = self.kernel.create_job(
@@ -299,53 +312,4 @@ class KernelService:
     async def finish_login(self, device_code: str) -> tuple[Agent, str]:
         """The agent and key of an approved login; see ``Logins.poll``."""
         login = self.kernel.logins.poll(device_code, self.clock())
-        return await self.create_agent(login.client_name, account_id=self._owner().id)
-
-    # -- for tests -------------------------------------------------------------------------------
-
-    async def job_internals(self, job_id: str) -> Json:
-        """A job with what only the kernel knows, e.g. how often it was settled and paid."""
-        job = self.require_job(job_id)
-        await self.saved()
-        moved = self.store.read(select(transfers).where(transfers.c.job_id == job_id))
-        return {
-            **job_view(job),
-            "agent_id": job.agent_id,
-            "account_id": job.account_id,
-            "events": [event_view(event) for event in job.events],
-            "transfers": moved,
-            "settlements": sum(transfer["kind"] == "pay" for transfer in moved),
-        }
-
-    async def expire_lease(self, job_id: str) -> None:
-        """Let a running job's lease run out now."""
-        self.kernel.jobs.expire_lease(self.require_job(job_id), self.clock())
-        await self.saved()
-
-    async def settle(self, job_id: str, output: Json, artifacts: list[Json]) -> None:
-        """Settle a job for whoever holds it, or else for the kernel's own agent."""
-        job = self.require_job(job_id)
-        holder = self.kernel.agents.by_id[job.lease.agent_id if job.lease else job.agent_id]
-        if job.lease is None:
-            self.kernel.jobs.bid(job, holder, self.clock())
-        self.kernel.submit(holder, job, output, artifacts)
-        await self.saved()
-
-    async def end(self, job_id: str, status: str, code: str, message: str) -> None:
-        """End a job as ``failed``, or as anything else ``cancelled``."""
-        job = self.require_job(job_id)
-        if status == "failed":
-            self.kernel.jobs.fail(job, self.clock(), code, message)
-        else:
-            self.kernel.jobs.cancel(job, self.clock())
-        await self.saved()
-
-    async def reset(self) -> None:
-        """Cancel open jobs, remove webhooks and faults, empty the handler sets; keys stay."""
-        for job in list(self.kernel.jobs.open.values()):
-            if not job.terminal:
-                self.kernel.jobs.cancel(job, self.clock())
-        self.kernel.webhooks.clear()
-        self.faults.set([])
-        self.kernel.agents.clear_handlers()
-        await self.saved()
+        return await self.create_agent(login.client_name, account_id=self.ready_agent.account_id)

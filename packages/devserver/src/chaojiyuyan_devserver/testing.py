@@ -173,7 +173,7 @@ class LocalKernel:
     # -- steering --------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Cancel open jobs, empty handler sets, remove webhooks and faults; keys stay."""
+        """Forget everything but the ready agent and its key; its account has its first balance."""
         self._post("/reset")
 
     def advance(self, seconds: float) -> None:
@@ -206,6 +206,19 @@ class LocalKernel:
         """Let nothing fail any more."""
         self.set_faults([])
 
+    def rotate_webhook(self, secret: str, grace: float, account_id: str | None = None) -> None:
+        """Sign with another secret; the old one is good for ``grace`` seconds more."""
+        path = f"/accounts/{account_id or self.me().account_id}/webhook/rotate"
+        self._post(path, secret=secret, grace=grace)
+
+    def deliveries(self) -> list[Json]:
+        """The newest webhook deliveries, newest first, each with its ``tries``."""
+        return cast("list[Json]", self._get("/deliveries"))
+
+    def trigger(self, what: str) -> list[Json]:
+        """Send a webhook: of an event (``job.failed``), or a delivery or job once more."""
+        return cast("list[Json]", self._post("/trigger", what=what))
+
     # -- jobs ------------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Json:
@@ -222,11 +235,11 @@ class LocalKernel:
 
     def fail(self, job_id: str, code: str = "worker_failed", message: str = "failed") -> None:
         """Let a job fail."""
-        self._post(f"/jobs/{job_id}/end", status="failed", code=code, message=message)
+        self._post(f"/jobs/{job_id}/fail", code=code, message=message)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job."""
-        self._post(f"/jobs/{job_id}/end", status="cancelled", code="cancelled", message="cancelled")
+        self._post(f"/jobs/{job_id}/cancel")
 
     # -- control requests ------------------------------------------------------------------------
 

@@ -41,6 +41,11 @@ class Waiters:
             if not future.done():
                 future.set_result(None)
 
+    async def pause(self, seconds: float) -> None:
+        """Sleep, but no longer than until ``close``."""
+        with self.waiting(["close"]) as closed:
+            await asyncio.wait({closed}, timeout=seconds)
+
     def close(self) -> None:
         """Let everybody go, also those who come later."""
         self.closed = True

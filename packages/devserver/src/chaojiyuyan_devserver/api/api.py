@@ -53,7 +53,9 @@ class Api:
         exchange = Exchange(self._service, scope, receive, parameters)
         struck = self._service.faults.struck(operation.name)
         if struck:
-            await strike(struck, partial(_serve, operation, exchange), scope, send, self._drop)
+            run = partial(_serve, operation, exchange)
+            pause = self._service.waiters.pause
+            await strike(struck, run, scope, send, self._drop, pause)
         else:
             await _serve(operation, exchange, send)
 
@@ -65,6 +67,8 @@ async def _serve(operation: Operation, exchange: Exchange, send: Send) -> None:
         answer = refused(refusal)
     except InvalidRequest as invalid:
         answer = Answer({"detail": invalid.errors}, 422, bare=True)
+    # nobody is told anything that is not on disk
+    await exchange.service.saved()
     await answer.send(send)
 
 

@@ -57,6 +57,13 @@ class Submission(BaseModel):
     artifact_license: str | None = None
     artifact_tags: list[str] = []
 
+    @property
+    def published(self) -> Json | None:
+        """Under which licence and tags the artifacts are published; None where they are not."""
+        if not self.publish_as_artifact:
+            return None
+        return {"license": self.artifact_license, "tags": self.artifact_tags}
+
 
 class LoginRequest(BaseModel):
     """The start of a device login."""

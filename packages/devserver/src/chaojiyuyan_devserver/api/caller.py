@@ -74,9 +74,7 @@ async def get(exchange: Exchange) -> Answer:
     if exchange.wait is not None and not job.terminal:
         async with exchange.hang_up() as gone:
             await service.wait_for_job(job, exchange.wait, gone)
-    view = job_view(job)
-    await service.saved()
-    return Answer(view, headers=exchange.applied)
+    return Answer(job_view(job), headers=exchange.applied)
 
 
 @operations.add(
@@ -114,9 +112,7 @@ async def list_jobs(exchange: Exchange) -> Answer:
 async def events(exchange: Exchange) -> Answer:
     """The events of a job of the caller's own, oldest first."""
     job = exchange.service.require_job(exchange.parameters["job_id"], exchange.agent)
-    view = [event_view(event) for event in job.events]
-    await exchange.service.saved()
-    return Answer({"items": view})
+    return Answer({"items": [event_view(event) for event in job.events]})
 
 
 @operations.add("catalog", "GET", "/capability-specs", {200: SpecList}, {}, query=CatalogQuery)

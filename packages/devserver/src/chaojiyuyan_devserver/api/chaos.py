@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from chaojiyuyan_devserver.faults import Fault
 
 Drop: TypeAlias = "Callable[[Scope], None]"
+Pause: TypeAlias = "Callable[[float], Awaitable[None]]"
 Run: TypeAlias = "Callable[[Send], Awaitable[None]]"
 
 _JUNK = b'{"data": {"jobs": [{"job_id": 7}, \xff\xfe'
 _HTML = b"<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1><hr>nginx"
 
 
-async def strike(faults: list[Fault], run: Run, scope: Scope, send: Send, drop: Drop) -> None:
+async def strike(
+    faults: list[Fault], run: Run, scope: Scope, send: Send, drop: Drop, pause: Pause
+) -> None:
     """Let a request fail.
 
     Args:
@@ -28,10 +31,11 @@ async def strike(faults: list[Fault], run: Run, scope: Scope, send: Send, drop: 
         scope: the request.
         send: sends the answer.
         drop: cuts the request's connection.
+        pause: sleeps so many seconds, less if the server stops.
     """
     for fault in faults:
         if fault.effect == "delay":
-            await asyncio.sleep(fault.amount)
+            await pause(fault.amount)
     harm = next((fault for fault in faults if fault.effect != "delay"), None)
     if harm is None:
         await run(send)

@@ -10,7 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import JSONResponse, Response
 
+from chaojiyuyan_devserver.dispatches import Dispatches
+from chaojiyuyan_devserver.harness import Harness
 from chaojiyuyan_devserver.kernel import Refusal
+from chaojiyuyan_devserver.kernel.webhooks import Delivery
 
 from .deps import Service
 
@@ -84,16 +87,48 @@ async def decide(
     return data({})
 
 
+@router.post("/accounts/{account_id}/webhook/rotate")
+async def rotate(
+    account_id: str,
+    service: Service,
+    secret: Annotated[str, Body(embed=True)],
+    grace: Annotated[float, Body(embed=True)],
+) -> Response:
+    """Sign the account's events with another secret."""
+    webhook = service.kernel.webhooks.by_account.get(account_id)
+    if webhook is None:
+        raise Refusal(404, "no_webhook", "the account has no webhook endpoint")
+    service.kernel.webhooks.rotate(webhook, secret, service.clock(), grace)
+    await service.saved()
+    return data({})
+
+
+@router.get("/deliveries")
+async def deliveries(service: Service) -> Response:
+    """The newest deliveries."""
+    return data([_delivery(one) for one in await Dispatches(service).newest()])
+
+
+@router.post("/trigger")
+async def trigger(service: Service, what: Annotated[str, Body(embed=True)]) -> Response:
+    """Send a webhook: a sample of an event, or a delivery again."""
+    return data([_delivery(one) for one in await Dispatches(service).trigger(what)], 201)
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return {**asdict(delivery), "body": delivery.body.decode()}
+
+
 @router.get("/jobs/{job_id}")
 async def job(job_id: str, service: Service) -> Response:
     """A job with everything that the kernel knows about it."""
-    return data(await service.job_internals(job_id))
+    return data(await Harness(service).job(job_id))
 
 
 @router.post("/jobs/{job_id}/expire-lease")
 async def expire_lease(job_id: str, service: Service) -> Response:
     """Let a running job's lease run out."""
-    await service.expire_lease(job_id)
+    await Harness(service).expire_lease(job_id)
     return data({})
 
 
@@ -104,21 +139,27 @@ async def settle(
     output: Annotated[dict[str, Any], Body(embed=True)],
     artifacts: Annotated[list[dict[str, Any]], Body(embed=True)],
 ) -> Response:
-    """Settle a job, for whoever holds it or else for the kernel's own agent."""
-    await service.settle(job_id, output, artifacts)
+    """Let a job succeed."""
+    await Harness(service).settle(job_id, output, artifacts)
     return data({})
 
 
-@router.post("/jobs/{job_id}/end")
-async def end(
+@router.post("/jobs/{job_id}/fail")
+async def fail(
     job_id: str,
     service: Service,
-    status: Annotated[str, Body(embed=True)],
     code: Annotated[str, Body(embed=True)],
     message: Annotated[str, Body(embed=True)],
 ) -> Response:
-    """End a job as failed or cancelled."""
-    await service.end(job_id, status, code, message)
+    """Let a job fail."""
+    await Harness(service).fail(job_id, code, message)
+    return data({})
+
+
+@router.post("/jobs/{job_id}/cancel")
+async def cancel(job_id: str, service: Service) -> Response:
+    """Cancel a job."""
+    await Harness(service).cancel(job_id)
     return data({})
 
 
@@ -141,6 +182,6 @@ async def set_faults(service: Service, faults: Annotated[list[str], Body(embed=T
 
 @router.post("/reset")
 async def reset(service: Service) -> Response:
-    """Forget all jobs, logins, deliveries and registrations; keys and accounts stay."""
+    """Forget everything but the ready agent and its key."""
     await service.reset()
     return data({})

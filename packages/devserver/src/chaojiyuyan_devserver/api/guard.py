@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from email.utils import formatdate
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,12 +50,22 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), (b"date", date)]
             await send(message)
 
-        if host_name(host.decode("latin-1")) not in self._hosts:
+        if not self._is_ours(host.decode("latin-1")):
             await _refuse(dated, 421, "host_not_allowed", "this Host is not served here")
         elif length.isdigit() and int(length) > LARGEST_BODY:
             await _too_large(dated)
         else:
             await self._limited(scope, receive, dated)
+
+    def _is_ours(self, host: str) -> bool:
+        name = host_name(host)
+        if name in self._hosts:
+            return True
+        try:
+            ip_address(name)  # nobody else can point an address elsewhere, as one can a name
+        except ValueError:
+            return False
+        return True
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0

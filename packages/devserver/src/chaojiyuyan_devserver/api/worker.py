@@ -72,7 +72,6 @@ async def register(exchange: Exchange) -> Answer:
     agent = exchange.agent
     keys = (await exchange.body(Registration)).capability_keys
     registered, skipped = exchange.service.kernel.register(agent, keys)
-    await exchange.service.saved()
     return Answer({"registered": registered, "skipped_unknown": skipped}, 201)
 
 
@@ -99,9 +98,7 @@ async def available(exchange: Exchange) -> Answer:
                     break
                 await service.wait_for_offer(agent, query.capability_key, left, gone)
                 jobs = service.kernel.available(agent, query.capability_key, query.limit)
-    view = [offer_view(job) for job in jobs]
-    await service.saved()
-    return Answer({"jobs": view}, headers=exchange.applied)
+    return Answer({"jobs": [offer_view(job) for job in jobs]}, headers=exchange.applied)
 
 
 @operations.add(
@@ -132,7 +129,6 @@ async def bid(exchange: Exchange) -> Answer:
             "task_run_id": attempt.task_run_id,
             "lease_expires_at": timestamp(attempt.lease_expires_at),
         }
-    await service.saved()
     return Answer(view)
 
 
@@ -141,9 +137,7 @@ async def heartbeat(exchange: Exchange) -> Answer:
     """Hold the lease, from now on for its full length."""
     service, agent = exchange.service, exchange.agent
     attempt = service.kernel.beat(agent, service.require_run(exchange.parameters["job_id"]))
-    view = {"lease_expires_at": timestamp(attempt.lease_expires_at)}
-    await service.saved()
-    return Answer(view)
+    return Answer({"lease_expires_at": timestamp(attempt.lease_expires_at)})
 
 
 @operations.add(
@@ -163,13 +157,17 @@ async def submit(exchange: Exchange) -> Answer:
     job = service.require_run(exchange.parameters["job_id"])
     view: dict[str, Any]
     try:
-        service.kernel.submit(agent, job, submission.output_envelope, submission.artifacts)
+        service.kernel.submit(
+            agent,
+            job,
+            submission.output_envelope,
+            submission.artifacts,
+            submission.published,
+        )
     except Refusal as refusal:
-        await service.saved()
         if refusal.status != 200:
             raise
         view = {"settled": False, **refusal.detail()}
     else:
         view = {"settled": True, "payout_nc": job.payout_nc, "job_status": job.status}
-        await service.saved()
     return Answer(view)

@@ -22,7 +22,7 @@ router = APIRouter(route_class=PageRoute)
 async def workers(request: Request, service: Service) -> Response:
     """All workers, the one last seen first."""
     held: dict[str, list[Job]] = defaultdict(list)
-    for job in service.kernel.jobs.open.values():
+    for job in service.kernel.jobs.board.jobs.values():
         if job.lease is not None:
             held[job.lease.agent_id].append(job)
     known = [agent for agent in service.kernel.agents.by_id.values() if agent.handler_set]

@@ -32,7 +32,10 @@ class Agents:
 
     def create(self, agent_id: str, account_id: str, name: str, api_key: str, now: float) -> Agent:
         """Add an agent that authenticates with this key."""
-        agent = Agent(agent_id, account_id, name, key_hash(api_key), api_key[-4:], now)
+        return self.adopt(Agent(agent_id, account_id, name, key_hash(api_key), api_key[-4:], now))
+
+    def adopt(self, agent: Agent) -> Agent:
+        """Add an agent that comes from elsewhere."""
         self.restore([agent])
         self._on_change(agent)
         return agent
@@ -81,7 +84,13 @@ class Agents:
                 "this agent has not registered any capability",
                 hint="POST /kernel-agents/me/capabilities first",
             )
-        agent.last_seen_at = now
+        self.seen(agent, now)
+
+    def seen(self, agent: Agent, now: float) -> None:
+        """Note that a worker was seen; to the second is enough, for that is a write."""
+        if agent.last_seen_at is None or now - agent.last_seen_at >= 1:
+            agent.last_seen_at = now
+            self._on_change(agent)
 
     def require_capability(self, agent: Agent, capability_key: str) -> None:
         """Refuse work outside the handler set.
@@ -96,11 +105,3 @@ class Agents:
                 f"{capability_key} is not in this worker's handler set",
                 capability_key=capability_key,
             )
-
-    def clear_handlers(self) -> None:
-        """Make workers plain callers again."""
-        for agent in self.by_id.values():
-            if agent.handler_set:
-                agent.handler_set = ()
-                agent.registered_at = None
-                self._on_change(agent)

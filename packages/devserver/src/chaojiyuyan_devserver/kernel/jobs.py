@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .board import Board
 from .errors import Refusal
 from .records import Agent, Attempt, Event, Job, Json, Payload
 
@@ -37,9 +37,13 @@ class Rules:
 
 
 class Jobs:
-    """The jobs that have not ended, and every step that they can take.
+    """Every step that a job can take. The jobs that have not ended are on the ``board``.
 
-    A job that ended is forgotten here once it is stored; ``forget`` says so.
+    Args:
+        rules: the limits.
+        ledger: holds, releases and pays the prices.
+        new_id: makes an id that starts with the given prefix.
+        on_change: told of every record that changed.
     """
 
     def __init__(
@@ -50,35 +54,22 @@ class Jobs:
         on_change: Callable[[Job | Attempt | Event | Payload], None],
     ) -> None:
         self.rules = rules
-        self.open: dict[str, Job] = {}
+        self.board = Board()
         self._ledger = ledger
         self._new_id = new_id
         self._on_change = on_change
-        self._offers: dict[str, dict[str, Job]] = {}
-        self._by_idempotency: dict[tuple[str, str], Job] = {}
-        self._deadlines: list[tuple[float, str]] = []
         self._number = 0
 
     def restore(self, jobs: Iterable[Job], last_number: int) -> None:
         """Take over stored jobs that have not ended."""
         self._number = last_number
         for job in jobs:
-            self._enter(job)
+            self.board.add(job)
             if job.status == "bidding":
-                self._offer(job)
-            self._wake(job)
-
-    def forget(self, job: Job) -> None:
-        """Drop a stored job that has ended."""
-        self.open.pop(job.id, None)
-        if job.idempotency_key is not None:
-            self._by_idempotency.pop((job.agent_id, job.idempotency_key), None)
+                self.board.offer(job)
+            self.board.watch(job)
 
     # -- the caller ------------------------------------------------------------------------------
-
-    def repeated(self, agent: Agent, idempotency_key: str) -> Job | None:
-        """The job that this caller made with this idempotency key, if it is still here."""
-        return self._by_idempotency.get((agent.id, idempotency_key))
 
     def create(
         self,
@@ -124,7 +115,7 @@ class Jobs:
             expires_at=now + timeout,
             bid_expires_at=now,
         )
-        self._enter(job)
+        self.board.add(job)
         self._on_change(Payload(job.id, "input", input_envelope))
         if channel_context is not None:
             self._on_change(Payload(job.id, "context", channel_context))
@@ -137,13 +128,6 @@ class Jobs:
         self._end(job, "cancelled", now, "cancelled", "the job was cancelled")
 
     # -- the worker ------------------------------------------------------------------------------
-
-    def available(self, capability_keys: Iterable[str], limit: int) -> list[Job]:
-        """The jobs on offer for these capabilities, oldest first."""
-        offers = [o.values() for key in capability_keys if (o := self._offers.get(key))]
-        if len(offers) == 1:
-            return [job for job, _ in zip(offers[0], range(limit), strict=False)]
-        return heapq.nsmallest(limit, (j for o in offers for j in o), key=lambda job: job.number)
 
     def bid(self, job: Job, agent: Agent, now: float) -> Attempt:
         """Award the job to the first who bids.
@@ -171,11 +155,11 @@ class Jobs:
             started_at=now,
             lease_expires_at=now + self.rules.lease,
         )
-        self._withdraw(job)
+        self.board.withdraw(job)
         job.status = "running"
         job.attempts.append(attempt)
         self._on_change(attempt)
-        self._wake(job)
+        self.board.watch(job)
         self._event(
             job,
             "job.awarded",
@@ -199,16 +183,32 @@ class Jobs:
         return attempt
 
     def submit(
-        self, job: Job, agent: Agent, spec: Spec, output: Json, artifacts: list[Json], now: float
+        self,
+        job: Job,
+        agent: Agent,
+        spec: Spec | None,
+        output: Json,
+        artifacts: list[Json],
+        now: float,
+        published: Json | None = None,
     ) -> None:
         """Settle: store the result and pay the worker, in one step.
+
+        Args:
+            job: the job.
+            agent: who submits.
+            spec: what the output must fit; None takes any.
+            output: the result.
+            artifacts: what belongs to it.
+            now: the time.
+            published: under which licence and tags the artifacts are published, if they are.
 
         Raises:
             Refusal: 404 ``task_run_not_found``, 410 ``lease_expired``; ``validation_failed`` as
                 422 while the attempt may try again, else as 200 with ``settled`` false.
         """
         attempt = self._leased(job, agent)
-        errors = spec.output_errors(output)
+        errors = spec.output_errors(output) if spec is not None else []
         if errors:
             raise self._reject(job, attempt, errors, now)
         job.output_envelope = output
@@ -221,7 +221,10 @@ class Jobs:
         self._ledger.pay(
             self._new_id("trf"), now, job.account_id, agent.account_id, job.price_nc, job.id
         )
-        self._finish(job, "succeeded", now, payout_nc=job.payout_nc)
+        payload: Json = {"payout_nc": job.payout_nc}
+        if published is not None:
+            payload["published"] = published
+        self._finish(job, "succeeded", now, payload)
 
     def fail(self, job: Job, now: float, code: str, message: str) -> None:
         """End a job as failed and give its price back."""
@@ -229,25 +232,19 @@ class Jobs:
 
     # -- time ------------------------------------------------------------------------------------
 
-    def next_deadline(self) -> float | None:
-        """When ``expire`` has something to do, at the earliest."""
-        return self._deadlines[0][0] if self._deadlines else None
-
     def expire(self, now: float) -> None:
         """End what is over: leases, bid windows, timeouts."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, job_id = heapq.heappop(self._deadlines)
-            job = self.open.get(job_id)
-            if job is None or job.terminal:
-                continue
-            if self._deadline(job) > now:
-                self._wake(job)
-            elif now >= job.expires_at:
-                self._end(job, "expired", now, "timeout", f"no result in {job.timeout_sec} s")
-            elif job.status == "bidding":
-                self._end(job, "expired", now, "bid_window_expired", "no worker took the job")
+        while (job := self.board.due(now)) is not None:
+            if now >= job.expires_at:
+                self.time_out(job, now)
+            elif job.lease is not None:
+                self._lose(job, job.lease, now, "lease_expired")
             else:
-                self._lose(job, job.attempts[-1], now, "lease_expired")
+                self._end(job, "expired", now, "bid_window_expired", "no worker took the job")
+
+    def time_out(self, job: Job, now: float) -> None:
+        """End a job whose time is over and give its price back."""
+        self._end(job, "expired", now, "timeout", f"no result in {job.timeout_sec} s")
 
     def expire_lease(self, job: Job, now: float) -> None:
         """Let a running job's lease run out now.
@@ -292,8 +289,8 @@ class Jobs:
     def _open_bidding(self, job: Job, now: float) -> None:
         job.status = "bidding"
         job.bid_expires_at = min(now + self.rules.bid_window, job.expires_at)
-        self._offer(job)
-        self._wake(job)
+        self.board.offer(job)
+        self.board.watch(job)
         self._event(job, "job.bidding", now)
 
     def _end(self, job: Job, status: str, now: float, code: str, message: str) -> None:
@@ -303,11 +300,11 @@ class Jobs:
         job.error_message = message
         if job.lease is not None:
             self._close(job.lease, status, now)
-        self._withdraw(job)
+        self.board.withdraw(job)
         self._ledger.release(self._new_id("trf"), now, job.account_id, job.price_nc, job.id)
-        self._finish(job, status, now, error_code=code)
+        self._finish(job, status, now, {"error_code": code})
 
-    def _finish(self, job: Job, status: str, now: float, **payload: object) -> None:
+    def _finish(self, job: Job, status: str, now: float, payload: Json) -> None:
         job.status = status
         job.completed_at = now
         self._event(job, f"job.{status}", now, **payload)
@@ -322,26 +319,3 @@ class Jobs:
         job.events.append(event)
         self._on_change(event)
         self._on_change(job)
-
-    def _enter(self, job: Job) -> None:
-        self.open[job.id] = job
-        if job.idempotency_key is not None:
-            self._by_idempotency[job.agent_id, job.idempotency_key] = job
-
-    def _offer(self, job: Job) -> None:
-        self._offers.setdefault(job.capability_key, {})[job.id] = job
-
-    def _withdraw(self, job: Job) -> None:
-        self._offers.get(job.capability_key, {}).pop(job.id, None)
-
-    def _deadline(self, job: Job) -> float:
-        lease = job.lease
-        return min(job.expires_at, job.bid_expires_at if lease is None else lease.lease_expires_at)
-
-    def _wake(self, job: Job) -> None:
-        # a deadline that moved later is noticed when the earlier one comes up; those of jobs that
-        # ended long before are swept out once they outnumber the open jobs
-        if len(self._deadlines) > 2 * len(self.open) + 64:
-            self._deadlines = [(self._deadline(j), j.id) for j in self.open.values()]
-            heapq.heapify(self._deadlines)
-        heapq.heappush(self._deadlines, (self._deadline(job), job.id))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from chaojiyuyan_devserver.catalog import Catalog, Spec
-
 from .agents import Agents
 from .errors import Refusal
 from .jobs import Jobs, Rules
@@ -17,6 +15,8 @@ from .wire import job_view, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from chaojiyuyan_devserver.catalog import Catalog, Spec
 
 Change: TypeAlias = "Record | Webhook | Delivery"
 
@@ -61,7 +61,11 @@ class Kernel:
 
     def open_account(self, name: str, balance_nc: int) -> Account:
         """Open an account with money in it."""
-        account = self.ledger.open(self.new_id("acc"), name)
+        return self.found_account(self.new_id("acc"), name, balance_nc)
+
+    def found_account(self, account_id: str, name: str, balance_nc: int) -> Account:
+        """Open an account of this id with money in it."""
+        account = self.ledger.open(account_id, name)
         self.ledger.grant(self.new_id("trf"), self.clock(), account.id, balance_nc)
         return account
 
@@ -111,16 +115,16 @@ class Kernel:
         return known, [key for key in capability_keys if key not in known]
 
     def available(self, agent: Agent, capability_key: str | None, limit: int) -> list[Job]:
-        """What this worker could bid for.
+        """What this worker could bid for, oldest first.
 
         Raises:
             Refusal: 403 ``worker_not_enabled`` or ``capability_not_in_handler_set``.
         """
         self.agents.require_worker(agent, self.clock())
         if capability_key is None:
-            return self.jobs.available(agent.handler_set, limit)
+            return self.jobs.board.offered(agent.handler_set, limit)
         self.agents.require_capability(agent, capability_key)
-        return self.jobs.available((capability_key,), limit)
+        return self.jobs.board.offered((capability_key,), limit)
 
     def bid(self, agent: Agent, job: Job) -> Attempt:
         """Bid for a job; see ``Jobs.bid``.
@@ -128,25 +132,44 @@ class Kernel:
         Raises:
             Refusal: also 403 ``worker_not_enabled`` or ``capability_not_in_handler_set``.
         """
-        now = self.clock()
+        now = self.expire()
         self.agents.require_worker(agent, now)
         self.agents.require_capability(agent, job.capability_key)
         return self.jobs.bid(job, agent, now)
 
     def beat(self, agent: Agent, job: Job) -> Attempt:
         """A heartbeat; see ``Jobs.beat``."""
-        agent.last_seen_at = self.clock()
-        return self.jobs.beat(job, agent, agent.last_seen_at)
+        now = self.expire()
+        self.agents.seen(agent, now)
+        return self.jobs.beat(job, agent, now)
 
-    def submit(self, agent: Agent, job: Job, output: Json, artifacts: list[Json]) -> None:
+    def submit(
+        self,
+        agent: Agent,
+        job: Job,
+        output: Json,
+        artifacts: list[Json],
+        published: Json | None = None,
+    ) -> None:
         """A result; see ``Jobs.submit``."""
-        agent.last_seen_at = self.clock()
-        spec = self.catalog.get(job.capability_key) or Spec(job.capability_key, "", "", 0)
-        self.jobs.submit(job, agent, spec, output, artifacts, agent.last_seen_at)
+        now = self.expire()
+        self.agents.seen(agent, now)
+        spec = self.catalog.get(job.capability_key)
+        self.jobs.submit(job, agent, spec, output, artifacts, now, published)
 
-    def expire(self) -> None:
-        """Do what time has brought about."""
-        self.jobs.expire(self.clock())
+    def settle(self, job: Job, output: Json, artifacts: list[Json]) -> None:
+        """Let a job succeed with any output, for whoever holds it, or else for its caller."""
+        now = self.expire()
+        worker = self.agents.by_id[job.lease.agent_id if job.lease else job.agent_id]
+        if job.lease is None:
+            self.jobs.bid(job, worker, now)
+        self.jobs.submit(job, worker, None, output, artifacts, now)
+
+    def expire(self) -> float:
+        """Do what time has brought about; returns the time."""
+        now = self.clock()
+        self.jobs.expire(now)
+        return now
 
     def _changed(self, record: Change) -> None:
         self._dirty[id(record)] = record

@@ -137,5 +137,11 @@ class Job:
         """The attempt that holds the job, if one does."""
         return self.attempts[-1] if self.status == "running" else None
 
+    @property
+    def deadline(self) -> float:
+        """When time, if nothing else, changes the job: its lease, bid window or timeout ends."""
+        lease = self.lease
+        return min(self.expires_at, lease.lease_expires_at if lease else self.bid_expires_at)
+
 
 Record: TypeAlias = Account | Transfer | Agent | DeviceLogin | Attempt | Event | Payload | Job

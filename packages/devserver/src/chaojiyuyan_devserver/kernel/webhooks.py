@@ -68,7 +68,9 @@ class Webhooks:
 
     def configure(self, account_id: str, url: str, secret: str) -> Webhook:
         """Send an account's events to this URL, signed so; an empty URL stops them."""
-        webhook = self.by_account[account_id] = Webhook(account_id, url, secret)
+        webhook = self.by_account.setdefault(account_id, Webhook(account_id, url, secret))
+        webhook.url = url
+        webhook.secret = secret
         self._on_change(webhook)
         return webhook
 
@@ -139,17 +141,6 @@ class Webhooks:
         if delivery.status != "pending":
             self.pending.pop(delivery.id, None)
         self._on_change(delivery)
-
-    def clear(self) -> None:
-        """Give up all endpoints and what is pending."""
-        for webhook in self.by_account.values():
-            webhook.url = ""
-            self._on_change(webhook)
-        for delivery in self.pending.values():
-            delivery.status = "failed"
-            delivery.next_try_at = None
-            self._on_change(delivery)
-        self.pending = {}
 
     def _queue(self, delivery: Delivery) -> None:
         self.pending[delivery.id] = delivery

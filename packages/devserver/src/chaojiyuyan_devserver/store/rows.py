@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +22,7 @@ from chaojiyuyan_devserver.kernel.webhooks import Delivery, Webhook
 from . import tables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping as ReadMapping
 
     from sqlalchemy import Table

@@ -73,6 +73,12 @@ class Store:
         rows = self.read(select(tables.settings).where(tables.settings.c.name == name))
         return rows[0]["value"] if rows else None
 
+    def clear(self) -> None:
+        """Delete everything."""
+        for table in tables.metadata.sorted_tables:
+            self._connection.execute(table.delete())
+        self._connection.commit()
+
     def close(self) -> None:
         """Close the database."""
         self._connection.close()
@@ -80,9 +86,11 @@ class Store:
 
 
 def _configure(connection: Any, _record: Any) -> None:
+    # first of all: a second kernel on the same file must fail, not share it
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA busy_timeout=1000")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA busy_timeout=5000")
 
 
 def _upsert(mapping: Mapping) -> str:

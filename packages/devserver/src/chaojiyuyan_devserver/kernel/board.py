@@ -1,0 +1,80 @@
+"""The open jobs, and where to look for them: by id, by offer, by idempotency key, by deadline."""
+
+from __future__ import annotations
+
+import heapq
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .records import Job
+
+
+class Board:
+    """The jobs that have not ended, and those that ended but are not stored yet."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self._offers: dict[str, dict[str, Job]] = {}
+        self._by_idempotency: dict[tuple[str, str], Job] = {}
+        self._deadlines: list[tuple[float, str]] = []
+
+    def add(self, job: Job) -> None:
+        """Take a job in."""
+        self.jobs[job.id] = job
+        if job.idempotency_key is not None:
+            self._by_idempotency[job.agent_id, job.idempotency_key] = job
+
+    def remove(self, job: Job) -> None:
+        """Drop a job that has ended and is stored."""
+        self.jobs.pop(job.id, None)
+        if job.idempotency_key is not None:
+            self._by_idempotency.pop((job.agent_id, job.idempotency_key), None)
+
+    def repeated(self, agent_id: str, idempotency_key: str) -> Job | None:
+        """The job that this caller made with this idempotency key, if it is here."""
+        return self._by_idempotency.get((agent_id, idempotency_key))
+
+    def offer(self, job: Job) -> None:
+        """Show a job to those who handle its capability."""
+        self._offers.setdefault(job.capability_key, {})[job.id] = job
+
+    def withdraw(self, job: Job) -> None:
+        """Show a job no more."""
+        self._offers.get(job.capability_key, {}).pop(job.id, None)
+
+    def offered(self, capability_keys: Iterable[str], limit: int) -> list[Job]:
+        """The jobs on offer for these capabilities, oldest first; re-routed ones stand behind."""
+        found = [
+            job
+            for key in capability_keys
+            for job in islice(self._offers.get(key, {}).values(), limit)
+        ]
+        return sorted(found, key=lambda job: job.number)[:limit]
+
+    def watch(self, job: Job) -> None:
+        """Note when a job is next due."""
+        # a deadline that moved later is noticed when the earlier one comes up; those of jobs that
+        # ended long before are swept out once they outnumber the open jobs
+        if len(self._deadlines) > 2 * len(self.jobs) + 64:
+            self._deadlines = [(job.deadline, job.id) for job in self.jobs.values()]
+            heapq.heapify(self._deadlines)
+        heapq.heappush(self._deadlines, (job.deadline, job.id))
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` has something to look at, at the earliest."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def due(self, now: float) -> Job | None:
+        """A job whose deadline has come, or None; it is given only once."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, job_id = heapq.heappop(self._deadlines)
+            job = self.jobs.get(job_id)
+            if job is None or job.terminal:
+                continue
+            if job.deadline <= now:
+                return job
+            self.watch(job)
+        return None
