@@ -60,10 +60,12 @@ class Environment:
         *command: str | Path,
         check: bool = True,
         input: str | None = None,  # noqa: A002 - as subprocess.run names it
+        cwd: Path | None = None,
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program with this environment first on PATH, and no other variables than these."""
-        return run(list(command), self.variables(**environment), check, input, cwd=self.home)
+        variables = self.variables(**environment)
+        return run(list(command), variables, check, input, cwd or self.home)
 
     @contextmanager
     def conversation(self, *command: str | Path, **environment: str) -> Iterator[Ask]:
