@@ -240,5 +240,15 @@ def job_id_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().removeprefix("Job created: ").strip()
 
 
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Read what is left to read, and wait for the end: `communicate` would miss what is buffered."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdout, process.stderr:
+        rest = process.stdout.read(), process.stderr.read()
+    process.wait(PATIENCE)
+    return rest
+
+
 def interrupt(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)

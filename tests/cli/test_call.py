@@ -10,7 +10,7 @@ import pytest
 
 from chaojiyuyan_cli.artifacts import file_name
 
-from .conftest import interrupt, job_id_of
+from .conftest import finish, interrupt, job_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ def test_an_idempotency_key_gives_the_same_job(connected: Cli) -> None:
 def test_a_wait_prints_the_output(connected: Cli, kernel: LocalKernel) -> None:
     process = connected.start("call", CAP, "--wait")
     kernel.settle(job_id_of(process), {"text": "名"})
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = finish(process)
     assert process.returncode == 0
     assert "Final status: succeeded" in stdout
     assert json.loads(stdout[stdout.index("{") :]) == {"text": "名"}
@@ -95,7 +95,7 @@ def test_a_wait_prints_the_output(connected: Cli, kernel: LocalKernel) -> None:
 def test_a_job_that_fails_is_exit_code_3(connected: Cli, kernel: LocalKernel) -> None:
     process = connected.start("call", CAP, "--wait")
     kernel.fail(job_id_of(process), code="too_big", message="the input is too big")
-    stdout, _ = process.communicate(timeout=30)
+    stdout, _ = finish(process)
     assert process.returncode == 3
     assert "Final status: failed" in stdout
     assert "too_big" in stdout
@@ -106,7 +106,7 @@ def test_a_wait_with_json_prints_one_object(connected: Cli, kernel: LocalKernel)
     process = connected.start("call", CAP, "--wait", "--json", "--idempotency-key", "json")
     job = json.loads(connected("call", CAP, "--json", "--idempotency-key", "json").stdout)
     kernel.cancel(job["id"])
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = finish(process)
     assert process.returncode == 3
     assert json.loads(stdout)["status"] == "cancelled"
     assert stderr == ""
@@ -124,7 +124,7 @@ def test_ctrl_c_leaves_the_job_and_says_how_to_find_it(connected: Cli) -> None:
     process = connected.start("call", CAP, "--wait")
     job_id = job_id_of(process)
     interrupt(process)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = finish(process)
     assert process.returncode == 130
     assert f"chaojiyuyan status {job_id}" in stderr
     assert "Traceback" not in stderr
@@ -166,7 +166,7 @@ def test_artifacts_are_saved_into_a_folder(connected: Cli, kernel: LocalKernel) 
         },
     ]
     kernel.settle(job_id_of(process), {}, artifacts)
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = finish(process)
     assert process.returncode == 0, stderr
     saved = sorted((connected.home / "out").iterdir())
     assert [path.name for path in saved] == ["2-a_.png", "a_.png"]

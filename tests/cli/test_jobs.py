@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from .conftest import finish
+
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
 
@@ -71,7 +73,7 @@ def test_following_events_ends_with_the_job(connected: Cli, kernel: LocalKernel)
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
     kernel.settle(job_id, {})
-    rest, stderr = process.communicate(timeout=30)
+    rest, stderr = finish(process)
     assert (process.returncode, stderr) == (0, "")
     events = [first, *map(json.loads, rest.splitlines())]
     assert events == json.loads(connected("events", job_id, "--json").stdout)["events"]

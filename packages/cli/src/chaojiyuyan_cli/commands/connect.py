@@ -93,7 +93,7 @@ def _pretended_key(session: Session, api_key: str | None) -> str:
     if api_key is None or api_key == FROM_INPUT:
         how = "log in by device login" if api_key is None else "read the key from standard input"
         click.echo(f"Would {how} (dry run; credentials not written).")
-        return "nxt_…"
+        return "…"
     key = read_key(api_key)
     session.keep_secret(key)
     click.echo("Using provided Agent KEY (dry run; credentials not written).")
