@@ -1,0 +1,79 @@
+"""Faults of every kind on every worker endpoint: no job is lost, none settled or run twice."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import pytest
+
+ECHO = "test.echo.v1"
+
+
+def counting(worker):
+    """Give the worker an echo handler; return the count of its runs by job."""
+    runs = Counter()
+
+    @worker.handler(ECHO)
+    def echo(task):
+        runs[task.job_id] += 1
+        if task.input.get("seconds"):
+            threading.Event().wait(task.input["seconds"])
+        return task.input
+
+    return runs
+
+
+@pytest.mark.parametrize("when", ["drop-before", "drop-after"])
+@pytest.mark.parametrize("endpoint", ["register", "available", "bid", "heartbeat", "submit"])
+def test_a_dropped_answer_costs_no_job(site, endpoint, when) -> None:
+    worker = site.worker()
+    runs = counting(worker)
+    site.kernel.set_faults([f"{endpoint}={when}@1"])
+    with site.running(worker):
+        job_id = site.post({"seconds": 1 if endpoint == "heartbeat" else 0})
+        job = site.ended(job_id)
+        # The answer to the submit may have been dropped: the handler must not run for that.
+        site.until(lambda: not worker.health().jobs_in_hand)
+    assert job["status"] == "succeeded"
+    assert job["settlements"] == 1
+    assert runs == {job_id: 1}
+    # An award that nobody heard of runs out, and the job is offered again.
+    assert len(job["attempts"]) == (2 if (endpoint, when) == ("bid", "drop-after") else 1)
+
+
+@pytest.mark.parametrize("effect", ["503", "429", "html", "junk"])
+def test_a_faulty_answer_on_every_endpoint_costs_no_job(site, effect) -> None:
+    endpoints = ("register", "available", "bid", "heartbeat", "submit")
+    worker = site.worker()
+    runs = counting(worker)
+    site.kernel.set_faults([f"{endpoint}={effect}@1" for endpoint in endpoints])
+    with site.running(worker):
+        job_id = site.post({"seconds": 1})
+        job = site.ended(job_id)
+    assert job["status"] == "succeeded"
+    assert job["settlements"] == 1
+    assert runs == {job_id: 1}
+
+
+def test_one_hanging_beat_costs_no_other_lease(site) -> None:
+    worker = site.worker(concurrency=32)
+    runs = counting(worker)
+    site.kernel.set_faults(["heartbeat=delay:20s@1"])
+    with site.running(worker):
+        job_ids = [site.post({"seconds": 1.5 * site.lease}) for _ in range(32)]
+        jobs = [site.ended(job_id) for job_id in job_ids]
+    assert {job["status"] for job in jobs} == {"succeeded"}
+    assert runs == dict.fromkeys(job_ids, 1)
+
+
+def test_a_clock_ten_minutes_off_does_not_matter(site) -> None:
+    worker = site.worker()
+    runs = counting(worker)
+    site.kernel.advance(600)  # from here on the local clock is ten minutes slow
+    with site.running(worker):
+        job_id = site.post({"seconds": 1.5 * site.lease})
+        job = site.ended(job_id)
+    assert job["status"] == "succeeded"
+    assert runs == {job_id: 1}
+    assert job["attempts"][0]["heartbeats"] > 2
