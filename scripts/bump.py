@@ -89,6 +89,10 @@ def bump(root: Path, name: str, part: str, today: dt.date) -> Version:
     version = version_file(package)
     stated = version.read_text(encoding="utf-8")
     version.write_text(stated.replace(text_of(old), text_of(new)), encoding="utf-8")
+    if name == "mcp":  # the entry of the MCP registry names the server's version and its package's
+        entry = root / "server.json"
+        stated = entry.read_text(encoding="utf-8")
+        entry.write_text(stated.replace(text_of(old), text_of(new)), encoding="utf-8")
     for pyproject in sorted(root.glob("packages/*/pyproject.toml")):
         pins = pyproject.read_text(encoding="utf-8")
         moved = move_pins(pins, distribution, old, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shutil
@@ -111,6 +112,7 @@ def copy(tmp_path: Path) -> Path:
     (tmp_path / "scripts").mkdir()
     for script in ("bump", "bump.py"):
         shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
+    shutil.copy(ROOT / "server.json", tmp_path)
     return tmp_path
 
 
@@ -163,6 +165,13 @@ def test_bump_by_a_patch_leaves_the_ranges_of_the_siblings(copy: Path) -> None:
     note(copy, "core", "Mended.")
     assert bump(copy, "core", "patch").returncode == 0
     assert {name: sibling_pins(name, copy) for name in PACKAGES if name != "sdk"} == before
+
+
+def test_bump_of_mcp_moves_the_entry_of_the_registry(copy: Path) -> None:
+    note(copy, "mcp", "Mended.")
+    assert bump(copy, "mcp", "patch").returncode == 0
+    entry = json.loads((copy / "server.json").read_text(encoding="utf-8"))
+    assert entry["version"] == entry["packages"][0]["version"] == version_of("mcp", copy)
 
 
 def test_bump_refuses_a_release_of_nothing(copy: Path) -> None:
