@@ -241,7 +241,7 @@ def job_id_of(process: subprocess.Popen[str]) -> str:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Read what is left to read, and wait for the end: `communicate` would miss what is buffered."""
+    """Read the rest, and wait for the end: `communicate` would miss what is buffered."""
     assert process.stdout is not None
     assert process.stderr is not None
     with process.stdout, process.stderr:

@@ -1,0 +1,106 @@
+"""`doctor`: what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import COMMAND, KEY
+
+if TYPE_CHECKING:
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    from .conftest import Cli, FakePlatform
+
+
+def checks(cli: Cli, **env: str) -> dict[str, dict[str, str]]:
+    """The findings by name, as --json has them."""
+    found = json.loads(cli("doctor", "--json", **env).stdout)
+    assert found["ok"] == all(check["status"] != "failed" for check in found["checks"])
+    return {check["name"]: check for check in found["checks"]}
+
+
+def test_all_is_in_order_after_connect(cli: Cli, kernel: LocalKernel) -> None:
+    (cli.home / ".cursor").mkdir()
+    cli(
+        *("connect", "--api-key", kernel.api_key, "--base-url", kernel.base_url),
+        *("--yes", "--client", "all"),
+    )
+    found = checks(cli)
+    names = ["Python", "PATH", "Credentials", "Key", "Base URL", "Platform", "MCP server"]
+    assert {found[name]["status"] for name in [*names, "~/.claude/mcp.json", "Cursor"]} == {"ok"}
+    assert found["VS Code"]["status"] == "absent"
+    assert "profile default" in found["Key"]["detail"]
+    done = cli("doctor")
+    assert done.returncode == 0
+    assert kernel.api_key not in done.stdout
+    assert "✓ Platform" in done.stdout
+
+
+def test_without_anything_it_says_where_to_begin(cli: Cli) -> None:
+    done = cli("doctor")
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "→ chaojiyuyan connect" in done.stdout
+
+
+def test_a_dead_server_a_wrong_key_and_another_api_are_told_apart(
+    cli: Cli, kernel: LocalKernel, platform: FakePlatform
+) -> None:
+    key = {"CHAOJIYUYAN_API_KEY": KEY}
+    dead = checks(cli, HEBING_BASE_URL="http://127.0.0.1:9", **key)["Platform"]
+    wrong = checks(cli, HEBING_BASE_URL=kernel.base_url, **key)["Platform"]
+    path = "/kernel-jobs/00000000-0000-0000-0000-000000000000"
+    platform.say_html(path, b"<html>welcome</html>")
+    other = checks(cli, HEBING_BASE_URL=platform.base_url, **key)["Platform"]
+    assert {check["status"] for check in (dead, wrong, other)} == {"failed"}
+    assert "no answer" in dead["detail"]
+    assert "rejects the key" in wrong["detail"]
+    assert "base URL" in other["remedy"]
+
+
+def test_what_others_may_read_is_a_warning_with_the_remedy(cli: Cli) -> None:
+    cli.log_in("http://127.0.0.1:9")
+    cli.credentials.chmod(0o644)
+    found = checks(cli)["Credentials"]
+    assert found["status"] == "warning"
+    assert found["remedy"] == f"chmod go-rwx {cli.credentials}"
+
+
+def test_a_base_url_that_is_overruled_is_a_warning(cli: Cli) -> None:
+    cli.log_in("http://127.0.0.1:9")
+    found = checks(cli, HEBING_BASE_URL="http://127.0.0.1:7")["Settings"]
+    assert found["status"] == "warning"
+    assert "http://127.0.0.1:7" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("{ // mine\n}", "not valid JSON"),
+        ({"command": "chaojiyuyan"}, "PATH"),
+        ({"command": "/gone/chaojiyuyan"}, "no program"),
+        ({"command": str(COMMAND), "env": {"CHAOJIYUYAN_API_KEY": "nxt_ag_old"}}, "another key"),
+        ("entry", "not an object"),
+    ],
+    ids=lambda value: str(value)[:16],
+)
+def test_an_entry_that_cannot_work_is_found(cli: Cli, content: object, why: str) -> None:
+    cli.log_in("http://127.0.0.1:9")
+    cli.mcp_json.parent.mkdir()
+    text = str(content)
+    if not text.startswith("{ //"):
+        text = json.dumps({"mcpServers": {"chaojiyuyan": content}})
+    cli.mcp_json.write_text(text)
+    found = checks(cli)["~/.claude/mcp.json"]
+    assert found["status"] == "failed"
+    assert why in found["detail"]
+    assert found["remedy"]
+
+
+def test_a_path_without_the_command_says_what_to_add(cli: Cli) -> None:
+    found = checks(cli, PATH="/usr/bin")["PATH"]
+    assert found["status"] == "warning"
+    assert str(COMMAND.parent) in found["remedy"]
