@@ -1,4 +1,4 @@
-// What a page does by itself, besides htmx: times go on, and texts can be copied.
+// What a page does by itself, besides htmx: times go on, texts can be copied, silence is told.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -37,6 +37,10 @@
   });
 
   document.addEventListener("htmx:after:swap", () => { tick(); offerCopies(); });
+  const offline = document.querySelector(".offline");
+  document.addEventListener("htmx:sse:error", () => { offline.hidden = false; });
+  document.addEventListener("htmx:sse:after:connection", () => { offline.hidden = true; });
+
   setInterval(tick, 1000);
   offerCopies();
 })();

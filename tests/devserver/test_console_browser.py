@@ -1,0 +1,369 @@
+"""The console in a real browser: Debian's headless Chromium, the real client, a real kernel."""
+
+from __future__ import annotations
+
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaojiyuyan_client import NexusClient
+from chaojiyuyan_core.errors import DeviceFlowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    import httpx
+    from playwright.sync_api import Browser, Page
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
+LONG = "W" * 3000
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the page logged as an error or a warning, and the exceptions in it."""
+    return []
+
+
+@pytest.fixture
+def page(chromium: Browser, kernel: LocalKernel, complaints: list[str]) -> Iterator[Page]:
+    """A page of the kernel's console; it may not complain about anything."""
+    context = chromium.new_context(base_url=kernel.base_url.removesuffix("/api/v1"))
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def background() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+class Login:
+    """The real client's device login, under way in a thread."""
+
+    def __init__(self, kernel: LocalKernel, pool: ThreadPoolExecutor) -> None:
+        self._shown = threading.Event()
+        self.url = ""
+        self.client: Future[NexusClient] = pool.submit(
+            NexusClient.login_device_flow,
+            base_url=kernel.base_url,
+            client_name="my laptop",
+            timeout=30,
+            print_fn=self._read,
+            save=False,
+        )
+        assert self._shown.wait(10)
+
+    def _read(self, line: str) -> None:
+        found = re.search(r"https?://\S+", line)
+        if found:
+            self.url = found.group()
+            self._shown.set()
+
+
+def expect_text(page: Page, selector: str, text: str) -> None:
+    page.locator(selector, has_text=text).first.wait_for()
+
+
+def mark(page: Page) -> None:
+    """Leave a mark that a reload of the page would wipe out."""
+    page.evaluate("window.mark = 'still here'")
+
+
+def assert_not_reloaded(page: Page) -> None:
+    assert page.evaluate("window.mark") == "still here"
+
+
+def call(client: httpx.Client, capability: str = "test.echo.v1", **payload: object) -> str:
+    body = {"capability_key": capability, "input_payload": payload}
+    return str(client.post("/kernel-jobs", json=body).json()["data"]["id"])
+
+
+def register(client: httpx.Client, *capabilities: str) -> None:
+    client.post("/kernel-agents/me/capabilities", json={"capability_keys": capabilities})
+
+
+def test_a_login_of_the_real_client_is_approved(
+    page: Page, kernel: LocalKernel, background: ThreadPoolExecutor
+) -> None:
+    page.goto("/")
+    login = Login(kernel, background)
+    # the overview that is open already says so by itself
+    page.get_by_role("link", name="Look at it").click()
+    assert page.url == login.url
+    expect_text(page, "main", "my laptop")
+    page.get_by_role("button", name="Approve").click()
+    expect_text(page, "h1", "Approved")
+    with login.client.result(15) as client:
+        assert client.capabilities()
+
+
+def test_a_login_is_denied(page: Page, kernel: LocalKernel, background: ThreadPoolExecutor) -> None:
+    login = Login(kernel, background)
+    page.goto(login.url)
+    page.get_by_role("button", name="Deny").click()
+    expect_text(page, "h1", "Denied")
+    with pytest.raises(DeviceFlowError):
+        login.client.result(15)
+
+
+def test_a_login_is_approved_by_keyboard_alone(
+    page: Page, kernel: LocalKernel, background: ThreadPoolExecutor
+) -> None:
+    login = Login(kernel, background)
+    code = login.url.rpartition("=")[2]
+    page.goto("/activate")
+    page.keyboard.type(code.lower())  # the field has the focus
+    page.keyboard.press("Enter")
+    expect_text(page, "h1", "Connect a program")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    focused = page.locator(":focus")
+    assert focused.inner_text() == "Approve"
+    assert focused.evaluate("e => e.matches(':focus-visible')")
+    assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect_text(page, "h1", "Approved")
+    with login.client.result(15) as client:
+        assert client.api_key.startswith("nxt_ag_")
+
+
+def test_a_key_is_made_and_shown_once(page: Page, kernel: LocalKernel) -> None:
+    page.goto("/keys")
+    page.get_by_label("Name").fill("printer")
+    page.get_by_role("button", name="Make key").click()
+    key = page.locator("#new-key").inner_text()
+    with NexusClient(key, kernel.base_url) as client:
+        assert client.capabilities()
+    page.reload()
+    expect_text(page, "#live", "printer")
+    assert key not in page.content()
+
+
+def test_a_capability_is_called_and_its_job_watched_until_it_settles(
+    page: Page, kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    register(kernel_client, "media.image.campaign")
+    page.goto("/catalog")
+    page.get_by_role("link", name="Image campaign").click()
+    page.get_by_label("prompt").fill("tea")
+    page.get_by_label("count").fill("3")
+    page.get_by_role("button", name="Call for 120 nc").click()
+    page.wait_for_url("**/jobs/job_*")
+    job_id = page.url.rpartition("/")[2]
+    assert kernel.job(job_id)["input_envelope"] == {"prompt": "tea", "count": 3}
+    mark(page)
+    status = page.get_by_role("status")
+    assert "bidding" in status.inner_text()
+
+    kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={})
+    expect_text(page, "[role=status]", "running")
+    kernel_client.post(f"/kernel-jobs/{job_id}/heartbeat")
+    expect_text(page, ".attempts div", "Heartbeats1")
+    picture = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
+    artifacts = [{"kind": "image", "artifact_uri": picture, "mime_type": "image/svg+xml"}]
+    submission = {"output_envelope": {"answer": 42}, "artifacts": artifacts}
+    kernel_client.post(f"/kernel-jobs/{job_id}/submit", json=submission)
+    expect_text(page, "[role=status]", "succeeded")
+    expect_text(page, ".timeline", "job.succeeded")
+    expect_text(page, "pre.json", '"answer": 42')
+    loaded = "document.querySelector('.artifacts img').naturalWidth > 0"
+    page.wait_for_function(loaded)
+    assert_not_reloaded(page)
+
+
+def test_lists_are_live_and_keep_the_focus(page: Page, kernel_client: httpx.Client) -> None:
+    first = call(kernel_client)
+    page.goto("/jobs")
+    mark(page)
+    link = page.locator(f"#row-{first} a").first
+    link.focus()
+    second = call(kernel_client)
+    page.locator(f"#row-{second}").wait_for()
+    assert link.evaluate("e => e === document.activeElement")
+    page.get_by_role("link", name=re.compile("cancelled")).click()
+    expect_text(page, ".empty", "No such job")
+
+
+def test_a_page_finds_the_kernel_again_after_a_restart(
+    page: Page, kernel: LocalKernel, kernel_client: httpx.Client, complaints: list[str]
+) -> None:
+    first = call(kernel_client)
+    page.goto("/jobs")
+    mark(page)
+    page.locator(f"#row-{first}").wait_for()
+    kernel.stop()
+    page.get_by_text("The kernel does not answer").wait_for()
+    kernel.start()
+    second = call(kernel_client)
+    page.locator(f"#row-{second}").wait_for()
+    page.get_by_text("The kernel does not answer").wait_for(state="hidden")
+    assert_not_reloaded(page)
+    assert all("Failed to" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+def test_a_script_in_a_payload_is_shown_and_not_run(
+    page: Page, kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    register(kernel_client, "test.echo.v1")
+    job_id = call(kernel_client, **{HOSTILE: HOSTILE})
+    page.goto(f"/jobs/{job_id}")
+    kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={})
+    artifacts = [
+        {"kind": HOSTILE, "artifact_uri": "javascript:window.pwned=1", "mime_type": HOSTILE},
+        {"kind": "image", "artifact_uri": f'data:image/png,"{HOSTILE}', "meta": {"a": HOSTILE}},
+        {
+            "kind": "image",
+            "artifact_uri": "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'>"
+            "<script>parent.pwned=1</script></svg>",
+        },
+    ]
+    submission = {"output_envelope": {"a": HOSTILE}, "artifacts": artifacts}
+    assert kernel_client.post(f"/kernel-jobs/{job_id}/submit", json=submission).is_success
+    # it comes over the live part as well as with the page
+    for _ in range(2):
+        expect_text(page, "section[aria-labelledby=output]", "<script>window.pwned=1</script>")
+        assert (
+            page.locator("main script, main img[src=x], main a[href^='javascript:']").count() == 0
+        )
+        assert page.evaluate("window.pwned") is None
+        page.reload()
+
+
+def test_a_delivery_is_sent_again_by_a_click(page: Page, kernel: LocalKernel) -> None:
+    # nobody listens there: the tries fail, and are to be seen
+    kernel.configure_webhook("http://127.0.0.1:9/hook", "whsec_x")
+    with kernel.client() as client:
+        job_id = call(client)
+    page.goto("/webhooks")
+    mark(page)
+    kernel.cancel(job_id)
+    row = page.locator("#live tbody tr").first
+    expect_text(page, "#live tbody tr", "last no answer")
+    assert_not_reloaded(page)
+    row.get_by_role("button", name="Resend").click()
+    page.wait_for_url("**/deliveries/dlv_*")
+    expect_text(page, "main", "ConnectError")
+    page.goto("/webhooks")
+    assert page.locator("#live tbody tr").count() == 2
+
+
+PAGES = ("/", "/jobs", "/catalog", "/workers", "/keys", "/webhooks", "/balances", "/activate")
+
+
+def test_nothing_scrolls_sideways_and_everything_is_labelled(
+    page: Page, kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    register(kernel_client, "test.echo.v1", "text.digest.v1", "media.echo.v1")
+    kernel.configure_webhook(f"http://127.0.0.1:9/{LONG}", "whsec_x")
+    kernel.new_agent(LONG[:200])
+    job_id = call(kernel_client, **{LONG: LONG, "list": [1, 2, {"deep": LONG}]})
+    kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={})
+    artifacts = [{"kind": LONG, "artifact_uri": f"https://{LONG}", "meta": {"a": LONG}}]
+    kernel_client.post(
+        f"/kernel-jobs/{job_id}/submit",
+        json={"output_envelope": {"a": LONG}, "artifacts": artifacts},
+    )
+    page.goto("/webhooks")
+    delivery = page.locator("#live tbody a").first.get_attribute("href")
+    forms = ("/catalog/media.image.campaign", "/catalog/test.echo.v1", f"/keys/{kernel.me().id}")
+    for path in (*PAGES, *forms, f"/jobs/{job_id}", delivery or ""):
+        for width in (320, 390, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            if width == 320:
+                page.goto(path)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} wide at {width}"
+        assert page.locator("h1").count() == 1
+        unlabelled = "[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]"
+        assert page.evaluate(f"{unlabelled}.filter(e => !e.labels.length).length") == 0
+        nameless = "[...document.querySelectorAll('a, button')].filter(e => !e.textContent.trim())"
+        assert page.evaluate(f"{nameless}.length") == 0
+
+
+def test_both_colour_schemes_can_be_read(page: Page, kernel_client: httpx.Client) -> None:
+    register(kernel_client, "test.echo.v1")
+    for status in ("bidding", "running", "succeeded"):
+        job_id = call(kernel_client, text="x", number=1, truth=True)
+        if status != "bidding":
+            kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={})
+        if status == "succeeded":
+            submission = {"output_envelope": {}}
+            kernel_client.post(f"/kernel-jobs/{job_id}/submit", json=submission)
+    grounds = set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for path in ("/", f"/jobs/{job_id}", "/keys", "/jobs?status=failed"):
+            page.goto(path)
+            assert page.evaluate(FAINT) == [], f"{scheme} {path}"
+        grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2
+
+
+# the texts whose contrast with what is behind them is below WCAG AA's 4.5 to 1
+FAINT = """
+() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgb = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (colour) => {
+    const [r, g, b] = colour.map((part) => {
+      const value = part / 255;
+      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = rgb(getComputedStyle(e).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!own || !element.checkVisibility()) continue;
+    const [a, b] = [light(rgb(getComputedStyle(element).color)), light(ground(element))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) faint.push(`${element.textContent.trim()} ${contrast.toFixed(2)}`);
+  }
+  return faint;
+}
+"""
