@@ -1,4 +1,4 @@
-"""The credentials file: an INI file with one section a profile, private to its owner.
+"""The credentials file: an INI file with one section a profile, private to its owner::
 
     [default]
     api_key = nxt_ag_…

@@ -1,4 +1,4 @@
-"""Every exception of the SDK.
+"""Every exception of the SDK::
 
     HebingError
     ├── HebingAPIError                 the API answered with an error status
