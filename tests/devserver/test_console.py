@@ -457,6 +457,20 @@ def test_with_a_token_the_console_opens_only_to_it() -> None:
     with_console_token(steps)
 
 
+def test_the_token_is_told_to_who_starts_the_kernel(
+    kernel_factory: Callable[..., LocalKernel],
+) -> None:
+    kernel = kernel_factory(allow_remote=True)
+    log = (kernel.folder / "kernel.log").read_text()
+    (link,) = re.findall(r"^console: (\S+)$", log, re.MULTILINE)
+    with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+        assert browser.get(kernel.base_url).status_code == 401
+        opened = browser.get(link)
+        assert opened.status_code == 200
+        assert "token=" not in str(opened.url)
+        assert browser.get(opened.url.join("/keys")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("target", "location"),
     [

@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.allow_remote and not _is_loopback(options.host):
         parser.error(
             f"--host {options.host} opens the kernel to other machines: whoever reaches it can"
-            " start device logins and see the approval page. Add --allow-remote if that is meant."
+            " start device logins, and its plain HTTP can be read along. Add --allow-remote if that"
+            " is meant; the console then asks for a token."
         )
     try:
         catalog = Catalog([*builtin(), *(load(options.catalog) if options.catalog else ())])

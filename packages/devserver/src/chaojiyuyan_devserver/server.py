@@ -68,6 +68,8 @@ async def _serve(
     def started() -> None:
         if folder is not None:
             folder.open_control(base_url, control_token)
+        if console_token is not None:
+            print(f"console: {site}/?token={console_token}", file=sys.stderr, flush=True)
         print(f"{base_url}\n{api_key}", flush=True)
 
     rules = Rules(lease=options.lease)
@@ -77,9 +79,17 @@ async def _serve(
     api_key = await service.prepare_ready_agent(stored_key)
     if folder is not None and api_key != stored_key:
         folder.keep_agent_key(api_key)
-    base_url = _address(options.host, listener.getsockname()[1]) + PREFIX
+    site = _address(options.host, listener.getsockname()[1])
+    base_url = site + PREFIX
     control_token = os.environ.pop(CONTROL_TOKEN, "") or secrets.token_urlsafe(24)
-    app = create_app(service, hosts=_names(options.host), control_token=control_token, drop=drop)
+    console_token = secrets.token_urlsafe(24) if options.allow_remote else None
+    app = create_app(
+        service,
+        hosts=_names(options.host),
+        control_token=control_token,
+        console_token=console_token,
+        drop=drop,
+    )
     config = uvicorn.Config(
         app,
         log_level="warning",

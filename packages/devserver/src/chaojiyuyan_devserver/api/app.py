@@ -31,8 +31,8 @@ def create_app(
     *,
     hosts: frozenset[str],
     control_token: str,
+    console_token: str | None,
     drop: Drop,
-    console_token: str | None = None,
 ) -> ASGIApp:
     """The application over a running service.
 
@@ -40,9 +40,9 @@ def create_app(
         service: the kernel at work.
         hosts: the host names under which it may be addressed.
         control_token: opens the control endpoints.
-        drop: cuts a request's connection, for the faults that do so.
         console_token: what the console asks a browser for; None where only this machine can reach
             it.
+        drop: cuts a request's connection, for the faults that do so.
     """
     api = Api(service, PREFIX, drop)
     site = _site(service, control_token, console_token)

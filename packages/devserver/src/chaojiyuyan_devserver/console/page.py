@@ -62,6 +62,7 @@ def page(
     *,
     status: int = 200,
     live: Iterable[str] = (),
+    every: int | None = None,
     **context: Any,
 ) -> Response:
     """Render a page.
@@ -71,6 +72,7 @@ def page(
         template: the file's name under ``templates/``.
         status: the HTTP status.
         live: the topics of ``live.py``; when one of them changes, the page's live part is renewed.
+        every: also so many seconds apart, for what changes without being recorded.
         **context: the template's own values.
     """
     service = service_of(request)
@@ -82,6 +84,7 @@ def page(
         section=next((path for path, _ in NAVIGATION[1:] if here.startswith(path)), here),
         this_url=here + _query(request),
         live_url="/live?" + urlencode([("on", topic) for topic in live]) if live else None,
+        every=every,
         agents=service.kernel.agents.by_id,
         **context,
     )

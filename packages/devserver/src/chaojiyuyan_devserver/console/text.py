@@ -63,8 +63,8 @@ def when(context: Context, at: float | None) -> str:
 
 
 def exact(at: float | None) -> str:
-    """A moment as date and time in UTC."""
-    return "–" if at is None else timestamp(at).replace("T", " ").replace("Z", " UTC")
+    """A moment as date and time in UTC, to the second."""
+    return "–" if at is None else timestamp(at)[:19].replace("T", " ") + " UTC"
 
 
 def pretty(value: Any) -> Markup:

@@ -31,6 +31,7 @@ async def workers(request: Request, service: Service) -> Response:
         request,
         "workers.html",
         live=("Agent", "Attempt"),
+        every=5,  # a poll that finds nothing is not recorded
         workers=known,
         held=held,
         away=AWAY,
