@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_devserver.testing import LocalKernel
 
-    from .conftest import Cli, Terminal
+    from .conftest import Cli, FakePlatform, Terminal
 
 CAP = "test.echo.v1"
 
@@ -172,6 +172,31 @@ def test_artifacts_are_saved_into_a_folder(connected: Cli, kernel: LocalKernel) 
     assert [path.name for path in saved] == ["2-a_.png", "a_.png"]
     assert all(path.read_bytes() == b"\x89PNG" for path in saved)
     assert stdout.count("Saved ") == 2
+
+
+@pytest.mark.parametrize("size", [200_000, None])
+def test_a_terminal_sees_a_download_come_along(
+    cli: Cli, platform: FakePlatform, terminal: Callable[..., Terminal], size: int | None
+) -> None:
+    artifact = {
+        "id": "art_1",
+        "artifact_uri": f"{platform.base_url}/files/1",
+        "mime_type": "image/png",
+    }
+    artifact |= {"size_bytes": size} if size else {}
+    job = {"id": "j", "status": "succeeded", "artifacts": [artifact]}
+    platform.say("/kernel-jobs", job, 201)
+    platform.say("/kernel-jobs/j", job)
+    platform.say_file("/files/1", b"x" * 200_000)
+    cli.log_in(platform.base_url)
+    shown = terminal("call", CAP, "--save", "out")
+    shown.expect(
+        r"art_1\.png  \[#{15}-{15}\]  50%  0\.1 MB" if size else r"art_1\.png  0\.1 MB  \d+ s"
+    )
+    platform.half.set()
+    shown.expect("Saved ")
+    assert shown.end() == 0
+    assert (cli.home / "out" / "art_1.png").read_bytes() == b"x" * 200_000
 
 
 @pytest.mark.parametrize(

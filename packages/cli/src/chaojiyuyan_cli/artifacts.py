@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\ud800-\udfff]')
 _LONGEST_NAME = 120
+_BAR = 30  # characters
 
 
 def save_artifacts(client: NexusClient, job: Job, folder: Path) -> Iterator[Path]:
@@ -41,14 +42,30 @@ def save_artifacts(client: NexusClient, job: Job, folder: Path) -> Iterator[Path
         if name.casefold() in names:
             name = f"{number}-{name}"
         names.add(name.casefold())
-        position = f"{number} of {len(job.artifacts)}"
-
-        def describe(elapsed: float, name: str = name, position: str = position) -> str:
-            return f"{escaped(name)}  {position}  {duration(elapsed)}"
-
-        with Spinner(describe):
-            path = client.download(artifact, folder / name)
+        progress = _Progress(name, artifact.get("size_bytes"))
+        with Spinner(progress.describe):
+            path = client.download(artifact, folder / name, on_progress=progress.update)
         yield path
+
+
+class _Progress:
+    """How far a download has come, as a line for people."""
+
+    def __init__(self, name: str, size: object) -> None:
+        self._name = escaped(name)
+        self._size = size if isinstance(size, int) and size > 0 else None
+        self._done = 0
+
+    def update(self, done: int) -> None:
+        self._done = done
+
+    def describe(self, elapsed: float) -> str:
+        amount = f"{self._done / 1e6:.1f} MB  {duration(elapsed)}"
+        if self._size is None:
+            return f"{self._name}  {amount}"
+        share = min(self._done / self._size, 1.0)
+        bar = "#" * round(share * _BAR)
+        return f"{self._name}  [{bar:-<{_BAR}}] {share:4.0%}  {amount}"
 
 
 def file_name(artifact: Artifact, number: int) -> str:

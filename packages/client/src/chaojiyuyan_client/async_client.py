@@ -170,11 +170,19 @@ class AsyncNexusClient(ClientBase):
         """Return the catalog (``GET /capability-specs``)."""
         return await self._request(api.list_capabilities(category=category))
 
-    async def download(self, artifact: Artifact, to: str | os.PathLike[str]) -> Path:
+    async def download(
+        self,
+        artifact: Artifact,
+        to: str | os.PathLike[str],
+        *,
+        on_progress: Callable[[int], object] | None = None,
+    ) -> Path:
         """Bring an artifact into a file: all of it, or the file stays as it was."""
         from .download import download
 
-        flow = download(artifact, to, retry=self._retry, base_url=self.base_url)
+        flow = download(
+            artifact, to, retry=self._retry, base_url=self.base_url, on_progress=on_progress
+        )
         return await run_async(flow, self._transport)
 
     async def close(self) -> None:

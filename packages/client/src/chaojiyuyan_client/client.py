@@ -228,18 +228,27 @@ class NexusClient(ClientBase):
         """
         return self._request(api.list_capabilities(category=category))
 
-    def download(self, artifact: Artifact, to: str | os.PathLike[str]) -> Path:
+    def download(
+        self,
+        artifact: Artifact,
+        to: str | os.PathLike[str],
+        *,
+        on_progress: Callable[[int], object] | None = None,
+    ) -> Path:
         """Bring an artifact into a file: all of it, or the file stays as it was.
 
         :param artifact: as it stands in ``job.artifacts``; at an ``https:`` or ``data:`` address.
         :param to: the file to write; its folder must be there.
+        :param on_progress: called with the bytes that are there, whenever there are more.
         :returns: the file's path.
         :raises DownloadError: the artifact has no such address, or not the size that it says.
         :raises OSError: the file cannot be written.
         """
         from .download import download
 
-        flow = download(artifact, to, retry=self._retry, base_url=self.base_url)
+        flow = download(
+            artifact, to, retry=self._retry, base_url=self.base_url, on_progress=on_progress
+        )
         return run(flow, self._transport)
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from chaojiyuyan_core.errors import DownloadError
 from chaojiyuyan_core.flow import Flow, exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from chaojiyuyan_core.models import Artifact
@@ -30,7 +30,12 @@ _DATA = re.compile(r"data:[^,]*?(?P<base64>;base64)?,(?P<content>.*)", re.DOTALL
 
 
 def download(
-    artifact: Artifact, to: str | os.PathLike[str], *, retry: Retry, base_url: str
+    artifact: Artifact,
+    to: str | os.PathLike[str],
+    *,
+    retry: Retry,
+    base_url: str,
+    on_progress: Callable[[int], object] | None = None,
 ) -> Flow[Path]:
     """Bring an artifact into a file: all of it, or the file stays as it was.
 
@@ -39,6 +44,7 @@ def download(
     :param to: the file to write; its folder must be there.
     :param retry: what to do after a fault; each attempt begins anew.
     :param base_url: the platform's.
+    :param on_progress: called with the bytes that are there, whenever there are more.
     :returns: the file's path.
     :raises DownloadError: the artifact has no usable address, or not the size that it says.
     :raises HebingAPIError: its host answered with an error.
@@ -47,7 +53,7 @@ def download(
     target = Path(to)
     address = str(artifact.get("artifact_uri") or "")
     local = is_loopback(urlsplit(base_url).hostname or "")
-    with _replacing(target) as content:
+    with _replacing(target, on_progress) as content:
         if address[:5].lower() == "data:":
             content.write(_data(address))
         else:
@@ -61,8 +67,9 @@ def download(
 class _Content:
     """The file while it is written."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, on_progress: Callable[[int], object] | None) -> None:
         self._file = file
+        self._on_progress = on_progress
         self.size = 0
 
     def restart(self) -> None:
@@ -73,17 +80,19 @@ class _Content:
     def write(self, chunk: bytes) -> None:
         self._file.write(chunk)
         self.size += len(chunk)
+        if self._on_progress is not None:
+            self._on_progress(self.size)
 
 
 @contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[_Content]:
+def _replacing(target: Path, on_progress: Callable[[int], object] | None) -> Iterator[_Content]:
     """A file beside the target that takes its place at the end, if there is no fault."""
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder: name the file to write")
     temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
     try:
         with temporary.open("xb") as file:
-            yield _Content(file)
+            yield _Content(file, on_progress)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
