@@ -5,8 +5,9 @@ httpx is imported with the first transport, not with this module.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from copy import copy
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from .api import Fetch
@@ -24,24 +25,29 @@ if TYPE_CHECKING:
 __all__ = ["AsyncTransport", "Requests", "Transport", "ssl_context"]
 
 
-class _Sender:
+class _Sender(ABC):
     """What both transports share: the requests, and how a client underneath is treated."""
 
-    requests: Requests
-
-    def __init__(self, requests: Requests, *, handed_in: bool) -> None:
+    def __init__(self, requests: Requests, connections: int, *, handed_in: bool) -> None:
         import httpx
 
         self.requests = requests
+        self._connections = connections
         self._handed_in = handed_in
         self._closes = not handed_in
         self._faults = httpx.RequestError
+
+    @property
+    @abstractmethod
+    def http_client(self) -> HTTPClient:
+        """The client underneath."""
 
     def sharing(self, requests: Requests) -> Self:
         """Return a transport on the same client underneath, which stays this one's to close.
 
         :param requests: makes its requests.
         """
+        self.http_client  # noqa: B018  (made now, or each would make its own)
         other = copy(self)
         other.requests = requests
         other._closes = False
@@ -81,17 +87,16 @@ class Transport(_Sender):
         http_client: httpx.Client | None = None,
         connections: int = 100,
     ) -> None:
+        super().__init__(requests, connections, handed_in=http_client is not None)
+        if http_client is not None:
+            self.http_client = http_client
+
+    @cached_property
+    def http_client(self) -> httpx.Client:
+        """The client underneath. Our own is made when it is needed: it reads root certificates."""
         import httpx
 
-        super().__init__(requests, handed_in=http_client is not None)
-        self._client = http_client or httpx.Client(
-            verify=ssl_context(), limits=_limits(connections), timeout=requests.timeout
-        )
-
-    @property
-    def http_client(self) -> httpx.Client:
-        """The client underneath."""
-        return self._client
+        return httpx.Client(verify=ssl_context(), limits=_limits(self._connections))
 
     def send(
         self, call: Call[object] | Fetch, timeout: float | None = None
@@ -103,13 +108,13 @@ class Transport(_Sender):
         try:
             if isinstance(call, Fetch):
                 return self._fetch(call)
-            return self._client.send(self._request(self._client, call, timeout))
+            return self.http_client.send(self._request(self.http_client, call, timeout))
         except self._faults as fault:
             return fault
 
     def _fetch(self, fetch: Fetch) -> httpx.Response:
-        request = self._fetching(self._client, fetch)
-        response = self._client.send(request, stream=True, auth=None)
+        request = self._fetching(self.http_client, fetch)
+        response = self.http_client.send(request, stream=True, auth=None)
         try:
             if response.is_success:
                 fetch.sink.restart()
@@ -123,8 +128,8 @@ class Transport(_Sender):
 
     def close(self) -> None:
         """Close the client underneath, if it is our own."""
-        if self._closes:
-            self._client.close()
+        if self._closes and "http_client" in self.__dict__:
+            self.http_client.close()
 
 
 class AsyncTransport(_Sender):
@@ -137,17 +142,16 @@ class AsyncTransport(_Sender):
         http_client: httpx.AsyncClient | None = None,
         connections: int = 100,
     ) -> None:
+        super().__init__(requests, connections, handed_in=http_client is not None)
+        if http_client is not None:
+            self.http_client = http_client
+
+    @cached_property
+    def http_client(self) -> httpx.AsyncClient:
+        """The client underneath. Our own is made when it is needed: it reads root certificates."""
         import httpx
 
-        super().__init__(requests, handed_in=http_client is not None)
-        self._client = http_client or httpx.AsyncClient(
-            verify=ssl_context(), limits=_limits(connections), timeout=requests.timeout
-        )
-
-    @property
-    def http_client(self) -> httpx.AsyncClient:
-        """The client underneath."""
-        return self._client
+        return httpx.AsyncClient(verify=ssl_context(), limits=_limits(self._connections))
 
     async def send(
         self, call: Call[object] | Fetch, timeout: float | None = None
@@ -156,13 +160,13 @@ class AsyncTransport(_Sender):
         try:
             if isinstance(call, Fetch):
                 return await self._fetch(call)
-            return await self._client.send(self._request(self._client, call, timeout))
+            return await self.http_client.send(self._request(self.http_client, call, timeout))
         except self._faults as fault:
             return fault
 
     async def _fetch(self, fetch: Fetch) -> httpx.Response:
-        request = self._fetching(self._client, fetch)
-        response = await self._client.send(request, stream=True, auth=None)
+        request = self._fetching(self.http_client, fetch)
+        response = await self.http_client.send(request, stream=True, auth=None)
         try:
             if response.is_success:
                 fetch.sink.restart()
@@ -176,8 +180,8 @@ class AsyncTransport(_Sender):
 
     async def close(self) -> None:
         """Close the client underneath, if it is our own."""
-        if self._closes:
-            await self._client.aclose()
+        if self._closes and "http_client" in self.__dict__:
+            await self.http_client.aclose()
 
 
 @lru_cache(maxsize=1)
