@@ -47,7 +47,7 @@ def main() -> None:
         executor = ProcessPoolExecutor(int(os.environ["PROCESSES"]), mp_context=context)
     worker.handler("test.echo.v1", executor=executor)(die if executor else echo)
     worker.register_handlers()
-    logging.info("ready")
+    logging.getLogger("worker_process").info("ready")
     worker.run(poll_interval=0.2, heartbeat_interval=0.4)
 
 

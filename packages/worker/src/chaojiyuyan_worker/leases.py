@@ -78,7 +78,9 @@ class LeaseKeeper:
         self._order = itertools.count()
         self._beats = Threads("chaojiyuyan-beat")
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._closed = self._told = False
+        self._under_way = 0
+        self._then: Callable[[], object] | None = None
 
     def hold(
         self,
@@ -95,18 +97,24 @@ class LeaseKeeper:
         :param max_hold: seconds after which it is let go whatever happens.
         :param on_lost: called once with the lease, on a thread of the keeper's, when it is lost;
             it must be quick and not raise.
-        :raises RuntimeError: the keeper is closed.
+        :returns: the lease; one that is lost already, if the keeper is closed.
         """
         lease = Lease(self, job_id, deadline, on_lost)
         now = self.clock()
         length = deadline - now
         if self._interval <= length + MARGIN:
             lease.next_beat = now + self._pause(length)
+        elif not self._told:
+            self._told = True
+            log.warning(
+                "a lease lasts %.1f s, less than the heartbeat interval: none is sent", length
+            )
         if max_hold is not None:
             lease.held_until = now + max_hold
         with self._changed:
             if self._closed:
-                raise RuntimeError("the keeper is closed")
+                lease.loss = Loss.ABANDONED
+                return lease
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._keep, name="chaojiyuyan-leases", daemon=True
@@ -115,16 +123,24 @@ class LeaseKeeper:
             self._plan(lease)
         return lease
 
-    def close(self) -> None:
-        """Lose every lease that is still held, and let the threads end."""
+    def close(self, then: Callable[[], object] | None = None) -> None:
+        """Lose every lease that is still held, and let the threads end.
+
+        :param then: called when the last beat that is under way has ended, such as to close the
+            transport.
+        """
         with self._changed:
             self._closed = True
+            self._then = then
+            idle = not self._under_way
             held = {lease for _, _, lease in self._schedule}
             self._schedule.clear()
             self._changed.notify()
         for lease in held:
             self.lose(lease, Loss.ABANDONED)
         self._beats.close()
+        if idle and then is not None:
+            then()
 
     def limit(self, lease: Lease, seconds: float | None) -> None:
         """See :meth:`Lease.limit`."""
@@ -176,6 +192,10 @@ class LeaseKeeper:
                     self._explain(lease, asleep, cpu)
                     lease.beating = True
                     lease.next_beat = NEVER
+                    with self._changed:
+                        if self._closed:
+                            return
+                        self._under_way += 1
                     self._beats.run(partial(self._beat, lease))
                 with self._changed:
                     self._plan(lease)
@@ -216,13 +236,26 @@ class LeaseKeeper:
         log.warning("heartbeat %.1f s late: %s", late, cause, extra={"job_id": lease.job_id})
 
     def _beat(self, lease: Lease) -> None:
+        try:
+            self._send_beat(lease)
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                then = self._then if self._closed and not self._under_way else None
+            if then is not None:
+                then()
+
+    def _send_beat(self, lease: Lease) -> None:
         """Beat once for a lease, and plan the next beat by what comes of it."""
         left = lease.remaining()
         if lease.released or left <= 0:
             return
         call = api.heartbeat(lease.job_id)
         sent = self.clock()
-        answer = self._transport.send(call, left / 3)
+        try:
+            answer = self._transport.send(call, left / 3)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next beat is to follow
+            answer = error
         deadline, delay, fault = lease.deadline, 0.0, ""
         if isinstance(answer, Exception):
             fault = repr(answer)

@@ -107,7 +107,7 @@ class Session:
         :raises WorkerError: jobs were abandoned, since they took longer than the grace.
         """
         threading.Thread(
-            target=self.polling.run, kwargs={"once": once}, name="chaojiyuyan-poll", daemon=True
+            target=self._poll, args=(once,), name="chaojiyuyan-poll", daemon=True
         ).start()
         try:
             with SignalWatch(self._stop_by_signal):
@@ -118,10 +118,8 @@ class Session:
         finally:
             self._finished.set()
             self.offers.close()
-            self._keeper.close()
+            self._keeper.close(self._beat_transport.close)
             self._execution.close()
-            self._poll_transport.close()
-            self._beat_transport.close()
         error = self._fatal or self.polling.fatal
         if error is not None:
             raise error
@@ -172,6 +170,13 @@ class Session:
         # A handler on the main thread cannot be left; one on another thread is, by run().
         if not self._finished.wait(LAST_CHANCE):
             end_process(1)
+
+    def _poll(self, once: bool) -> None:
+        """Poll until the end; a poll that is held back then is abandoned, and closes up after."""
+        try:
+            self.polling.run(once=once)
+        finally:
+            self._poll_transport.close()
 
     def _serve_slots(self) -> None:
         slots = [
