@@ -118,7 +118,7 @@ def test_a_login_of_the_real_client_is_approved(
     page.goto("/")
     login = Login(kernel, background)
     # the overview that is open already says so by itself
-    page.get_by_role("link", name="Look at it").click()
+    page.get_by_role("link", name="Review").click()
     assert page.url == login.url
     expect_text(page, "main", "my laptop")
     page.get_by_role("button", name="Approve").click()
