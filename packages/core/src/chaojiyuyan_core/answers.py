@@ -106,8 +106,8 @@ def _error_body(response: httpx.Response) -> tuple[str | None, str, dict[str, ob
     if isinstance(detail, str):
         return None, detail or _described(response), {}
     if isinstance(detail, list):
-        text = "; ".join(_validation_text(item) for item in detail)
-        return None, text or _described(response), {"errors": detail}
+        findings = "; ".join(_validation_text(item) for item in detail)
+        return None, findings or _described(response), {"errors": detail}
     if not isinstance(detail, dict):
         return None, _described(response), {}
     code = _first_text(detail, "code")

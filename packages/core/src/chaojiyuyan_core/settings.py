@@ -73,10 +73,11 @@ def load_settings(
 
     from .credentials import load_credentials, profile_name
 
-    saved = load_credentials(profile=profile, path=path)
-    if not saved or not saved.get("api_key"):
+    name = profile_name(profile, environ)
+    saved = load_credentials(profile=name, path=path)
+    if saved is None:
         raise ValueError(NO_CREDENTIALS)
-    place = f"profile {profile_name(profile, environ)}"
+    place = f"profile {name}"
     saved_url = saved.get("base_url") or ""
     found = [env_candidate, (place, saved_url)] if prefer_environment_url else []
     url_source, url = _chosen([*url_candidates, *(found or [(place, saved_url), env_candidate])])
