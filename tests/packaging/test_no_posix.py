@@ -1,11 +1,17 @@
-"""Nothing of ours needs what only POSIX systems have, at import or to keep a credential."""
+"""Nothing of ours needs what only POSIX has: at import, to keep a key, to work and to call."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from chaojiyuyan_devserver.testing import LocalKernel
 
 # Windows lacks these. Python's own library and others' packages guard their use of them, so what is
 # blocked is their use by ours: a module by the name of who imports it, the rest by being gone once
@@ -49,15 +55,10 @@ for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         count += 1
 print(count)
 """
-KEEP = """
-from pathlib import Path
-from chaojiyuyan_core.credentials import load_credentials, save_credentials
+SMOKE = """
+import runpy
 
-path = Path(sys.argv[1], "credentials")
-save_credentials("nxt_ag_one", path=path)
-save_credentials("nxt_ag_two", profile="work", path=path)
-assert load_credentials(path=path)["api_key"] == "nxt_ag_one"
-assert load_credentials(profile="work", path=path)["api_key"] == "nxt_ag_two"
+runpy.run_path(%(smoke)r)[%(check)r]()
 """
 OTHERS = {
     "core": ["httpx"],
@@ -70,9 +71,13 @@ OTHERS = {
 }
 
 
-def run(code: str, *args: str) -> str:
+def run(code: str, **environment: str) -> str:
     shown = subprocess.run(
-        [sys.executable, "-c", code, *args], text=True, capture_output=True, timeout=60
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        text=True,
+        capture_output=True,
+        timeout=60,
     )
     assert shown.returncode == 0, shown.stderr
     return shown.stdout
@@ -84,5 +89,12 @@ def test_every_module_imports(name: str) -> None:
     assert int(run(code)) > 0
 
 
-def test_credentials_are_kept(tmp_path: object) -> None:
-    run(BLOCK % {"others": ["httpx", "tempfile"]} + KEEP, str(tmp_path))
+@pytest.mark.parametrize("check", ["check_credentials", "check_calls"])
+def test_it_works_without_them_too(check: str, kernel: LocalKernel) -> None:
+    others = ["httpx", "asyncio", "subprocess", "tempfile", "concurrent.futures"]
+    smoke = {"smoke": str(Path(__file__).with_name("smoke.py")), "check": check}
+    run(
+        BLOCK % {"others": others} + SMOKE % smoke,
+        CHAOJIYUYAN_API_KEY=kernel.api_key,
+        HEBING_BASE_URL=kernel.base_url,
+    )
