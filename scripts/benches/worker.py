@@ -1,0 +1,142 @@
+"""The worker beside the floor and the released 0.4.0, on a bare in-memory server.
+
+The floor is a bare loop of 32 httpx threads, a client each, that sends the same bids and submits.
+The server is shown not to be the limit by the last row: the share of its core that it was busy.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from .method import Row, cpu_of, in_turn, ours, peer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+HERE = Path(__file__).parent
+RIVAL = str(HERE / "worker_rivals.py")
+JOBS = 1500
+PAUSED_JOBS = 640
+PEERS_JOBS = 30
+PICKUPS = 15
+ROUNDS = 5
+BARE = "import httpx; httpx.Client()"
+BUILT = "from chaojiyuyan_worker import Worker; Worker('nxt_ag_bench_bench')"
+
+
+class Server:
+    """The bare server as a process of its own."""
+
+    def __init__(self, *flags: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "bare_server.py"), *flags],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+        self._client = httpx.Client(base_url=self.url, trust_env=False)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.close()
+        self._process.communicate(timeout=10)
+
+    def stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._client.get("/_stats").json()
+        return found
+
+    def backlog(self, jobs: int) -> None:
+        self._client.post("/_reset")
+        self._client.post("/_backlog", content=str(jobs))
+
+    def work(self, python: Path, rival: str, jobs: int, pause: float) -> dict[str, Any]:
+        """Let a rival work off a backlog; return what the server saw, its busy share included."""
+        self.backlog(jobs)
+        before = self.stats()["cpu"]
+        argv = [str(python), RIVAL, rival, self.url, str(jobs), str(pause)]
+        subprocess.run(argv, check=True, timeout=120, stdout=subprocess.DEVNULL)
+        seen = self.stats()
+        assert seen["settled"] == jobs, f"{rival} settled {seen['settled']} of {jobs}"
+        return {**seen, "busy": (seen["cpu"] - before) / seen["seconds"]}
+
+    def pickups(self, python: Path, rival: str) -> float:
+        """Post jobs at random distances up to 2 s; return the median seconds to their award."""
+        self._client.post("/_reset")
+        argv = [str(python), RIVAL, rival, self.url, str(PICKUPS), "0"]
+        worker = subprocess.Popen(argv, stdin=subprocess.PIPE, text=True)
+        post = [sys.executable, RIVAL, "post", self.url, str(PICKUPS), "2"]
+        subprocess.run(post, check=True, timeout=120)
+        worker.communicate(timeout=60)
+        return median(self.stats()["pickups"])
+
+
+def rows() -> list[Row]:
+    """Run it all, about three minutes."""
+    return [*throughput(), *latency(), built()]
+
+
+def throughput() -> list[Row]:
+    seen: dict[str, list[dict[str, Any]]] = {"ours": [], "floor": []}
+    with Server() as server:
+
+        def rate(rival: str, jobs: int, pause: float, python: Path | None = None) -> float:
+            result = server.work(python or ours(), rival, jobs, pause)
+            seen.setdefault(rival, []).append(result)
+            return jobs / result["seconds"]
+
+        def rivals(jobs: int, pause: float) -> dict[str, float]:
+            return in_turn({name: partial(rate, name, jobs, pause) for name in seen}, ROUNDS)
+
+        idle = rivals(JOBS, 0.0)
+        requests = median(sum(run["requests"].values()) / run["settled"] for run in seen["ours"])
+        busy = max(run["busy"] for run in seen["ours"] + seen["floor"])
+        paused = rivals(PAUSED_JOBS, 0.05)
+        released = rate("peer", PEERS_JOBS, 0.05, peer())
+    return [
+        Row("no-op jobs/s, concurrency 32", idle["ours"], idle["floor"], "floor", ">= 0.9"),
+        Row("50 ms jobs/s, concurrency 32", paused["ours"], paused["floor"], "floor", ">= 0.95"),
+        Row("50 ms jobs/s", paused["ours"], released, "0.4.0"),
+        Row("requests per settled job, backlog", requests, 1.0, "one job", "<= 2.05"),
+        Row("busy share of the server's core, at most", busy, 1.0, "all of it", "<= 0.7"),
+    ]
+
+
+def latency() -> list[Row]:
+    with Server("--prefer") as held:
+        prefer = 1000 * held.pickups(ours(), "ours-one")
+    with Server() as plain:
+        polled = 1000 * plain.pickups(ours(), "ours-one")
+        released = 1000 * plain.pickups(peer(), "peer-one")
+    return [
+        Row("created to awarded with Prefer, ms", prefer, 1.0, "1 ms", "<= 10"),
+        Row("created to awarded without it, ms", polled, 1000.0, "poll_interval", "<= 0.4"),
+        Row("created to awarded without it, ms", polled, released, "0.4.0"),
+    ]
+
+
+def built() -> Row:
+    python = str(ours())
+    costs = in_turn(
+        {
+            "ours": lambda: cpu_of([python, "-c", BUILT]),
+            "bare": lambda: cpu_of([python, "-c", BARE]),
+        },
+        11,
+    )
+    return Row("import and build one, ms of CPU", costs["ours"], costs["bare"], "httpx", "<= 1.1")
