@@ -1,0 +1,70 @@
+"""What an import costs, and what it may not need."""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import chaojiyuyan_client
+import chaojiyuyan_core
+
+MODULES = [
+    f"{package.__name__}.{module.name}"
+    for package in (chaojiyuyan_core, chaojiyuyan_client)
+    for module in pkgutil.iter_modules(package.__path__)
+]
+HEAVY = "httpx httpcore ssl asyncio importlib.metadata configparser tempfile uuid socket logging"
+POSIX_ONLY = "fcntl termios tty pwd grp resource pty syslog"
+
+
+def printed(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def loaded_by(code: str) -> set[str]:
+    return set(printed(f"import sys\n{code}\nprint(*sys.modules)").split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import chaojiyuyan_client",
+        "from chaojiyuyan_client import NexusClient, AsyncNexusClient, Job",
+        "import chaojiyuyan_core.errors, chaojiyuyan_core.api, chaojiyuyan_core.transport",
+    ],
+)
+def test_nothing_heavy_is_loaded_before_it_is_used(code: str) -> None:
+    before = loaded_by("")
+    assert not (loaded_by(code) - before) & set(HEAVY.split())
+
+
+def test_the_package_alone_loads_next_to_nothing() -> None:
+    new = loaded_by("import chaojiyuyan_client") - loaded_by("import typing")
+    assert {name for name in new if name.startswith("chaojiyuyan")} == {
+        "chaojiyuyan_client",
+        "chaojiyuyan_client._version",
+    }
+
+
+def test_httpx_comes_with_the_first_client() -> None:
+    code = "from chaojiyuyan_client import NexusClient; NexusClient('nxt_ag_key')"
+    assert "httpx" in loaded_by(code)
+
+
+def test_every_module_is_imported_without_posix() -> None:
+    blocked = f"for name in {POSIX_ONLY.split()!r}: sys.modules[name] = None"
+    imports = "\n".join(f"import {name}" for name in MODULES)
+    assert printed(f"import sys\n{blocked}\n{imports}\nprint('fine')") == "fine\n"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        chaojiyuyan_client.no_such_name  # noqa: B018
+    assert {"NexusClient", "AsyncNexusClient", "Job"} <= set(dir(chaojiyuyan_client))

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+from chaojiyuyan_core import __version__, api
+from chaojiyuyan_core.flow import Sleep, request, run, run_async
+from chaojiyuyan_core.requests import encode
+from chaojiyuyan_core.retry import Retry
+from chaojiyuyan_core.transport import AsyncTransport, Requests, Transport, ssl_context
+
+BASE = "https://api.example/api/v1"
+JOB = {"id": "j1", "status": "queued"}
+
+
+class Wire:
+    """A mock transport that keeps the requests, and answers each with the next answer."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers) or [httpx.Response(200, json={"data": JOB})]
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def requests(source: str | None = None, timeout: float = 30.0) -> Requests:
+    return Requests("nxt_ag_key", BASE, timeout=timeout, source=source)
+
+
+@pytest.mark.parametrize("source", [None, "worker"])
+def test_the_headers_say_who_sends_what(source: str | None) -> None:
+    built = requests(source).build(api.create_job("c", {"text": "你好"}), None)
+    about = rf"chaojiyuyan-sdk/{re.escape(__version__)} \(python/\d\.\d+; \w+(; worker)?\)"
+    assert re.fullmatch(about, built.headers["user-agent"])
+    assert built.headers["user-agent"].endswith("; worker)") is (source == "worker")
+    assert built.headers["x-sdk-version"] == __version__
+    assert built.headers.get("x-sdk-source") == source
+    assert built.headers["authorization"] == "Bearer nxt_ag_key"
+    assert built.headers["content-type"] == "application/json"
+    assert built.headers["host"] == "api.example"
+    assert json.loads(built.content)["input_payload"] == {"text": "你好"}
+    assert str(built.url) == f"{BASE}/kernel-jobs"
+
+
+def test_only_a_body_has_a_type_and_only_a_hold_a_preference() -> None:
+    built = requests().build(api.get_job("j1", wait=20.9), None)
+    assert "content-type" not in built.headers
+    assert built.headers["prefer"] == "wait=20"
+    assert "prefer" not in requests().build(api.get_job("j1"), None).headers
+    assert "authorization" not in requests().build(api.start_device_login("me"), None).headers
+    assert "authorization" not in Requests(None, BASE, timeout=1).build(api.bid("j"), None).headers
+
+
+def test_requests_of_one_kind_share_no_headers() -> None:
+    maker = requests()
+    first, second = (maker.build(api.create_job("c", {"n": n}), None) for n in ("1", "22"))
+    assert first.headers["content-length"] != second.headers["content-length"]
+    first.headers["x-test"] = "1"
+    assert "x-test" not in maker.build(api.create_job("c", {}), None).headers
+
+
+def test_a_query_is_quoted() -> None:
+    built = requests().build(api.list_jobs(limit=5, capability_key="a&b=c d"), None)
+    assert dict(built.url.params) == {"limit": "5", "capability_key": "a&b=c d"}
+
+
+@pytest.mark.parametrize(
+    ("hold", "limit", "connect", "read"),
+    [(None, None, 30, 30), (20, None, 30, 50), (None, 4, 4, 4), (20, 25, 25, 25), (20, 99, 30, 50)],
+)
+def test_timeouts_leave_room_for_a_held_answer(
+    hold: float | None, limit: float | None, connect: float, read: float
+) -> None:
+    timeouts = requests().timeouts_of(api.get_job("j", wait=hold), limit)
+    assert timeouts == {"connect": connect, "write": connect, "pool": connect, "read": read}
+
+
+@pytest.mark.parametrize("body", [{"n": float("nan")}, {"n": float("inf")}, {"n": object()}])
+def test_what_is_no_json_is_refused(body: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        encode(api.create_job("c", body))
+
+
+def test_the_tls_context_is_made_once() -> None:
+    assert ssl_context() is ssl_context()
+
+
+# --- a client handed in ---------------------------------------------------------------------------
+
+
+def sent_by(client: httpx.Client, wire: Wire, call: api.Call[Any]) -> httpx.Request:
+    answer = Transport(requests(), http_client=client).send(call)
+    assert isinstance(answer, httpx.Response)
+    return wire.requests[-1]
+
+
+def test_a_bare_client_is_given_our_base_url_and_headers() -> None:
+    wire = Wire()
+    request = sent_by(httpx.Client(transport=httpx.MockTransport(wire)), wire, api.get_job("j"))
+    assert str(request.url) == f"{BASE}/kernel-jobs/j"
+    assert request.headers["authorization"] == "Bearer nxt_ag_key"
+    assert request.headers["user-agent"].startswith("chaojiyuyan-sdk/")
+
+
+def test_a_clients_own_base_url_and_headers_win() -> None:
+    wire = Wire()
+    client = httpx.Client(
+        transport=httpx.MockTransport(wire),
+        base_url="https://other.example/v9",
+        headers={"Authorization": "Bearer theirs", "User-Agent": "theirs"},
+    )
+    request = sent_by(client, wire, api.list_jobs(limit=5))
+    assert str(request.url) == "https://other.example/v9/kernel-jobs?limit=5"
+    assert request.headers["authorization"] == "Bearer theirs"
+    assert request.headers["user-agent"] == "theirs"
+    assert request.headers["x-sdk-version"] == __version__
+
+
+def test_a_client_that_was_handed_in_stays_open() -> None:
+    client = httpx.Client(transport=httpx.MockTransport(Wire()))
+    Transport(requests(), http_client=client).close()
+    assert not client.is_closed
+    own = Transport(requests())
+    shared = own.sharing(requests(timeout=1))
+    assert shared.http_client is own.http_client
+    shared.close()
+    assert not own.http_client.is_closed
+    own.close()
+    assert own.http_client.is_closed
+
+
+def test_a_transport_that_was_never_used_makes_no_client() -> None:
+    own = Transport(requests())
+    own.close()
+    assert "http_client" not in vars(own)
+
+
+# --- the drivers ----------------------------------------------------------------------------------
+
+
+def test_both_drivers_run_the_same_flow() -> None:
+    def flow() -> Any:
+        return request(api.get_job("j1"), Retry())
+
+    wires = [Wire(httpx.ReadError("cut"), httpx.Response(200, json=JOB)) for _ in range(2)]
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def main() -> Any:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(wires[1]))
+        async with client:
+            transport = AsyncTransport(requests(), http_client=client)
+            return await run_async(flow(), transport, sleep=sleep)
+
+    client = httpx.Client(transport=httpx.MockTransport(wires[0]))
+    transport = Transport(requests(), http_client=client)
+    assert run(flow(), transport, sleep=slept.append) == asyncio.run(main()) == JOB
+    assert [len(wire.requests) for wire in wires] == [2, 2]
+    assert len(slept) == 2
+
+
+def test_a_driver_that_is_interrupted_closes_the_flow() -> None:
+    closed = []
+
+    def flow() -> Any:
+        try:
+            yield Sleep(1)
+        finally:
+            closed.append(True)
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(flow(), Transport(requests()), sleep=interrupt)
+    assert closed == [True]
+
+
+def test_by_default_the_async_driver_sleeps_without_blocking() -> None:
+    def flow() -> Any:
+        yield Sleep(0.001)
+        return "slept"
+
+    assert asyncio.run(run_async(flow(), AsyncTransport(requests()))) == "slept"
+
+
+def test_an_error_that_is_no_fault_on_the_wire_is_raised_at_once() -> None:
+    wire = Wire(ZeroDivisionError())
+    transport = Transport(requests(), http_client=httpx.Client(transport=httpx.MockTransport(wire)))
+    with pytest.raises(ZeroDivisionError):
+        transport.send(api.get_job("j"))
+
+
+def test_the_system_has_its_common_name() -> None:
+    system = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}.get(sys.platform)
+    assert system is None or system in requests().headers["user-agent"]
