@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import base64
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaojiyuyan_client.download import download
+from chaojiyuyan_core.errors import DownloadError, NotFoundError, ServerError
+from chaojiyuyan_core.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+CONTENT = bytes(range(256)) * 400
+
+
+@pytest.fixture
+def make_mocked(kind: str, make_client: Callable[..., Any]) -> Any:
+    def make(handler: Any, base_url: str = "https://api.example/v1", **client_options: Any) -> Any:
+        transport = httpx.MockTransport(handler)
+        cls = httpx.Client if kind == "sync" else httpx.AsyncClient
+        http_client = cls(transport=transport, **client_options)
+        return make_client("nxt_ag_key", base_url, http_client=http_client)
+
+    return make
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    return path
+
+
+def only(target: Path) -> bytes:
+    """The file's content, there being nothing else in its folder."""
+    assert [entry.name for entry in target.parent.iterdir()] == [target.name]
+    return target.read_bytes()
+
+
+def at(url: str, **fields: Any) -> Any:
+    return {"id": "a", "artifact_uri": url, **fields}
+
+
+def test_a_file_is_streamed_in_one_step(make_mocked: Any, target: Path) -> None:
+    client = make_mocked(lambda request: httpx.Response(200, content=CONTENT))
+    artifact = at("https://files.example/a", size_bytes=len(CONTENT))
+    assert client.download(artifact, str(target)) == target
+    assert only(target) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("url", "content"),
+    [
+        ("data:text/plain;charset=utf-8,%E4%BD%A0%20a+b", "你 a+b".encode()),
+        ("data:image/png;base64,iVBORw==", b"\x89PNG"),
+        ("DATA:;BASE64,YQ==", b"a"),
+        ("data:,", b""),
+    ],
+)
+def test_a_data_url_is_decoded(make_mocked: Any, target: Path, url: str, content: bytes) -> None:
+    make_mocked(None).download(at(url), target)
+    assert only(target) == content
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "data:nothing",
+            "data:;base64,*",
+            "data:;base64,YQ",
+            "",
+            "file:///etc/passwd",
+            "ftp://x/",
+        ),
+        *("http://files.example/a", "http://127.0.0.1/a", "//x/a", "https://", "https://[/", "a"),
+    ],
+)
+def test_another_address_is_refused_without_a_request(
+    make_mocked: Any, target: Path, url: str
+) -> None:
+    with pytest.raises(DownloadError):
+        make_mocked(None).download(at(url), target)
+    assert only(target) == b"old"
+
+
+def test_an_artifact_without_an_address_is_refused(make_mocked: Any, target: Path) -> None:
+    for artifact in ({}, {"artifact_uri": None}, {"artifact_uri": 5}):
+        with pytest.raises(DownloadError):
+            make_mocked(None).download(artifact, target)
+
+
+@pytest.mark.parametrize("size", [len(CONTENT) - 1, len(CONTENT) + 1, 0])
+def test_another_size_than_announced_is_an_error(make_mocked: Any, target: Path, size: int) -> None:
+    client = make_mocked(lambda request: httpx.Response(200, content=CONTENT))
+    with pytest.raises(DownloadError, match=f"{size} were announced"):
+        client.download(at("https://files.example/a", size_bytes=size), target)
+    with pytest.raises(DownloadError):
+        client.download(at("data:,abcd", size_bytes=3), target)
+    assert only(target) == b"old"
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, NotFoundError), (501, ServerError)])
+def test_an_error_of_the_host_is_an_api_error(
+    make_mocked: Any, target: Path, status: int, error: type[Exception]
+) -> None:
+    client = make_mocked(lambda request: httpx.Response(status, text="<Error>no</Error>"))
+    with pytest.raises(error):
+        client.download(at("https://files.example/a"), target)
+    assert only(target) == b"old"
+
+
+HOSTS = [
+    ("https://api.example/files/a", True),
+    ("https://api.example:443/files/a", True),
+    ("https://api.example:8443/files/a", False),
+    ("https://files.api.example/a", False),
+    ("https://files.example/a", False),
+]
+
+
+@pytest.mark.parametrize(("url", "with_key"), HOSTS)
+@pytest.mark.parametrize("own_header", [True, False])
+def test_the_key_goes_to_the_platforms_own_origin_alone(
+    make_mocked: Any, target: Path, url: str, with_key: bool, own_header: bool
+) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, content=b"x")
+
+    headers = {"Authorization": "Bearer nxt_ag_key"} if own_header else {}
+    options = {"headers": headers, "auth": ("nxt_ag_key", "nxt_ag_key")}
+    make_mocked(answer, **options).download(at(url), target)
+    sent = seen[0].headers
+    assert sent.get("authorization") == ("Bearer nxt_ag_key" if with_key else None)
+    assert with_key or not any("nxt_ag" in value for value in sent.values())
+    assert sent["accept-encoding"] == "identity"
+
+
+def test_redirects_are_followed_without_the_key(make_mocked: Any, target: Path) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.url.host, request.headers.get("authorization")))
+        if request.url.host == "api.example":
+            return httpx.Response(302, headers={"Location": "https://files.example/a?signed=1"})
+        return httpx.Response(200, content=CONTENT)
+
+    make_mocked(answer).download(at("https://api.example/files/a"), target)
+    assert seen == [("api.example", "Bearer nxt_ag_key"), ("files.example", None)]
+    assert only(target) == CONTENT
+
+
+@pytest.mark.parametrize("location", ["http://files.example/a", "file:///etc/passwd", "/again"])
+def test_a_redirect_to_elsewhere_or_without_end_is_an_error(
+    make_mocked: Any, target: Path, location: str
+) -> None:
+    client = make_mocked(lambda request: httpx.Response(302, headers={"Location": location}))
+    with pytest.raises((DownloadError, httpx.UnsupportedProtocol, httpx.RemoteProtocolError)):
+        client.download(at("https://files.example/a"), target)
+    assert only(target) == b"old"
+
+
+def test_a_folder_that_is_the_target_or_is_absent_is_an_os_error(
+    make_mocked: Any, tmp_path: Path
+) -> None:
+    for to in (tmp_path, tmp_path / "absent" / "file"):
+        with pytest.raises(OSError, match=r"folder|directory"):
+            make_mocked(None).download(at("data:,a"), to)
+
+
+# --- over real HTTP ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cut() -> Iterator[Any]:
+    """A file server that cuts its first answer short; ``cut.url`` is its file."""
+    first = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            whole = first.is_set()
+            first.set()
+            self.wfile.write(CONTENT if whole else CONTENT[:5000])
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        server.url = f"http://127.0.0.1:{server.server_port}/a"  # type: ignore[attr-defined]
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_download_that_was_cut_begins_anew(cut: Any, make_client: Any, target: Path) -> None:
+    client = make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1")
+    client.download(at(cut.url, size_bytes=len(CONTENT)), target)
+    assert only(target) == CONTENT
+
+
+def test_without_retries_a_cut_is_a_fault_and_the_old_file_stays(
+    cut: Any, make_client: Any, target: Path
+) -> None:
+    client = make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1", max_retries=0)
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.download(at(cut.url), target)
+    assert only(target) == b"old"
+
+
+def test_a_jobs_artifact_is_downloaded(client: Any, kernel: Any, target: Path) -> None:
+    job = client.call("test.echo.v1", {})
+    kernel.settle(job.id, {}, [{"kind": "json", "artifact_uri": "data:,%7B%7D", "size_bytes": 2}])
+    artifact = job.wait(timeout=5).artifacts[0]
+    client.download(artifact, target)
+    assert only(target) == b"{}"
+
+
+@given(st.text(), st.binary())
+def test_any_data_url_is_decoded_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, text: str, content: bytes
+) -> None:
+    target = tmp_path_factory.mktemp("data") / "file"
+    encoded = base64.b64encode(content).decode()
+    for url, expected in ((f"data:;base64,{encoded}", content), (f"data:{text}", None)):
+        flow = download(at(url), target, retry=Retry(), base_url="https://x")
+        try:
+            with pytest.raises(StopIteration):
+                next(flow)
+        except DownloadError:
+            assert expected is None
+        else:
+            assert expected is None or target.read_bytes() == expected
