@@ -17,6 +17,8 @@ from chaojiyuyan_mcp.tools import TOOLS
 from .conftest import clean_environment, reach
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from chaojiyuyan_devserver.testing import LocalKernel
 
 TOOLS_FOLDER = Path(
@@ -64,43 +66,46 @@ class TestInspector:
         assert [tool["name"] for tool in tools] == [tool.name for tool in TOOLS]
 
     @pytest.mark.parametrize("era", ["legacy", "modern"])
-    def test_calls_every_tool_well_and_badly(
-        self, era: str, kernel: LocalKernel, tmp_path: Path
-    ) -> None:
+    def test_calls_every_tool(self, era: str, kernel: LocalKernel, tmp_path: Path) -> None:
+        key = "test.echo.v1"
+        order = {"capability_key": key, "input_payload": {}}
         with kernel.client() as client:
-            order: dict[str, Any] = {"capability_key": "test.echo.v1", "input_payload": {}}
+            client.post("/kernel-agents/me/capabilities", json={"capability_keys": [key]})
             job_id = client.post("/kernel-jobs", json=order).json()["data"]["id"]
-            kernel.settle(job_id, {"done": True})
-            client.post(
-                "/kernel-agents/me/capabilities", json={"capability_keys": ["test.echo.v1"]}
-            )
-        good: dict[str, dict[str, Any]] = {
+        kernel.settle(job_id, {"done": True})
+        calls: dict[str, dict[str, Any]] = {
             "kernel_list_capabilities": {"query": "echo", "limit": 2},
             "kernel_create_job": order,
             "kernel_get_job": {"job_id": job_id},
             "kernel_wait_for_job": {"job_id": job_id, "timeout": 5},
             "kernel_list_artifacts": {"job_id": job_id},
-            "kernel_register_capability_handler": {"capability_keys": ["test.echo.v1"]},
+            "kernel_register_capability_handler": {"capability_keys": [key]},
             "kernel_claim_job": {"limit": 5},
         }
+        for name, done in self.call_all(era, kernel, tmp_path, calls):
+            assert done.returncode == 0, (name, done.stdout, done.stderr)
+            assert json.loads(done.stdout)["result"]["structuredContent"]
+
+    @pytest.mark.parametrize("era", ["legacy", "modern"])
+    def test_calls_every_tool_badly(self, era: str, kernel: LocalKernel, tmp_path: Path) -> None:
+        calls: dict[str, dict[str, Any]] = {tool.name: {"surprise": 1} for tool in TOOLS}
         # A claim is gone with its server, so no process of its own can submit.
-        bad = {tool.name: {"surprise": 1} for tool in TOOLS}
-        bad["kernel_submit_job"] = {"job_id": job_id, "output_envelope": {}}
+        calls["kernel_submit_job"] = {"job_id": "job_1", "output_envelope": {}}
+        for name, done in self.call_all(era, kernel, tmp_path, calls):
+            assert done.returncode == TOOL_ERROR, (name, done.stdout, done.stderr)
+            assert "bad_arguments" in done.stdout
 
-        def call(item: tuple[str, dict[str, Any]]) -> subprocess.CompletedProcess[str]:
-            name, arguments = item
-            wanted = ("--tool-name", name, "--tool-args-json", json.dumps(arguments))
-            return self.inspect(era, kernel, tmp_path, "--method", "tools/call", *wanted)
+    def call_all(
+        self, era: str, kernel: LocalKernel, home: Path, calls: dict[str, dict[str, Any]]
+    ) -> Iterable[tuple[str, subprocess.CompletedProcess[str]]]:
+        """Call tools, each by an Inspector and a server of its own, two at a time."""
 
-        with ThreadPoolExecutor(4) as pool:
-            went_well = pool.map(call, good.items())
-            went_badly = pool.map(call, bad.items())
-            for name, done in zip(good, went_well, strict=True):
-                assert done.returncode == 0, (name, done.stdout, done.stderr)
-                assert json.loads(done.stdout)["result"]["structuredContent"]
-            for name, done in zip(bad, went_badly, strict=True):
-                assert done.returncode == TOOL_ERROR, (name, done.stdout, done.stderr)
-                assert "bad_arguments" in done.stdout
+        def call(name: str) -> subprocess.CompletedProcess[str]:
+            wanted = ("--tool-name", name, "--tool-args-json", json.dumps(calls[name]))
+            return self.inspect(era, kernel, home, "--method", "tools/call", *wanted)
+
+        with ThreadPoolExecutor(2) as pool:
+            return list(zip(calls, pool.map(call, calls), strict=True))
 
 
 def test_claude_code_connects(kernel: LocalKernel, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=())), json_values))
 def test_every_answer_can_be_sent(value: dict[str, Any]) -> None:
     result = answered(value)

@@ -166,7 +166,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_fuzzed_arguments_are_taken_or_refused(data: st.DataObject) -> None:
     tool = data.draw(st.sampled_from(TOOLS))
