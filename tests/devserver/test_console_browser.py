@@ -1,93 +1,22 @@
-"""The console in a real browser: Debian's headless Chromium, the real client, a real kernel."""
+"""The console in a real browser: live, by keyboard, narrow, dark, and with hostile content."""
 
 from __future__ import annotations
 
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from chaojiyuyan_client import NexusClient
-from chaojiyuyan_core.errors import DeviceFlowError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Future
+    from collections.abc import Callable
 
     import httpx
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
     from chaojiyuyan_devserver.testing import LocalKernel
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 LONG = "W" * 3000
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the page logged as an error or a warning, and the exceptions in it."""
-    return []
-
-
-@pytest.fixture
-def page(chromium: Browser, kernel: LocalKernel, complaints: list[str]) -> Iterator[Page]:
-    """A page of the kernel's console; it may not complain about anything."""
-    context = chromium.new_context(base_url=kernel.base_url.removesuffix("/api/v1"))
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
-    )
-    yield page
-    context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def background() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
-
-
-class Login:
-    """The real client's device login, under way in a thread."""
-
-    def __init__(self, kernel: LocalKernel, pool: ThreadPoolExecutor) -> None:
-        self._shown = threading.Event()
-        self.url = ""
-        self.client: Future[NexusClient] = pool.submit(
-            NexusClient.login_device_flow,
-            base_url=kernel.base_url,
-            client_name="my laptop",
-            timeout=30,
-            print_fn=self._read,
-            save=False,
-        )
-        assert self._shown.wait(10)
-
-    def _read(self, line: str) -> None:
-        found = re.search(r"https?://\S+", line)
-        if found:
-            self.url = found.group()
-            self._shown.set()
 
 
 def expect_text(page: Page, selector: str, text: str) -> None:
@@ -103,62 +32,6 @@ def assert_not_reloaded(page: Page) -> None:
     assert page.evaluate("window.mark") == "still here"
 
 
-def call(client: httpx.Client, capability: str = "test.echo.v1", **payload: object) -> str:
-    body = {"capability_key": capability, "input_payload": payload}
-    return str(client.post("/kernel-jobs", json=body).json()["data"]["id"])
-
-
-def register(client: httpx.Client, *capabilities: str) -> None:
-    client.post("/kernel-agents/me/capabilities", json={"capability_keys": capabilities})
-
-
-def test_a_login_of_the_real_client_is_approved(
-    page: Page, kernel: LocalKernel, background: ThreadPoolExecutor
-) -> None:
-    page.goto("/")
-    login = Login(kernel, background)
-    # the overview that is open already says so by itself
-    page.get_by_role("link", name="Review").click()
-    assert page.url == login.url
-    expect_text(page, "main", "my laptop")
-    page.get_by_role("button", name="Approve").click()
-    expect_text(page, "h1", "Approved")
-    with login.client.result(15) as client:
-        assert client.capabilities()
-
-
-def test_a_login_is_denied(page: Page, kernel: LocalKernel, background: ThreadPoolExecutor) -> None:
-    login = Login(kernel, background)
-    page.goto(login.url)
-    page.get_by_role("button", name="Deny").click()
-    expect_text(page, "h1", "Denied")
-    with pytest.raises(DeviceFlowError):
-        login.client.result(15)
-
-
-def test_a_login_is_approved_by_keyboard_alone(
-    page: Page, kernel: LocalKernel, background: ThreadPoolExecutor
-) -> None:
-    login = Login(kernel, background)
-    code = login.url.rpartition("=")[2]
-    page.goto("/activate")
-    page.keyboard.type(code.lower())  # the field has the focus
-    page.keyboard.press("Enter")
-    expect_text(page, "h1", "Connect a program")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    focused = page.locator(":focus")
-    assert focused.inner_text() == "Approve"
-    assert focused.evaluate("e => e.matches(':focus-visible')")
-    assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
-    page.keyboard.press("Enter")
-    expect_text(page, "h1", "Approved")
-    with login.client.result(15) as client:
-        assert client.api_key.startswith("nxt_ag_")
-
-
 def test_a_key_is_made_and_shown_once(page: Page, kernel: LocalKernel) -> None:
     page.goto("/keys")
     page.get_by_label("Name").fill("printer")
@@ -172,7 +45,7 @@ def test_a_key_is_made_and_shown_once(page: Page, kernel: LocalKernel) -> None:
 
 
 def test_a_capability_is_called_and_its_job_watched_until_it_settles(
-    page: Page, kernel: LocalKernel, kernel_client: httpx.Client
+    page: Page, kernel: LocalKernel, kernel_client: httpx.Client, register: Callable[..., None]
 ) -> None:
     register(kernel_client, "media.image.campaign")
     page.goto("/catalog")
@@ -203,7 +76,9 @@ def test_a_capability_is_called_and_its_job_watched_until_it_settles(
     assert_not_reloaded(page)
 
 
-def test_lists_are_live_and_keep_the_focus(page: Page, kernel_client: httpx.Client) -> None:
+def test_lists_are_live_and_keep_the_focus(
+    page: Page, kernel_client: httpx.Client, call: Callable[..., str]
+) -> None:
     first = call(kernel_client)
     page.goto("/jobs")
     mark(page)
@@ -217,7 +92,11 @@ def test_lists_are_live_and_keep_the_focus(page: Page, kernel_client: httpx.Clie
 
 
 def test_a_page_finds_the_kernel_again_after_a_restart(
-    page: Page, kernel: LocalKernel, kernel_client: httpx.Client, complaints: list[str]
+    page: Page,
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    complaints: list[str],
+    call: Callable[..., str],
 ) -> None:
     first = call(kernel_client)
     page.goto("/jobs")
@@ -235,7 +114,11 @@ def test_a_page_finds_the_kernel_again_after_a_restart(
 
 
 def test_a_script_in_a_payload_is_shown_and_not_run(
-    page: Page, kernel: LocalKernel, kernel_client: httpx.Client
+    page: Page,
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    call: Callable[..., str],
+    register: Callable[..., None],
 ) -> None:
     register(kernel_client, "test.echo.v1")
     job_id = call(kernel_client, **{HOSTILE: HOSTILE})
@@ -262,7 +145,9 @@ def test_a_script_in_a_payload_is_shown_and_not_run(
         page.reload()
 
 
-def test_a_delivery_is_sent_again_by_a_click(page: Page, kernel: LocalKernel) -> None:
+def test_a_delivery_is_sent_again_by_a_click(
+    page: Page, kernel: LocalKernel, call: Callable[..., str]
+) -> None:
     # nobody listens there: the tries fail, and are to be seen
     kernel.configure_webhook("http://127.0.0.1:9/hook", "whsec_x")
     with kernel.client() as client:
@@ -284,7 +169,11 @@ PAGES = ("/", "/jobs", "/catalog", "/workers", "/keys", "/webhooks", "/balances"
 
 
 def test_nothing_scrolls_sideways_and_everything_is_labelled(
-    page: Page, kernel: LocalKernel, kernel_client: httpx.Client
+    page: Page,
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    call: Callable[..., str],
+    register: Callable[..., None],
 ) -> None:
     register(kernel_client, "test.echo.v1", "text.digest.v1", "media.echo.v1")
     kernel.configure_webhook(f"http://127.0.0.1:9/{LONG}", "whsec_x")
@@ -313,7 +202,9 @@ def test_nothing_scrolls_sideways_and_everything_is_labelled(
         assert page.evaluate(f"{nameless}.length") == 0
 
 
-def test_both_colour_schemes_can_be_read(page: Page, kernel_client: httpx.Client) -> None:
+def test_both_colour_schemes_can_be_read(
+    page: Page, kernel_client: httpx.Client, call: Callable[..., str], register: Callable[..., None]
+) -> None:
     register(kernel_client, "test.echo.v1")
     for status in ("bidding", "running", "succeeded"):
         job_id = call(kernel_client, text="x", number=1, truth=True)

@@ -1,0 +1,105 @@
+"""What the console's tests share: a browser without scripts, and Chromium."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def site(kernel: LocalKernel) -> str:
+    return kernel.base_url.removesuffix("/api/v1")
+
+
+class PlainBrowser(httpx.Client):
+    """Reads pages and submits their forms, and runs no script."""
+
+    def __init__(self, kernel: LocalKernel) -> None:
+        super().__init__(base_url=site(kernel), trust_env=False, follow_redirects=True, timeout=30)
+
+    def press(self, path: str, **fields: str) -> httpx.Response:
+        """Submit a form with the token that every page with one carries."""
+        token = re.search(r'name="csrf_token" value="(\w+)"', self.get("/keys").text)
+        assert token is not None
+        return self.post(path, data={"csrf_token": token.group(1), **fields})
+
+
+@pytest.fixture
+def open_browser() -> Callable[[LocalKernel], PlainBrowser]:
+    return PlainBrowser
+
+
+@pytest.fixture
+def browser(kernel: LocalKernel) -> Iterator[PlainBrowser]:
+    with PlainBrowser(kernel) as browser:
+        yield browser
+
+
+@pytest.fixture
+def call() -> Callable[..., str]:
+    """Calls a capability; returns the job's id."""
+
+    def make(client: httpx.Client, capability: str = "test.echo.v1", **payload: object) -> str:
+        body = {"capability_key": capability, "input_payload": payload}
+        answer = client.post("/kernel-jobs", json=body)
+        return str(answer.raise_for_status().json()["data"]["id"])
+
+    return make
+
+
+@pytest.fixture
+def register() -> Callable[..., None]:
+    """Makes a client's agent a worker."""
+
+    def make(client: httpx.Client, *capabilities: str) -> None:
+        body = {"capability_keys": capabilities}
+        client.post("/kernel-agents/me/capabilities", json=body).raise_for_status()
+
+    return make
+
+
+# a module each: while Playwright runs, asyncio.run() is refused in this thread
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the page logged as an error or a warning, and the exceptions in it."""
+    return []
+
+
+@pytest.fixture
+def page(chromium: Browser, kernel: LocalKernel, complaints: list[str]) -> Iterator[Page]:
+    """A page in Chromium at the kernel's console; it may not complain about anything."""
+    context = chromium.new_context(base_url=site(kernel))
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    yield page
+    context.close()
+    assert complaints == []

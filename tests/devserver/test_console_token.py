@@ -1,0 +1,110 @@
+"""The console of a kernel that is open to the network asks for its token."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from chaojiyuyan_devserver.api import create_app
+from chaojiyuyan_devserver.catalog import Catalog, builtin
+from chaojiyuyan_devserver.console.csrf import form_token
+from chaojiyuyan_devserver.kernel import Rules
+from chaojiyuyan_devserver.service import KernelService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+
+def with_console_token(steps: Callable[[httpx.AsyncClient, KernelService], Any]) -> None:
+    """Run some steps against an application whose console asks for the token ``open-sesame``."""
+
+    async def run() -> None:
+        service = KernelService(Catalog(builtin()), Rules(), None, lambda: None)
+        await service.prepare_ready_agent(None)
+        app = create_app(
+            service,
+            hosts=frozenset({"kernel.test"}),
+            control_token="control",
+            drop=lambda scope: None,
+            console_token="open-sesame",
+        )
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://kernel.test") as client:
+            await steps(client, service)
+        await service.close()
+
+    asyncio.run(run())
+
+
+def test_with_a_token_the_console_opens_only_to_it() -> None:
+    async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
+        login, _ = await service.start_login("program")
+        csrf = form_token(service)
+        approval = {"code": login.user_code, "decision": "approve", "csrf_token": csrf}
+        for answer in (
+            await client.get("/"),
+            await client.get("/jobs?status=failed"),
+            await client.get("/?token=wrong"),
+            await client.get("/live?on=Job"),
+            await client.get("/", headers={"Cookie": "chaojiyuyan_console_80=wrong"}),
+            await client.post("/keys", data={"name": "x", "csrf_token": csrf}),
+            await client.post("/activate", data=approval),
+            await client.post("/enter", data={"token": "wrong"}),
+        ):
+            assert answer.status_code == 401
+            assert "Console token" in answer.text
+            assert csrf not in answer.text
+        assert login.status == "pending"
+        assert len(service.kernel.agents.by_id) == 1
+
+        entered = await client.get("/activate?code=X&token=open-sesame")
+        assert entered.status_code == 303
+        assert "token" not in entered.headers["location"]
+        cookie = entered.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert (await client.get("/jobs")).status_code == 200
+        assert (await client.post("/activate", data=approval)).status_code == 200
+        assert login.status == "approved"
+
+    with_console_token(steps)
+
+
+def test_the_token_is_told_to_who_starts_the_kernel(
+    kernel_factory: Callable[..., LocalKernel],
+) -> None:
+    kernel = kernel_factory(allow_remote=True)
+    log = (kernel.folder / "kernel.log").read_text()
+    (link,) = re.findall(r"^console: (\S+)$", log, re.MULTILINE)
+    with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+        assert browser.get(kernel.base_url).status_code == 401
+        opened = browser.get(link)
+        assert opened.status_code == 200
+        assert "token=" not in str(opened.url)
+        assert browser.get(opened.url.join("/keys")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [
+        ("/jobs?status=failed", "/jobs?status=failed"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("", "/"),
+    ],
+)
+def test_the_token_leads_only_to_this_server(target: str, location: str) -> None:
+    async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
+        form = {"token": "open-sesame", "target": target}
+        entered = await client.post("/enter", data=form)
+        assert entered.status_code == 303
+        assert entered.headers["location"] == location
+
+    with_console_token(steps)
