@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 @click.option("--wait", is_flag=True, help="Wait until the job has ended, and print its output.")
 @click.option(
     "--timeout",
+    metavar="SECONDS",
     type=click.FloatRange(min=0),
     default=300.0,
     show_default=True,
-    help="How long to wait, in seconds.",
+    help="How long to wait.",
 )
 @click.option(
     "--save",

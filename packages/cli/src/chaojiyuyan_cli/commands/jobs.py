@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 @click.option("--status", metavar="STATUS", help="Only jobs that stand so, such as failed.")
 @click.option("--capability", metavar="KEY", help="Only jobs for this capability.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most."
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many at most.",
 )
 @json_option
 @pass_session

@@ -26,13 +26,15 @@ expect real work — that produces a garbage settlement.\
 @click.option("--app", metavar="MODULE:WORKER", help="Run this Worker instead of the echo stub.")
 @click.option(
     "--poll-interval",
+    metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
-    help="Of the stub: seconds between idle polls.  [default: 1]",
+    help="Between two idle polls of the stub.  [default: 1]",
 )
 @click.option(
     "--heartbeat-interval",
+    metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
-    help="Of the stub: seconds between heartbeats.  [default: 10]",
+    help="Between two heartbeats of the stub.  [default: 10]",
 )
 @click.option("--yes", is_flag=True, help="Start the stub without asking.")
 @pass_session
