@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from .api import PREFIX, create_app
 from .folder import Folder, default_folder
@@ -37,9 +37,10 @@ def serve(options: argparse.Namespace, catalog: Catalog) -> int:
         folder = None if options.ephemeral else Folder(options.data or default_folder())
         with _listen(options.host, options.port) as listener:
             return asyncio.run(_serve(options, catalog, folder, listener))
-    except OperationalError as error:
-        # most often "database is locked": another kernel runs on this folder
-        print(f"cannot start on the database: {error.orig}", file=sys.stderr)
+    except DatabaseError as error:
+        locked = "locked" in str(error.orig)
+        why = "another kernel runs on this folder" if locked else f"kernel.db: {error.orig}"
+        print(f"cannot start: {why}", file=sys.stderr)
     except OSError as error:
         print(f"cannot start: {error}", file=sys.stderr)
     return 1

@@ -162,6 +162,7 @@ class KernelService:
         self.clock.advance(seconds)
         self.store.write([Setting(CLOCK_OFFSET, repr(self.clock.offset))])
         self.kernel.expire()
+        self.save()  # also where no job changed: a delivery may be due
         await self.saved()
 
     async def reset(self) -> None:
@@ -177,7 +178,9 @@ class KernelService:
         self._load()
         old = self.ready_agent
         self.kernel.found_account(old.account_id, OWNER, STARTING_BALANCE)
-        self.ready_agent = self.kernel.agents.adopt(replace(old, handler_set=(), last_seen_at=None))
+        self.ready_agent = self.kernel.agents.adopt(
+            replace(old, handler_set=[], registered_at=None)
+        )
         await self.saved()
 
     async def close(self) -> None:
@@ -259,7 +262,7 @@ class KernelService:
         self, agent: Agent, capability_key: str | None, seconds: float, gone: asyncio.Future[Any]
     ) -> None:
         """Return when a job may be on offer, after so many seconds, or when the client is gone."""
-        topics = agent.handler_set if capability_key is None else (capability_key,)
+        topics = agent.handler_set if capability_key is None else [capability_key]
         with self.waiters.waiting(topics) as woken:
             await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
 

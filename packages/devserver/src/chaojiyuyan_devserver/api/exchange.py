@@ -137,9 +137,7 @@ class Exchange:
         kind = self.header(b"content-type")
         if kind and not _JSON_TYPE.match(kind):
             message = "Input should be sent as application/json"
-            raise InvalidRequest(
-                [{"type": "content_type", "loc": ["body"], "msg": message, "input": None}]
-            )
+            raise InvalidRequest([{"type": "content_type", "loc": ["body"], "msg": message}])
         try:
             return model.model_validate_json(body)
         except ValidationError as error:
@@ -172,5 +170,6 @@ class Exchange:
 
 
 def _located(error: ValidationError, where: str) -> list[dict[str, Any]]:
-    found = json.loads(error.json(include_url=False, include_context=False))
-    return [{**one, "loc": [where, *one["loc"]]} for one in found]
+    # without the input itself, which need not be text
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [{"type": one["type"], "loc": [where, *one["loc"]], "msg": one["msg"]} for one in found]

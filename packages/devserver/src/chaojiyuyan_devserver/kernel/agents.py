@@ -66,7 +66,7 @@ class Agents:
 
     def register(self, agent: Agent, capability_keys: Iterable[str], now: float) -> None:
         """Add to the capabilities that this worker handles."""
-        agent.handler_set = tuple(dict.fromkeys((*agent.handler_set, *capability_keys)))
+        agent.handler_set = list(dict.fromkeys((*agent.handler_set, *capability_keys)))
         agent.registered_at = now
         agent.last_seen_at = now
         self._on_change(agent)

@@ -44,7 +44,7 @@ class Agent:
     key_hint: str
     created_at: float
     revoked_at: float | None = None
-    handler_set: tuple[str, ...] = ()
+    handler_set: list[str] = field(default_factory=list)
     registered_at: float | None = None
     last_seen_at: float | None = None
 

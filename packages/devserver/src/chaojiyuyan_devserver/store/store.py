@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import create_engine, event, select
@@ -85,12 +86,16 @@ class Store:
         self._engine.dispose()
 
 
-def _configure(connection: Any, _record: Any) -> None:
-    # first of all: a second kernel on the same file must fail, not share it
-    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-    connection.execute("PRAGMA busy_timeout=1000")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    try:
+        # first of all: a second kernel on the same file must fail, not share it
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA busy_timeout=500")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
 
 
 def _upsert(mapping: Mapping) -> str:

@@ -1,0 +1,75 @@
+"""Catalog files, and what they make of inputs and outputs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaojiyuyan_devserver.catalog import Catalog, CatalogError, builtin, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+YAML = """
+- capability_key: shop.quote.v1
+  price_nc: 7
+  input_schema: {type: object, required: [item]}
+"""
+
+
+def test_a_file_in_yaml_or_json(tmp_path: Path) -> None:
+    one = tmp_path / "catalog.yaml"
+    one.write_text(YAML)
+    other = tmp_path / "catalog.json"
+    rows = [{"capability_key": "test.echo.v1", "name": "Mine", "price_nc": 3}]
+    other.write_text(json.dumps({"items": rows}))
+    catalog = Catalog([*builtin(), *load(one), *load(other)])
+    quote = catalog.get("shop.quote.v1")
+    assert quote is not None
+    assert (quote.name, quote.category, quote.price_nc) == ("shop.quote.v1", "shop", 7)
+    assert quote.input_errors({}) == ["$: 'item' is a required property"]
+    assert quote.output_errors({"anything": 1}) == []
+    mine = catalog.get("test.echo.v1")
+    assert mine is not None
+    assert mine.name == "Mine"
+    assert [spec.capability_key for spec in catalog.list("shop")] == ["shop.quote.v1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "while parsing"),
+        ("just words", "expected a list"),
+        ("- 7", "spec 1: expected an object"),
+        ("- price_nc: 1", "capability_key is missing"),
+        ("- {capability_key: a, price_nc: -1}", "price_nc is below 0"),
+        ("- {capability_key: a, price_nc: true}", "price_nc is not int"),
+        ("- {capability_key: a, price_nc: 1, colour: red}", "unknown field 'colour'"),
+        ("- {capability_key: a, price_nc: 1, input_schema: {type: 7}}", "not a JSON Schema"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "catalog.yaml"
+    path.write_text(text)
+    with pytest.raises(CatalogError, match=complaint):
+        load(path)
+    with pytest.raises(CatalogError, match="missing"):
+        load(tmp_path / "missing.yaml")
+
+
+def test_the_kernel_serves_it(tmp_path: Path, kernel_factory: Callable[..., LocalKernel]) -> None:
+    path = tmp_path / "catalog.yaml"
+    path.write_text(YAML)
+    kernel = kernel_factory(catalog=path, ephemeral=True)
+    with kernel.client() as client:
+        items = client.get("/capability-specs", params={"category": "shop"}).json()["data"]["items"]
+        assert [item["price_nc"] for item in items] == [7]
+        call = {"capability_key": "shop.quote.v1", "input_payload": {"item": 1}}
+        assert client.post("/kernel-jobs", json=call).status_code == 201
+        refusal = client.post("/kernel-jobs", json={"capability_key": "shop.quote.v1"})
+        assert (refusal.status_code, refusal.json()["detail"]["code"]) == (400, "invalid_input")

@@ -1,0 +1,273 @@
+"""The state machine step by step, without I/O and with the clock in the test's hand."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chaojiyuyan_devserver.catalog import Catalog, builtin
+from chaojiyuyan_devserver.kernel import Kernel, Refusal, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chaojiyuyan_devserver.kernel.records import Agent, Job
+
+START = 1_800_000_000.0
+
+
+class Machine:
+    """The pure kernel with a caller and two workers; ``now`` is its time."""
+
+    def __init__(self) -> None:
+        self.now = START
+        numbers = itertools.count(1)
+        self.kernel = Kernel(
+            Catalog(builtin()),
+            Rules(),
+            lambda: self.now,
+            lambda prefix: f"{prefix}_{next(numbers)}",
+        )
+        self.caller = self.agent("caller")
+        self.worker = self.agent("worker")
+        self.rival = self.agent("rival")
+        for worker in (self.worker, self.rival):
+            self.kernel.register(worker, ["test.echo.v1", "text.digest.v1"])
+
+    def agent(self, name: str, balance_nc: int = 100) -> Agent:
+        """An agent with an account of its own."""
+        account = self.kernel.open_account(name, balance_nc)
+        return self.kernel.create_agent(account.id, name)[0]
+
+    def call(self, capability_key: str = "test.echo.v1", **more: Any) -> Job:
+        """A job of the caller's."""
+        payload = more.pop("payload", {"text": "one"})
+        return self.kernel.create_job(self.caller, capability_key, payload, **more)
+
+    def balance(self, agent: Agent) -> tuple[int, int]:
+        """What an agent's account has available, and what is held of it."""
+        account = self.kernel.ledger.accounts[agent.account_id]
+        return account.available_nc, account.held_nc
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+        self.kernel.expire()
+
+
+@pytest.fixture
+def machine() -> Machine:
+    """A pure kernel."""
+    return Machine()
+
+
+def refused(action: Callable[..., Any], *arguments: Any) -> tuple[int, str]:
+    """The status and code with which an action is refused."""
+    with pytest.raises(Refusal) as caught:
+        action(*arguments)
+    return caught.value.status, caught.value.code
+
+
+def history(job: Job) -> list[str]:
+    """The names of a job's events."""
+    return [event.event_type for event in job.events]
+
+
+def test_a_job_is_settled_and_paid_in_one_step(machine: Machine) -> None:
+    job = machine.call("text.digest.v1")
+    assert job.status == "bidding"
+    assert machine.balance(machine.caller) == (98, 2)
+    attempt = machine.kernel.bid(machine.worker, job)
+    assert (job.status, attempt.lease_expires_at) == ("running", machine.now + 30)
+    output = {"lines": 1, "words": 1, "bytes": 3, "sha256": "0" * 64}
+    machine.kernel.submit(machine.worker, job, output, [{"kind": "json"}])
+    assert (job.status, job.payout_nc, job.output_envelope) == ("succeeded", 2, output)
+    assert job.artifacts[0]["kind"] == "json"
+    assert job.artifacts[0]["id"]
+    assert machine.balance(machine.caller) == (98, 0)
+    assert machine.balance(machine.worker) == (102, 0)
+    assert history(job) == ["job.created", "job.bidding", "job.awarded", "job.succeeded"]
+
+
+def test_who_cannot_pay_gets_no_job(machine: Machine) -> None:
+    poor = machine.agent("poor", balance_nc=4)
+    assert refused(machine.kernel.create_job, poor, "media.echo.v1", {}) == (
+        402,
+        "insufficient_balance",
+    )
+    assert machine.balance(poor) == (4, 0)
+
+
+def test_what_the_catalog_does_not_take_is_refused(machine: Machine) -> None:
+    assert refused(machine.call, "no.such.v1") == (400, "unknown_capability")
+    with pytest.raises(Refusal) as caught:
+        machine.call("text.digest.v1", payload={"text": 7})
+    assert (caught.value.status, caught.value.code) == (400, "invalid_input")
+    assert caught.value.extra["validation_errors"] == ["$.text: 7 is not of type 'string'"]
+    assert machine.balance(machine.caller) == (100, 0)
+
+
+def test_the_first_bid_wins(machine: Machine) -> None:
+    job = machine.call()
+    machine.kernel.bid(machine.worker, job)
+    with pytest.raises(Refusal) as caught:
+        machine.kernel.bid(machine.rival, job)
+    assert (caught.value.status, caught.value.code) == (200, "already_awarded")
+    assert caught.value.extra == {"awarded_to_agent_id": machine.worker.id}
+
+
+def test_only_a_worker_with_the_capability_may_bid(machine: Machine) -> None:
+    job = machine.call("media.echo.v1")
+    assert refused(machine.kernel.bid, machine.caller, job) == (403, "worker_not_enabled")
+    assert refused(machine.kernel.bid, machine.worker, job) == (
+        403,
+        "capability_not_in_handler_set",
+    )
+    assert refused(machine.kernel.available, machine.caller, None, 10)[1] == "worker_not_enabled"
+    assert machine.kernel.available(machine.worker, None, 10) == []
+
+
+def test_a_beat_holds_the_lease_from_now_on(machine: Machine) -> None:
+    job = machine.call()
+    machine.kernel.bid(machine.worker, job)
+    for _ in range(5):
+        machine.wait(29)
+        assert machine.kernel.beat(machine.worker, job).lease_expires_at == machine.now + 30
+    machine.wait(30)
+    assert job.status == "bidding"
+
+
+def test_a_lost_lease_is_re_routed_and_gone_for_its_old_holder(machine: Machine) -> None:
+    job = machine.call()
+    machine.kernel.bid(machine.worker, job)
+    machine.wait(30)
+    assert refused(machine.kernel.beat, machine.worker, job) == (410, "lease_expired")
+    assert refused(machine.kernel.submit, machine.worker, job, {}, []) == (410, "lease_expired")
+    machine.kernel.bid(machine.rival, job)
+    assert refused(machine.kernel.beat, machine.worker, job) == (404, "task_run_not_found")
+    machine.kernel.submit(machine.rival, job, {"by": "rival"}, [])
+    assert [a.status for a in job.attempts] == ["lease_expired", "succeeded"]
+    assert machine.balance(machine.rival) == (101, 0)
+    assert machine.balance(machine.worker) == (100, 0)
+
+
+def test_a_lease_that_is_over_is_over_before_any_timer_has_run(machine: Machine) -> None:
+    job = machine.call()
+    machine.kernel.bid(machine.worker, job)
+    machine.now += 30
+    assert refused(machine.kernel.submit, machine.worker, job, {}, []) == (410, "lease_expired")
+    assert job.status == "bidding"
+
+
+def test_a_submit_repeated_after_it_was_accepted_finds_no_run(machine: Machine) -> None:
+    job = machine.call()
+    machine.kernel.bid(machine.worker, job)
+    machine.kernel.submit(machine.worker, job, {}, [])
+    assert refused(machine.kernel.submit, machine.worker, job, {}, [])[1] == "task_run_not_found"
+    assert machine.balance(machine.worker) == (101, 0)
+
+
+def test_attempts_run_out(machine: Machine) -> None:
+    job = machine.call()
+    for _ in range(3):
+        machine.kernel.bid(machine.worker, job)
+        machine.wait(30)
+    assert (job.status, job.error_code) == ("failed", "attempt_exhausted")
+    assert machine.balance(machine.caller) == (100, 0)
+    assert refused(machine.kernel.bid, machine.worker, job) == (410, "attempt_exhausted")
+
+
+def test_an_invalid_output_may_be_mended_twice(machine: Machine) -> None:
+    job = machine.call("text.digest.v1")
+    machine.kernel.bid(machine.worker, job)
+    for expected in (422, 422, 200):
+        with pytest.raises(Refusal) as caught:
+            machine.kernel.submit(machine.worker, job, {"lines": "many"}, [])
+        assert (caught.value.status, caught.value.code) == (expected, "validation_failed")
+        assert any("'many'" in error for error in caught.value.extra["validation_errors"])
+    assert (job.status, job.attempts[0].status) == ("bidding", "validation_failed")
+
+
+def test_nobody_bids_and_the_job_expires(machine: Machine) -> None:
+    job = machine.call()
+    machine.wait(599)
+    assert job.status == "bidding"
+    machine.wait(1)
+    assert (job.status, job.error_code) == ("expired", "bid_window_expired")
+    assert refused(machine.kernel.bid, machine.worker, job) == (410, "bid_window_expired")
+    assert machine.balance(machine.caller) == (100, 0)
+
+
+def test_the_timeout_ends_a_job_that_is_still_running(machine: Machine) -> None:
+    job = machine.call(timeout_sec=40)
+    machine.kernel.bid(machine.worker, job)
+    machine.wait(20)
+    machine.kernel.beat(machine.worker, job)
+    machine.wait(20)
+    assert (job.status, job.error_code) == ("expired", "timeout")
+    assert job.attempts[0].status == "expired"
+    assert refused(machine.kernel.submit, machine.worker, job, {}, []) == (410, "lease_expired")
+
+
+def test_a_cancelled_job_is_paid_back_and_ends_only_once(machine: Machine) -> None:
+    job = machine.call()
+    machine.kernel.jobs.cancel(job, machine.now)
+    assert machine.balance(machine.caller) == (100, 0)
+    assert refused(machine.kernel.jobs.cancel, job, machine.now) == (409, "job_ended")
+    assert refused(machine.kernel.bid, machine.worker, job) == (200, "not_in_bidding")
+
+
+def test_offers_come_oldest_first_and_within_the_limit(machine: Machine) -> None:
+    made = [machine.call(key) for key in ("test.echo.v1", "text.digest.v1") * 3]
+    assert machine.kernel.available(machine.worker, None, 4) == made[:4]
+    assert machine.kernel.available(machine.worker, "text.digest.v1", 10) == made[1::2]
+
+
+def test_a_caller_may_work_for_itself(machine: Machine) -> None:
+    machine.kernel.register(machine.caller, ["test.echo.v1"])
+    job = machine.call()
+    machine.kernel.bid(machine.caller, job)
+    machine.kernel.submit(machine.caller, job, {}, [])
+    assert machine.balance(machine.caller) == (100, 0)
+
+
+def test_a_login_is_approved_once_and_gives_one_key(machine: Machine) -> None:
+    logins = machine.kernel.logins
+    logins.start("secret", "BCDF-2345", "laptop", machine.now)
+    assert refused(logins.poll, "secret", machine.now) == (428, "authorization_pending")
+    assert refused(logins.poll, "secret", machine.now + 0.1) == (429, "slow_down")
+    assert refused(logins.decide, "XXXX-0000", True, machine.now)[0] == 404
+    logins.decide(" bcdf-2345 ", True, machine.now)
+    assert logins.poll("secret", machine.now).client_name == "laptop"
+    assert refused(logins.poll, "secret", machine.now) == (410, "expired_token")
+    assert refused(logins.decide, "BCDF-2345", True, machine.now)[0] == 404
+
+
+def test_a_login_is_denied_or_expires(machine: Machine) -> None:
+    logins = machine.kernel.logins
+    logins.start("denied", "BCDF-2345", "laptop", machine.now)
+    logins.decide("BCDF-2345", False, machine.now)
+    assert refused(logins.poll, "denied", machine.now) == (410, "access_denied")
+    logins.start("late", "GHJK-2345", "laptop", machine.now)
+    assert refused(logins.decide, "GHJK-2345", True, machine.now + 600)[0] == 404
+    assert refused(logins.poll, "late", machine.now + 600) == (410, "expired_token")
+
+
+def test_a_revoked_key_opens_nothing(machine: Machine) -> None:
+    agent, api_key = machine.kernel.create_agent(machine.caller.account_id, "another")
+    assert machine.kernel.agents.authenticate(api_key) is agent
+    machine.kernel.agents.revoke(agent.id, machine.now)
+    assert machine.kernel.agents.authenticate(api_key) is None
+    assert api_key not in repr(agent)
+
+
+def test_deadlines_of_ended_jobs_do_not_pile_up(machine: Machine) -> None:
+    board = machine.kernel.jobs.board
+    for _ in range(1000):
+        job = machine.call(timeout_sec=86400)
+        machine.kernel.jobs.cancel(job, machine.now)
+        board.remove(job)
+    assert len(board._deadlines) < 200
+    assert board.jobs == {}

@@ -1,0 +1,158 @@
+"""Random histories of the pure kernel: money is conserved, jobs end once, and the disk agrees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from chaojiyuyan_devserver.catalog import Catalog, builtin
+from chaojiyuyan_devserver.kernel import Kernel, Refusal, Rules
+from chaojiyuyan_devserver.kernel.records import TERMINAL, Account, Agent, Job, Transfer
+from chaojiyuyan_devserver.kernel.webhooks import Delivery, Webhook
+from chaojiyuyan_devserver.store import Store, history
+
+CAPABILITIES = ("test.echo.v1", "text.digest.v1")
+DIGEST = {"lines": 0, "words": 0, "bytes": 0, "sha256": "0" * 64}
+agents = st.integers(0, 2)
+picks = st.integers(0, 50)
+
+
+_store = Store(None)
+
+
+class Histories(RuleBasedStateMachine):
+    """Three agents call, bid, beat, submit and dawdle in any order; every step is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1_000_000.0
+        self.count = 0
+        self.kernel = self.start()
+        self.store = _store
+        self.store.clear()
+        self.jobs: list[Job] = []
+        self.transfers: list[Transfer] = []
+        self.agents = []
+        for name in ("one", "two", "three"):
+            account = self.kernel.open_account(name, 20)
+            agent, _ = self.kernel.create_agent(account.id, name)
+            self.kernel.register(agent, list(CAPABILITIES))
+            self.kernel.webhooks.configure(account.id, "http://127.0.0.1:9/", "secret")
+            self.agents.append(agent)
+        self.write()
+
+    def start(self) -> Kernel:
+        return Kernel(Catalog(builtin()), Rules(), lambda: self.now, self.new_id)
+
+    def new_id(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}_{self.count}"
+
+    def write(self) -> None:
+        changes = self.kernel.take_changes()
+        self.transfers += [c for c in changes if isinstance(c, Transfer)]
+        self.store.write(changes)
+        for change in changes:
+            if isinstance(change, Job) and change.terminal:
+                self.kernel.jobs.board.remove(change)
+
+    def attempt(self, action: Any, *arguments: Any) -> None:
+        with suppress(Refusal):
+            action(*arguments)
+        self.write()
+
+    @rule(agent=agents, capability=st.sampled_from(CAPABILITIES), timeout=st.integers(1, 200))
+    def call(self, agent: int, capability: str, timeout: int) -> None:
+        with suppress(Refusal):  # it may not have the money
+            job = self.kernel.create_job(
+                self.agents[agent], capability, {"text": ""}, timeout_sec=timeout
+            )
+            self.jobs.append(job)
+        self.write()
+
+    @precondition(lambda self: self.jobs)
+    @rule(agent=agents, pick=picks)
+    def bid(self, agent: int, pick: int) -> None:
+        self.attempt(self.kernel.bid, self.agents[agent], self.jobs[pick % len(self.jobs)])
+
+    @precondition(lambda self: self.jobs)
+    @rule(agent=agents, pick=picks)
+    def beat(self, agent: int, pick: int) -> None:
+        self.attempt(self.kernel.beat, self.agents[agent], self.jobs[pick % len(self.jobs)])
+
+    @precondition(lambda self: self.jobs)
+    @rule(agent=agents, pick=picks, fits=st.booleans())
+    def submit(self, agent: int, pick: int, fits: bool) -> None:
+        job = self.jobs[pick % len(self.jobs)]
+        output: dict[str, Any] = DIGEST if fits else {"lines": -1}
+        self.attempt(self.kernel.submit, self.agents[agent], job, output, [{"kind": "json"}])
+
+    @precondition(lambda self: self.jobs)
+    @rule(pick=picks)
+    def cancel(self, pick: int) -> None:
+        self.attempt(self.kernel.jobs.cancel, self.jobs[pick % len(self.jobs)], self.now)
+
+    @rule(seconds=st.floats(0.1, 60))
+    def dawdle(self, seconds: float) -> None:
+        self.now += seconds
+        self.kernel.expire()
+        self.write()
+
+    @invariant()
+    def money_is_neither_made_nor_lost(self) -> None:
+        accounts = self.kernel.ledger.accounts.values()
+        assert sum(account.available_nc + account.held_nc for account in accounts) == 0
+        for agent in self.agents:
+            account = self.kernel.ledger.accounts[agent.account_id]
+            own = [j for j in self.jobs if j.account_id == account.id and not j.terminal]
+            assert account.held_nc == sum(job.price_nc for job in own)
+            assert account.available_nc >= 0
+
+    @invariant()
+    def a_job_is_settled_or_paid_back_exactly_once(self) -> None:
+        ends = Counter(t.job_id for t in self.transfers if t.kind in ("pay", "release"))
+        assert ends == Counter(job.id for job in self.jobs if job.terminal)
+        paid = {t.job_id for t in self.transfers if t.kind == "pay"}
+        assert paid == {job.id for job in self.jobs if job.status == "succeeded"}
+
+    @invariant()
+    def every_job_is_where_its_status_says(self) -> None:
+        offered = {job.id for job in self.kernel.jobs.board.offered(CAPABILITIES, 1000)}
+        assert offered == {job.id for job in self.jobs if job.status == "bidding"}
+        for job in self.jobs:
+            assert job.status in {"bidding", "running", *TERMINAL}
+            running = [attempt for attempt in job.attempts if attempt.status == "running"]
+            assert len(running) == (job.status == "running")
+            assert len(job.attempts) <= 3
+            assert (job.completed_at is None) == (not job.terminal)
+            if not job.terminal:
+                assert job.deadline > self.now
+                assert (self.kernel.jobs.board.next_deadline() or 0) <= job.deadline
+
+    @invariant()
+    def one_webhook_is_queued_for_every_job_that_ended(self) -> None:
+        queued = Counter(delivery.job_id for delivery in self.kernel.webhooks.pending.values())
+        assert queued == Counter(job.id for job in self.jobs if job.terminal)
+
+    def teardown(self) -> None:
+        """What was written is what a restart takes over."""
+        again = self.start()
+        again.ledger.restore(self.store.records(Account))
+        again.agents.restore(self.store.records(Agent))
+        again.webhooks.restore(self.store.records(Webhook), self.store.records(Delivery))
+        again.jobs.restore(history.open_jobs(self.store), history.last_number(self.store))
+        assert again.ledger.accounts == self.kernel.ledger.accounts
+        assert again.jobs.board.jobs == self.kernel.jobs.board.jobs
+        assert again.webhooks.pending == self.kernel.webhooks.pending
+        assert again.agents.by_id == self.kernel.agents.by_id
+        for job in self.jobs:
+            assert history.find_job(self.store, job.id) == job
+
+
+Histories.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+test_histories = Histories.TestCase

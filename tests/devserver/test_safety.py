@@ -1,0 +1,185 @@
+"""What a page, a neighbour or a careless flag could do, tried."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import stat
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from chaojiyuyan_devserver.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+CONTROL_PATHS = [
+    ("POST", "/_control/reset"),
+    ("POST", "/_control/agents"),
+    ("PUT", "/_control/faults"),
+    ("GET", "/_control/agents/ready"),
+]
+
+
+def root(kernel: LocalKernel) -> str:
+    """The kernel's address without a path."""
+    return kernel.base_url.removesuffix("/api/v1")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", ""])
+def test_a_name_that_is_not_ours_is_not_served(kernel_client: httpx.Client, host: str) -> None:
+    for path in ("/api/v1/capability-specs", "/activate", "/", "/_control/reset"):
+        answer = kernel_client.get(
+            httpx.URL(kernel_client.base_url).copy_with(path=path), headers={"Host": host}
+        )
+        assert answer.status_code == 421
+        assert answer.json()["detail"]["code"] == "host_not_allowed"
+
+
+@pytest.mark.parametrize("host", ["localhost:1", "LOCALHOST", "127.0.0.1", "[::1]:8787"])
+def test_names_and_addresses_that_are_ours(kernel_client: httpx.Client, host: str) -> None:
+    assert kernel_client.get("/capability-specs", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), CONTROL_PATHS)
+def test_the_control_endpoints_need_their_token(
+    kernel: LocalKernel, method: str, path: str
+) -> None:
+    for headers in (
+        {},
+        {"X-Control-Token": "guess"},
+        {"Authorization": f"Bearer {kernel.api_key}"},
+    ):
+        answer = httpx.request(method, root(kernel) + path, headers=headers, trust_env=False)
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
+def test_no_page_gets_control_even_with_the_token(kernel: LocalKernel, header: str) -> None:
+    token = kernel._token
+    answer = httpx.post(
+        root(kernel) + "/_control/reset",
+        headers={"X-Control-Token": token, header: "http://127.0.0.1"},
+        trust_env=False,
+    )
+    assert answer.status_code == 403
+
+
+def test_no_other_site_may_read_an_answer(kernel_client: httpx.Client) -> None:
+    answer = kernel_client.get("/capability-specs", headers={"Origin": "https://evil.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_has_a_limit(kernel_client: httpx.Client, declared: bool) -> None:
+    piece = b'{"capability_key": "' + b"x" * (1 << 20)
+    content = piece * 9 if declared else iter([piece] * 9)
+    try:
+        answer = kernel_client.post("/kernel-jobs", content=content)
+    except httpx.WriteError:  # it need not read what it refuses
+        return
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (413, "payload_too_large")
+
+
+def test_a_large_payload_within_the_limit_comes_back_whole(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    text = "ü" * 1_000_000
+    call = {"capability_key": "test.echo.v1", "input_payload": {"text": text}}
+    job_id = kernel_client.post("/kernel-jobs", json=call).json()["data"]["id"]
+    kernel.settle(job_id, {"text": text})
+    job = kernel_client.get(f"/kernel-jobs/{job_id}").json()["data"]
+    assert job["input_envelope"]["text"] == job["output_envelope"]["text"] == text
+
+
+def test_no_key_or_token_is_kept_in_the_clear(
+    kernel_factory: Callable[..., LocalKernel],
+) -> None:
+    kernel = kernel_factory()
+    other = kernel.new_agent("other")
+    with kernel.client() as client:
+        login = client.post("/oauth/device/authorize", json={"client_name": "x"}).json()["data"]
+    token = kernel._token
+    assert kernel.stop() == 0
+    stored = b"".join(path.read_bytes() for path in kernel.folder.glob("kernel.db*"))
+    assert other.id.encode() in stored
+    for secret in (kernel.api_key, other.api_key, login["device_code"], token):
+        assert secret.encode() not in stored
+    log = (kernel.folder / "kernel.log").read_text()
+    assert kernel.api_key not in log
+    assert token not in log
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_the_private_files_are_private(kernel_factory: Callable[..., LocalKernel]) -> None:
+    kernel = kernel_factory()
+    for name in ("agent-key", "control.json"):
+        assert stat.S_IMODE((kernel.folder / name).stat().st_mode) == 0o600
+    kernel.stop()
+    assert not (kernel.folder / "control.json").exists()
+
+
+def test_a_second_kernel_on_the_same_folder_is_refused(
+    kernel_factory: Callable[..., LocalKernel], capfd: pytest.CaptureFixture[str]
+) -> None:
+    kernel = kernel_factory()
+    assert main(["--port", "0", "--data", str(kernel.folder)]) == 1
+    assert "another kernel" in capfd.readouterr().err
+    with kernel.client() as client:
+        assert client.get("/kernel-jobs").status_code == 200
+
+
+def test_a_folder_that_holds_no_database_of_ours_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kernel.db").write_bytes(b"not a database" * 1000)
+    assert main(["--port", "0", "--data", str(tmp_path)]) == 1
+    assert "cannot start" in capfd.readouterr().err
+
+
+def test_a_host_that_others_reach_needs_a_second_word(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for host in ("0.0.0.0", "::", "192.168.1.7", "example.org"):
+        with pytest.raises(SystemExit) as caught:
+            main(["--host", host, "--ephemeral"])
+        assert caught.value.code == 2
+    assert "Add --allow-remote if that" in capfd.readouterr().err
+
+
+def test_it_listens_on_loopback_alone(kernel: LocalKernel) -> None:
+    port = urlsplit(kernel.base_url).port or 0
+    address = socket.gethostbyname(socket.gethostname())
+    if address.startswith("127."):
+        pytest.skip("this machine has no other address")
+    with pytest.raises(OSError):
+        socket.create_connection((address, port), timeout=2)
+
+
+def test_a_remote_kernel_serves_this_machines_names(
+    kernel_factory: Callable[..., LocalKernel],
+) -> None:
+    kernel = kernel_factory(host="0.0.0.0", allow_remote=True, ephemeral=True)
+    assert kernel.base_url.startswith("http://127.0.0.1:")
+    with kernel.client() as client:
+        for host, status in ((socket.gethostname(), 200), ("evil.example", 421)):
+            answer = client.get("/capability-specs", headers={"Host": host})
+            assert answer.status_code == status
+
+
+def test_the_database_is_sound_after_use(kernel_factory: Callable[..., LocalKernel]) -> None:
+    kernel = kernel_factory()
+    with kernel.client() as client:
+        client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"})
+    kernel.kill()
+    with sqlite3.connect(kernel.folder / "kernel.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("SELECT count(*) FROM jobs").fetchall() == [(1,)]
+    database.close()
