@@ -13,6 +13,7 @@ from chaojiyuyan_devserver.console.routes import ROUTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from chaojiyuyan_devserver.testing import LocalKernel
 
@@ -221,3 +222,20 @@ def test_a_call_that_costs_too_much_is_refused(kernel: LocalKernel, browser: Pla
     answer = browser.press("/catalog/test.echo.v1", agent=poor.id, json="{}")
     assert answer.status_code == 400
     assert "the job costs 1 nc" in answer.text
+
+
+def test_a_capability_may_have_any_name(
+    kernel_factory: Callable[..., LocalKernel],
+    open_browser: Callable[[LocalKernel], PlainBrowser],
+    tmp_path: Path,
+) -> None:
+    catalog = tmp_path / "catalog.json"
+    catalog.write_text('[{"capability_key": "图/a b?c#d%2e\\"", "price_nc": 1}]')
+    kernel = kernel_factory(catalog=catalog)
+    with open_browser(kernel) as browser:
+        (link,) = re.findall(r'href="(/catalog/%[^"]*)"', browser.get("/catalog").text)
+        page = browser.get(link)
+        (action,) = re.findall(r'method="post" action="([^"]*)"', page.text)
+        called = browser.press(action, agent=agent_id(kernel), json="{}")
+        assert called.url.path.startswith("/jobs/job_")
+        assert link in called.text

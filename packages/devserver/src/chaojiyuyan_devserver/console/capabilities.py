@@ -39,7 +39,7 @@ class Call:
     @property
     def wrong(self) -> bool:
         """Whether it cannot be sent as it is."""
-        return bool(self.errors) or any(field.error for field in self.fields or ())
+        return bool(self.errors) or any(one.error for one in self.fields or ())
 
 
 def find_spec(service: KernelService, capability_key: str) -> Spec:
