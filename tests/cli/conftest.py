@@ -36,6 +36,7 @@ class Cli:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.folder = home  # where it is started
         self.env = {
             "HOME": str(home),
             "PATH": os.pathsep.join([str(COMMAND.parent), "/usr/bin", "/bin"]),
@@ -65,7 +66,7 @@ class Cli:
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             capture_output=True,
             env={**self.env, **env},
-            cwd=self.home,
+            cwd=self.folder,
             timeout=PATIENCE,
         )
         return subprocess.CompletedProcess(
@@ -81,7 +82,7 @@ class Cli:
             text=True,
             encoding="utf-8",
             env={**self.env, **env},
-            cwd=self.home,
+            cwd=self.folder,
         )
 
     def files(self) -> set[str]:
@@ -171,7 +172,9 @@ def terminal(cli: Cli) -> Iterator[Callable[..., Terminal]]:
     started = []
 
     def start(*arguments: str, columns: int = 100, **env: str) -> Terminal:
-        started.append(Terminal([*cli.command, *arguments], {**cli.env, **env}, cli.home, columns))
+        started.append(
+            Terminal([*cli.command, *arguments], {**cli.env, **env}, cli.folder, columns)
+        )
         return started[-1]
 
     yield start

@@ -25,9 +25,10 @@ CAP = "test.echo.v1"
 
 def test_a_call_is_documented_line_by_line(connected: Cli, kernel: LocalKernel) -> None:
     done = connected("call", CAP, "--input", '{"text": "hä"}')
-    created, status = done.stdout.splitlines()
+    created, status, follow = done.stdout.splitlines()
     job_id = created.removeprefix("Job created: ")
     assert status.startswith("Status: ")
+    assert f"chaojiyuyan events {job_id} --follow" in follow
     assert kernel.job(job_id)["input_envelope"] == {"text": "hä"}
 
 

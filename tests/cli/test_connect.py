@@ -276,10 +276,13 @@ def test_disconnect_undoes_what_connect_did(cli: Cli) -> None:
     by_hand = cli.home / ".config" / "Claude" / "claude_desktop_config.json"
     by_hand.parent.mkdir(parents=True)
     by_hand.write_text('{"mcpServers": {"chaojiyuyan": {"command": "y"}}}')
-    target = cli.home / "named.json"
+    target = cli.home / "folder" / "named.json"
+    target.parent.mkdir()
     target.write_text("{}")
     cli("connect", "--api-key", KEY, "--yes", "--client", "cursor")
-    cli("connect", "--api-key", KEY, "--yes", "--target", str(target))
+    cli.folder = target.parent
+    cli("connect", "--api-key", KEY, "--yes", "--target", "named.json")
+    cli.folder = cli.home
     done = cli("disconnect", "--yes")
     assert done.returncode == 0
     assert f"Cleared credentials from {cli.credentials}." in done.stdout

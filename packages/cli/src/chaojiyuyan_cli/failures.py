@@ -65,7 +65,10 @@ def explain(error: Exception) -> tuple[str, int]:
 
 def _reason(error: Exception) -> tuple[str, int]:
     if isinstance(error, JobTimeout):
-        return f"Timeout: {error}; the job goes on, see `chaojiyuyan status {error.job_id}`", 2
+        return (
+            f"Timeout: {error}; the job goes on, see `chaojiyuyan status {error.job_id}`",
+            EX_API_ERROR,
+        )
     if isinstance(error, DeviceFlowError):
         return f"Login failed: {error}", EX_API_ERROR
     if isinstance(error, AuthenticationError):
@@ -78,8 +81,10 @@ def _reason(error: Exception) -> tuple[str, int]:
     httpx = sys.modules.get("httpx")  # no request without it, and so no fault of one
     if httpx is not None and isinstance(error, httpx.HTTPError):
         return f"Error: {_fault(error)}", EX_API_ERROR
-    if isinstance(error, (HebingError, ValueError)):
+    if isinstance(error, ValueError):  # a CredentialsError is one
         return f"Error: {error}", EX_USER_ERROR
+    if isinstance(error, HebingError):
+        return f"Error: {error}", EX_API_ERROR
     kind = type(error).__name__
     return f"Error: {kind}: {error} (`--debug` shows where)", EX_USER_ERROR
 

@@ -104,7 +104,7 @@ class Wiring:
         Args:
             path: The file.
         """
-        return McpClient(FILE, str(path), path, path.parent)
+        return McpClient(FILE, str(path), path.expanduser(), path.parent)
 
     def connect(self, client: McpClient, server: Server) -> str:
         """Put the server into a client.
@@ -182,7 +182,8 @@ class Wiring:
         if self._dialogue.dry_run:
             self._dialogue.say(f"Would run: {command}")
             return "would be registered"
-        if not self._dialogue.yes and not self._dialogue.agreed(f"Run `{command}`?"):
+        instead = "" if standing is None else " in place of the server of this name"
+        if not self._dialogue.yes and not self._dialogue.agreed(f"Run `{command}`{instead}?"):
             self._dialogue.say("Aborted; nothing registered with Claude Code.")
             return "left as it was"
         if standing is not None:
@@ -218,7 +219,7 @@ class Wiring:
             return None
 
     def _remember(self, client: McpClient) -> None:
-        self._record.add(Connection(client.name, client.path))
+        self._record.add(Connection(client.name, client.path.absolute()))
 
     def _forget(self, client: McpClient) -> None:
-        self._record.remove(Connection(client.name, client.path))
+        self._record.remove(Connection(client.name, client.path.absolute()))

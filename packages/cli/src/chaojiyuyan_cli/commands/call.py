@@ -75,6 +75,8 @@ def command(
                 job = _waited(client, job, timeout)
                 if not as_json:
                     _show_end(job)
+            elif not as_json:
+                click.echo(f"Follow it: chaojiyuyan events {_safe(job.id)} --follow")
             if as_json:
                 echo_json(job)
             if folder is not None and job.succeeded:
