@@ -31,6 +31,21 @@ if "PIP_INDEX_URL" in os.environ:
 
 Ask = Callable[..., dict[str, Any]]
 
+INITIALIZE = {
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+
+
+def at(kernel: LocalKernel) -> dict[str, str]:
+    """The environment variables that lead to the local kernel."""
+    return {"CHAOJIYUYAN_API_KEY": kernel.api_key, "HEBING_BASE_URL": kernel.base_url}
+
 
 class Environment:
     """A virtual environment and a home folder, with nothing of this checkout on a path."""
@@ -261,11 +276,7 @@ def digest_worker(
     kernel: LocalKernel, background: Callable[..., subprocess.Popen[str]]
 ) -> Iterator[None]:
     """A worker for ``text.digest.v1`` at the local kernel, the demo's."""
-    environment = {
-        **os.environ,
-        "CHAOJIYUYAN_API_KEY": kernel.api_key,
-        "HEBING_BASE_URL": kernel.base_url,
-    }
+    environment = {**os.environ, **at(kernel)}
     command = [sys.executable, "-m", "chaojiyuyan_worker", "digest_worker:worker"]
     process = background(command, cwd=ROOT / "scripts", env=environment)
     yield

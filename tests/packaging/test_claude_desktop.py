@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import INITIALIZE, at
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -25,15 +27,7 @@ TOOLS = [
     "kernel_submit_job",
 ]
 CONVERSATION = [
-    {
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": {"name": "test", "version": "1"},
-        },
-    },
+    INITIALIZE,
     {"method": "notifications/initialized"},
     {"id": 2, "method": "tools/list"},
 ]
@@ -61,7 +55,6 @@ def test_the_command_line_does_not_come_along(
 
 @pytest.mark.parametrize("command", [["chaojiyuyan-mcp"], ["python", "-m", "chaojiyuyan_mcp"]])
 def test_it_lists_its_tools(desktop: Environment, command: list[str], kernel: LocalKernel) -> None:
-    environment = {"CHAOJIYUYAN_API_KEY": kernel.api_key, "HEBING_BASE_URL": kernel.base_url}
-    with desktop.conversation(*command, **environment) as ask:
+    with desktop.conversation(*command, **at(kernel)) as ask:
         listed = ask(CONVERSATION, until=2)
     assert [tool["name"] for tool in listed["result"]["tools"]] == TOOLS

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import INITIALIZE, at
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,15 +25,6 @@ COMMANDS = [
     *("call", "worker", "mcp-server", "version"),
 ]
 KEY = "nxt_ag_from_0_4_0_secret"
-INITIALIZE = {
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +78,7 @@ def test_a_job_goes_round_by_the_command_line(
 ) -> None:
     shown = full.run(
         *("chaojiyuyan", "call", "text.digest.v1", "--input", '{"text": "to be or not"}', "--wait"),
-        CHAOJIYUYAN_API_KEY=kernel.api_key,
-        HEBING_BASE_URL=kernel.base_url,
+        **at(kernel),
     )
     assert "Final status: succeeded" in shown.stdout
 

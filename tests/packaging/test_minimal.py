@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import at
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,8 +51,7 @@ def test_the_script_of_the_readme_runs(
         caller.python,
         "-c",
         script,
-        CHAOJIYUYAN_API_KEY=kernel.api_key,
-        HEBING_BASE_URL=kernel.base_url,
+        **at(kernel),
     )
     assert "6" in shown.stdout, "six words: to be or not to be"
 

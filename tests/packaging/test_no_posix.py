@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import at
+
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
 
@@ -95,6 +97,5 @@ def test_it_works_without_them_too(check: str, kernel: LocalKernel) -> None:
     smoke = {"smoke": str(Path(__file__).with_name("smoke.py")), "check": check}
     run(
         BLOCK % {"others": others} + SMOKE % smoke,
-        CHAOJIYUYAN_API_KEY=kernel.api_key,
-        HEBING_BASE_URL=kernel.base_url,
+        **at(kernel),
     )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from .conftest import INITIALIZE, at
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -68,10 +70,6 @@ def oldest(
     return make
 
 
-def at(kernel: LocalKernel) -> dict[str, str]:
-    return {"CHAOJIYUYAN_API_KEY": kernel.api_key, "HEBING_BASE_URL": kernel.base_url}
-
-
 def test_core_and_client(
     oldest: Callable[[str], Environment], kernel: LocalKernel, digest_worker: None
 ) -> None:
@@ -109,14 +107,9 @@ def test_cli(
 
 def test_mcp(oldest: Callable[[str], Environment], kernel: LocalKernel) -> None:
     environment = oldest("mcp")
-    client = {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "t", "version": "1"},
-    }
     call = {"name": "kernel_list_capabilities", "arguments": {}}
     lines = [
-        {"id": 1, "method": "initialize", "params": client},
+        INITIALIZE,
         {"method": "notifications/initialized"},
         {"id": 2, "method": "tools/call", "params": call},
     ]

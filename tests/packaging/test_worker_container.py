@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import at
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -77,8 +79,7 @@ def test_it_settles_a_job_as_any_user_without_home_on_a_read_only_file_system(
 ) -> None:
     process = background(
         in_container(
-            f"CHAOJIYUYAN_API_KEY={kernel.api_key}",
-            f"HEBING_BASE_URL={kernel.base_url}",
+            *(f"{name}={value}" for name, value in at(kernel).items()),
             worker.python,
             *("-m", "chaojiyuyan_worker", "handlers:worker"),
         ),
