@@ -72,9 +72,12 @@ class Site:
         self.folder = folder
         self.client = kernel.client()
         self.processes: list[subprocess.Popen[str]] = []
+        self.workers: list[Worker] = []
 
     def worker(self, **options: Any) -> Worker:
-        return Worker(self.kernel.api_key, self.kernel.base_url, **options)
+        worker = Worker(self.kernel.api_key, self.kernel.base_url, **options)
+        self.workers.append(worker)
+        return worker
 
     def post(self, payload: dict[str, Any] | None = None, key: str = ECHO) -> str:
         body = {"capability_key": key, "input_payload": payload or {}}
@@ -126,6 +129,8 @@ class Site:
             if process.poll() is None:
                 process.kill()
             process.wait()
+        for worker in self.workers:
+            worker.close()
         self.client.close()
 
 

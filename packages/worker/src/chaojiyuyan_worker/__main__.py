@@ -30,9 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.concurrency is not None:
             worker.concurrency = options.concurrency
         if options.health_port is not None:
-            from .health import HealthServer
+            from .probes import HealthServer
 
-            HealthServer(worker.health, options.health_port)
+            server = HealthServer(worker.health, options.health_port)
+            log.info("probes on port %d", server.port, extra={"port": server.port})
         worker.run()
     except Exception as error:
         # A traceback tells a programmer; a rejected key needs none.

@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 
 from chaojiyuyan_core.masking import mask_keys
 
-LABELS = ("job_id", "task_run_id", "capability_key")
-"""What a record about a job carries."""
+LABELS = ("job_id", "task_run_id", "capability_key", "port")
+"""What a record may carry as ``extra``: the job it is about, or where the probes listen."""
 
 
 class TextFormatter(logging.Formatter):

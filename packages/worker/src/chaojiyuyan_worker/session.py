@@ -94,7 +94,8 @@ class Session:
         )
         self._lock = threading.Lock()
         self._stopping = False
-        self._abandoned: list[str] | None = None
+        self._abandoned: list[str] = []
+        self._leaving = False
         self._finished = threading.Event()
         self._fatal: BaseException | None = None
 
@@ -159,11 +160,11 @@ class Session:
 
     def _abandon(self) -> None:
         """Let go of what is still in hand: the platform gives it to another worker."""
-        left = self.offers.in_hand
-        log.error("abandoned after %g s of draining: %s", self._grace, ", ".join(left))
+        self._abandoned = self.offers.in_hand
+        log.error("abandoned after %g s of draining: %s", self._grace, ", ".join(self._abandoned))
         self._keeper.close()
         self._finished.wait(LAST_CHANCE)
-        self._abandoned = left
+        self._leaving = True
 
     def _abandon_or_exit(self) -> None:
         self._abandon()
@@ -186,7 +187,7 @@ class Session:
         for slot in slots:
             slot.start()
         for slot in slots:
-            while slot.is_alive() and self._abandoned is None:
+            while slot.is_alive() and not self._leaving:
                 slot.join(TICK)
 
     def _serve_slot(self) -> None:

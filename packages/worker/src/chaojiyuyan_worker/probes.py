@@ -1,0 +1,76 @@
+"""The probes of a container: a worker's health over HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .health import Health
+
+
+class HealthServer:
+    """Answers ``GET /livez`` and ``GET /readyz`` with 200 or 503 and the :class:`Health` as JSON.
+
+    :param health: gives the worker's present health.
+    :param port: where to listen, on all addresses; 0 takes a free one, see :attr:`port`.
+    :raises OSError: the port is taken.
+    """
+
+    def __init__(self, health: Callable[[], Health], port: int) -> None:
+        self._server = _Server(("", port), _handler(health))
+        threading.Thread(
+            target=self._server.serve_forever, name="chaojiyuyan-health", daemon=True
+        ).start()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # Pods may have addresses of either kind.
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)  # the parent's asks a name server for its own name
+        self.server_address = self.socket.getsockname()
+
+
+def _handler(health: Callable[[], Health]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            now = health()
+            passed = {"/livez": now.live, "/readyz": now.ready}.get(self.path.split("?")[0])
+            if passed is None:
+                self.send_error(404)
+                return
+            body = json.dumps(asdict(now)).encode()
+            self.send_response(200 if passed else 503)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Probes come every few seconds; they are not worth a line each."""
+
+    return Handler

@@ -1,0 +1,208 @@
+"""A job's way through handler and submit, against the local kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaojiyuyan_core.errors import NonRetryableError
+
+ECHO = "test.echo.v1"
+DIGEST = "text.digest.v1"
+GOOD = {"lines": 1, "words": 1, "bytes": 1, "sha256": "0" * 64}
+
+
+def test_a_handler_that_raises_is_tried_again(site) -> None:
+    worker = site.worker()
+    attempts = []
+
+    @worker.handler(ECHO)
+    def echo(task):
+        attempts.append(task.attempt)
+        task.attach(kind="json", artifact_uri="file:///x")
+        if task.attempt < 3:
+            raise ValueError("not yet")
+        return {}
+
+    with site.running(worker):
+        job = site.ended(site.post())
+    assert attempts == [1, 2, 3]
+    assert job["status"] == "succeeded"
+    assert len(job["artifacts"]) == 1  # those of the attempts before are gone
+
+
+def test_a_job_whose_handler_keeps_raising_is_left_to_others(site, caplog) -> None:
+    worker = site.worker()
+    runs = []
+
+    @worker.handler(ECHO)
+    def echo(task):
+        runs.append(task.task_run_id)
+        raise ValueError("never")
+
+    with site.running(worker, max_retries=1):
+        job_id = site.post()
+        site.until(lambda: len(runs) == 2)
+        site.until(lambda: "failed: ValueError: never" in caplog.text)
+    assert site.job(job_id)["settlements"] == 0
+    assert len(set(runs)) == 1
+
+
+def test_a_refused_output_runs_the_handler_again_and_tells_it_why(site) -> None:
+    worker = site.worker()
+    told = []
+
+    @worker.handler(DIGEST)
+    def digest(task):
+        told.append((task.attempt, task.validation_errors))
+        return GOOD if task.validation_errors else {"lines": -1}
+
+    with site.running(worker):
+        job = site.ended(site.post({"text": "x"}, key=DIGEST))
+    assert job["status"] == "succeeded"
+    assert told[0] == (1, [])
+    assert told[1][0] == 2
+    assert told[1][1]
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("text", "no dict but str"),
+        (None, "no dict but NoneType"),
+        ({"n": float("nan")}, "not JSON"),
+        ({"n": {1, 2}}, "not JSON"),
+        ({"n": "\ud800"}, "not JSON"),
+    ],
+)
+def test_an_output_that_no_submit_can_carry_gives_the_job_up(site, caplog, output, why) -> None:
+    worker = site.worker()
+    runs = []
+
+    @worker.handler(ECHO)
+    def echo(task):
+        runs.append(task.job_id)
+        return {} if task.input.get("good") else output
+
+    with site.running(worker):
+        site.post()
+        site.until(lambda: why in caplog.text)
+        assert site.ended(site.post({"good": True}))["status"] == "succeeded"
+
+
+def test_a_non_retryable_error_gives_the_job_up_at_once(site, caplog) -> None:
+    worker = site.worker()
+    attempts = []
+
+    @worker.handler(ECHO)
+    def echo(task):
+        attempts.append(task.attempt)
+        raise NonRetryableError("no such picture")
+
+    with site.running(worker):
+        site.post()
+        site.until(lambda: "given up: no such picture" in caplog.text)
+    assert set(attempts) == {1}
+
+
+def test_a_lost_lease_cancels_the_task_and_its_result_is_not_submitted(site, caplog) -> None:
+    worker = site.worker()
+    seen = []
+
+    @worker.handler(ECHO)
+    def echo(task):
+        if not seen:
+            site.kernel.expire_lease(task.job_id)
+            site.until(lambda: task.cancelled)
+            seen.append(task.task_run_id)
+            task.raise_if_cancelled()
+        return {"run": task.task_run_id}
+
+    with site.running(worker):
+        job = site.ended(site.post())
+    assert job["output_envelope"]["run"] != seen[0]
+    assert job["settlements"] == 1
+    assert "lost: the platform has re-routed" in caplog.text
+
+
+def test_one_cycle_works_off_what_one_poll_offered(site) -> None:
+    worker = site.worker()
+    runs = []
+
+    @worker.handler(ECHO)
+    def echo(task):
+        runs.append(task.job_id)
+        return {}
+
+    worker.register_handlers()
+    jobs = [site.post() for _ in range(3)]
+    worker.run(once=True)
+    assert runs == jobs
+    worker.run(once=True)
+    jobs.append(site.post())
+    worker.run(once=True)
+    assert runs == jobs
+    worker.close()
+
+
+def test_a_worker_may_be_stopped_by_its_handler(site) -> None:
+    worker = site.worker(concurrency=2)
+
+    @worker.handler(ECHO)
+    def echo(task):
+        worker.stop()
+        return {}
+
+    worker.register_handlers()
+    job_id = site.post()
+    worker.run()
+    assert site.job(job_id)["status"] == "succeeded"
+    worker.stop()  # not running: nothing happens
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_what_takes_longer_than_the_grace_is_abandoned(site, concurrency) -> None:
+    from chaojiyuyan_core.errors import WorkerError
+
+    worker = site.worker(concurrency=concurrency, graceful_shutdown_timeout=0.2)
+    ended = []
+
+    @worker.handler(ECHO)
+    def echo(task):
+        worker.stop()
+        site.until(lambda: task.cancelled)
+        ended.append(task.job_id)
+        return {}
+
+    worker.register_handlers()
+    job_id = site.post()
+    with pytest.raises(WorkerError, match=job_id):
+        worker.run()
+    assert site.job(job_id)["settlements"] == 0
+
+
+def test_what_a_handler_raises_that_is_no_error_ends_the_worker(site) -> None:
+    worker = site.worker(concurrency=2)
+
+    @worker.handler(ECHO)
+    def echo(task):
+        raise SystemExit(3)
+
+    worker.register_handlers()
+    site.post()
+    with pytest.raises(SystemExit):
+        worker.run()
+
+
+def test_a_bid_that_lost_the_race_is_left_alone(site) -> None:
+    rival = site.worker()
+    worker = site.worker()
+    worker.register_handlers(ECHO)
+    runs = []
+    worker.handler(ECHO)(lambda task: runs.append(task.job_id) or {})
+    original = site.post()
+    offered = worker.available()
+    assert [row["job_id"] for row in offered] == [original]
+    rival.bid(original)
+    with site.running(worker):
+        assert site.ended(site.post())["status"] == "succeeded"
+    assert original not in runs[:1]

@@ -1,0 +1,165 @@
+"""What a container runs: the command line, probes and logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from chaojiyuyan_worker import logs
+from chaojiyuyan_worker.__main__ import main
+from chaojiyuyan_worker.health import STALLED, Health
+from chaojiyuyan_worker.probes import HealthServer
+
+MODULE = """
+from chaojiyuyan_worker import Worker
+worker = Worker.from_env()
+nothing = 7
+
+@worker.handler("test.echo.v1")
+def echo(task):
+    task.log.info("at work, concurrency %d", worker.concurrency)
+    return task.input
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "my_jobs.py").write_text(MODULE)
+    return tmp_path
+
+
+def bare_environment(site, **more: str) -> dict[str, str]:
+    """As in a container: no HOME, nothing but the key and the URL."""
+    return {
+        "PATH": os.environ["PATH"],
+        "CHAOJIYUYAN_API_KEY": site.kernel.api_key,
+        "HEBING_BASE_URL": site.kernel.base_url,
+        **more,
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "chaojiyuyan_worker", *arguments]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_container_runs_it(site, folder) -> None:
+    log = folder / "log"
+    arguments = ["my_jobs:worker", "--concurrency", "2", "--health-port", "0"]
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            command(*arguments, "--log-format", "json"),
+            cwd=folder,
+            env=bare_environment(site, PYTHONPATH=os.environ.get("PYTHONPATH", "")),
+            stderr=stderr,
+        )
+    try:
+
+        def lines() -> list[dict]:
+            return [json.loads(line) for line in log.read_text().splitlines()]
+
+        port = site.until(
+            lambda: next((line["port"] for line in lines() if "port" in line), process.poll())
+        )
+        url = f"http://127.0.0.1:{port}"
+        site.until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+        assert httpx.get(f"{url}/livez").json()["live"] is True
+        assert httpx.get(f"{url}/other").status_code == 404
+        job_id = site.post({"n": 1})
+        assert site.ended(job_id)["status"] == "succeeded"
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+    at_work = next(line for line in lines() if line["message"] == "at work, concurrency 2")
+    assert at_work["job_id"] == job_id
+    assert at_work["capability_key"] == "test.echo.v1"
+    assert at_work["task_run_id"]
+    assert site.kernel.api_key not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("my_jobs", "expected module:worker"),
+        ("my_jobs:nothing", "is no Worker but int"),
+        ("my_jobs:absent", "is no Worker but NoneType"),
+        ("no_such_module:worker", "no_such_module"),
+    ],
+)
+def test_a_place_without_a_worker_is_one_line_and_1(folder, monkeypatch, capsys, place, why):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CHAOJIYUYAN_API_KEY", "nxt_ag_test_test")
+    before = logging.getLogger().handlers[:]
+    try:
+        assert main([place]) == 1
+    finally:
+        logging.getLogger().handlers[:] = before
+        sys.modules.pop("my_jobs", None)
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1
+    assert why in told[0]
+
+
+def test_a_rejected_key_is_one_line_and_1(site, folder) -> None:
+    environment = {**bare_environment(site), "CHAOJIYUYAN_API_KEY": "nxt_ag_nobody_nobody"}
+    ended = subprocess.run(
+        command("my_jobs:worker"), cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "AuthenticationError" in ended.stderr
+
+
+def test_probes_tell_what_is_wrong() -> None:
+    now = [Health(live=True, ready=False, draining=True, jobs_in_hand=3)]
+    server = HealthServer(lambda: now[0], 0)
+    try:
+        url = f"http://127.0.0.1:{server.port}"
+        assert httpx.get(f"{url}/livez").status_code == 200
+        answer = httpx.get(f"{url}/readyz")
+        assert answer.status_code == 503
+        assert answer.json() == {"live": True, "ready": False, "draining": True, "jobs_in_hand": 3}
+        now[0] = Health(live=False, ready=True, draining=False, jobs_in_hand=0)
+        assert httpx.get(f"{url}/livez").status_code == 503
+    finally:
+        server.close()
+
+
+def test_a_poll_that_no_longer_advances_is_not_live(site) -> None:
+    worker = site.worker()
+    worker.handler("test.echo.v1")(lambda task: {})
+    assert worker.health() == Health(live=True, ready=False, draining=False, jobs_in_hand=0)
+    with site.running(worker):
+        site.until(lambda: worker.health().ready)
+        polling = worker._session.polling
+        site.until(lambda: polling.advanced_at)
+        polling.advanced_at -= STALLED + 1
+        assert not worker.health().live
+        polling.advanced_at += STALLED + 1
+
+
+@pytest.mark.parametrize("formatter", [logs.TextFormatter(), logs.JsonFormatter()])
+def test_no_key_gets_into_a_log_line(formatter) -> None:
+    record = logging.makeLogRecord(
+        {"msg": "key %s", "args": ("nxt_ag_0123456789abcdef",), "job_id": "job-1"}
+    )
+    line = formatter.format(record)
+    assert "nxt_ag_0123456789" not in line
+    assert "job-1" in line
+
+
+def test_an_exception_is_part_of_the_json_line() -> None:
+    try:
+        raise ValueError("boom")
+    except ValueError:
+        record = logging.makeLogRecord({"msg": "failed", "exc_info": sys.exc_info()})
+    line = json.loads(logs.JsonFormatter().format(record))
+    assert "ValueError: boom" in line["exception"]

@@ -1,0 +1,86 @@
+"""What a handler is given."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from datetime import datetime, timezone
+
+import pytest
+
+from chaojiyuyan_core.errors import TaskCancelled
+from chaojiyuyan_worker import TaskContext
+
+ROW = {
+    "job_id": "job-1",
+    "capability_key": "a",
+    "input_envelope": {"n": 1},
+    "max_budget_nc": 5,
+    "bid_expires_at": "2026-01-01T00:00:00Z",
+}
+
+
+def test_it_tells_the_job() -> None:
+    task = TaskContext(ROW, task_run_id="run-1", lease_expires_at="2026-01-01T00:00:30")
+    assert (task.job_id, task.capability_key, task.task_run_id) == ("job-1", "a", "run-1")
+    assert task.input is task.input_envelope == {"n": 1}
+    assert task.max_budget_nc == 5
+    assert task.bid_expires_at == datetime(2026, 1, 1, tzinfo=timezone.utc)
+    assert task.lease_expires_at == datetime(2026, 1, 1, 0, 0, 30, tzinfo=timezone.utc)
+    assert (task.attempt, task.validation_errors, task.artifacts) == (1, [], [])
+
+
+def test_what_the_api_left_out_has_a_neutral_value() -> None:
+    task = TaskContext({"job_id": "job-1", "input_envelope": None, "max_budget_nc": "7"})
+    assert (task.input, task.max_budget_nc) == ({}, 0)
+    assert task.bid_expires_at is task.lease_expires_at is task.task_run_id is None
+
+
+def test_a_cancelled_task_says_why() -> None:
+    task = TaskContext(ROW)
+    called = []
+    task.on_cancel(lambda: called.append("before"))
+    task.raise_if_cancelled()
+    assert task.cancelled is False
+    task.cancel("the lease is lost")
+    task.on_cancel(lambda: called.append("after"))
+    assert task.cancelled is True
+    assert called == ["before", "after"]
+    with pytest.raises(TaskCancelled, match="job-1 is cancelled: the lease is lost"):
+        task.raise_if_cancelled()
+
+
+def test_artifacts_are_attached() -> None:
+    task = TaskContext(ROW)
+    task.attach(kind="json", artifact_uri="s3://a")
+    task.attach(
+        kind="image", artifact_uri="s3://b", mime_type="image/png", size_bytes=3, meta={"w": 1}
+    )
+    assert task.artifacts == [
+        {"kind": "json", "artifact_uri": "s3://a"},
+        {
+            "kind": "image",
+            "artifact_uri": "s3://b",
+            "mime_type": "image/png",
+            "size_bytes": 3,
+            "meta": {"w": 1},
+        },
+    ]
+
+
+def test_its_log_carries_the_job(caplog) -> None:
+    caplog.set_level(logging.INFO)
+    TaskContext(ROW, task_run_id="run-1").log.info("half of %d", 2, extra={"step": 1})
+    record = caplog.records[0]
+    assert record.getMessage() == "half of 2"
+    assert (record.job_id, record.task_run_id, record.capability_key) == ("job-1", "run-1", "a")
+    assert record.step == 1
+
+
+def test_it_crosses_to_another_process_as_plain_data() -> None:
+    task = TaskContext(ROW, task_run_id="run-1", lease_expires_at="2026-01-01T00:00:30Z")
+    task.attempt = 3
+    again = TaskContext.from_plain(pickle.loads(pickle.dumps(task.to_plain())))
+    assert again.input == task.input
+    assert again.lease_expires_at == task.lease_expires_at
+    assert again.attempt == 3

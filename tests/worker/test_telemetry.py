@@ -1,0 +1,81 @@
+"""Spans and metrics, by the OpenTelemetry SDK's own in-memory readers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from chaojiyuyan_worker.submission import Outcome, Verdict
+from chaojiyuyan_worker.task import TaskContext
+from chaojiyuyan_worker.telemetry import OpenTelemetry, Telemetry
+
+TASK = TaskContext({"job_id": "job-1", "capability_key": "a"}, task_run_id="run-1")
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """The telemetry, and what it told: spans, and the points of each metric."""
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry import metrics, trace
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    reader, exporter = InMemoryMetricReader(), InMemorySpanExporter()
+    tracers, meters = TracerProvider(), MeterProvider([reader])
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer", tracers.get_tracer)
+    monkeypatch.setattr(metrics, "get_meter", meters.get_meter)
+
+    def points() -> dict[str, list]:
+        found = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+        return {metric.name: list(metric.data.data_points) for metric in found}
+
+    yield OpenTelemetry(), exporter, points
+    meters.shutdown()
+    tracers.shutdown()
+
+
+def test_a_job_is_a_span_and_counts(told) -> None:
+    telemetry, exporter, points = told
+    with telemetry.job(TASK):
+        assert points()["chaojiyuyan.worker.slots"][0].value == 1
+        telemetry.handled(TASK, 0.25)
+        telemetry.ended(TASK, Verdict(Outcome.SETTLED), 27.5)
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "process a"
+    assert span.attributes["chaojiyuyan.job_id"] == "job-1"
+    assert span.attributes["chaojiyuyan.outcome"] == "settled"
+    assert span.status.is_ok
+    seen = points()
+    assert seen["chaojiyuyan.worker.slots"][0].value == 0
+    assert seen["chaojiyuyan.worker.jobs"][0].attributes == {
+        "capability_key": "a",
+        "outcome": "settled",
+    }
+    assert seen["chaojiyuyan.worker.handler.duration"][0].sum == 0.25
+    assert seen["chaojiyuyan.worker.lease.margin"][0].sum == 27.5
+
+
+def test_a_job_that_failed_is_a_span_in_error(told) -> None:
+    telemetry, exporter, _ = told
+    with telemetry.job(TASK):
+        telemetry.ended(TASK, Verdict(Outcome.LOST, "re-routed"), -2.0)
+    (span,) = exporter.get_finished_spans()
+    assert not span.status.is_ok
+    assert span.attributes["chaojiyuyan.reason"] == "re-routed"
+
+
+def test_without_opentelemetry_nothing_is_told() -> None:
+    code = (
+        "import sys; sys.modules['opentelemetry'] = None\n"
+        "from chaojiyuyan_worker.telemetry import Telemetry, telemetry\n"
+        "assert type(telemetry()) is Telemetry"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with Telemetry().job(TASK):
+        Telemetry().ended(TASK, Verdict(Outcome.SETTLED), 1.0)
