@@ -71,6 +71,10 @@ def test_every_exception_says_what_it_is(cls: type[errors.HebingError]) -> None:
     assert str(made(cls))
 
 
+def test_every_exception_is_exported() -> None:
+    assert set(errors.__all__) == {cls.__name__ for cls in CLASSES}
+
+
 def test_a_pickled_error_carries_no_key() -> None:
     assert b"nxt_ag_s" not in pickle.dumps(made(errors.BadRequestError))
 

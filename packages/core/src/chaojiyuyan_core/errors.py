@@ -41,6 +41,36 @@ if TYPE_CHECKING:
 
     import httpx
 
+__all__ = [
+    "AuthenticationError",
+    "BadRequestError",
+    "BidRejected",
+    "CapabilityNotRegistered",
+    "ConflictError",
+    "CredentialsError",
+    "DeviceFlowError",
+    "DeviceFlowTimeout",
+    "DownloadError",
+    "HebingAPIError",
+    "HebingError",
+    "JobFailed",
+    "JobTimeout",
+    "LeaseExpired",
+    "NonRetryableError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseFormatError",
+    "ServerError",
+    "SubmitValidationFailed",
+    "TaskCancelled",
+    "TaskRunNotFound",
+    "UnprocessableError",
+    "WebhookVerificationError",
+    "WorkerError",
+    "WorkerNotEnabled",
+]
+
 
 __all__ = [
     "AuthenticationError",

@@ -16,11 +16,11 @@ _HOMES = {
     ),
     "chaojiyuyan_core.errors": (
         "AuthenticationError BadRequestError BidRejected CapabilityNotRegistered "
-        "ConflictError CredentialsError DeviceFlowError DeviceFlowTimeout HebingAPIError "
-        "HebingError JobFailed JobTimeout LeaseExpired NonRetryableError NotFoundError "
-        "PermissionDeniedError RateLimitError ResponseFormatError ServerError "
-        "SubmitValidationFailed TaskRunNotFound UnprocessableError WebhookVerificationError "
-        "WorkerError WorkerNotEnabled"
+        "ConflictError CredentialsError DeviceFlowError DeviceFlowTimeout DownloadError "
+        "HebingAPIError HebingError JobFailed JobTimeout LeaseExpired NonRetryableError "
+        "NotFoundError PermissionDeniedError RateLimitError ResponseFormatError ServerError "
+        "SubmitValidationFailed TaskCancelled TaskRunNotFound UnprocessableError "
+        "WebhookVerificationError WorkerError WorkerNotEnabled"
     ),
     "chaojiyuyan_core.models": "TERMINAL_JOB_STATUSES",
     "chaojiyuyan_core.webhooks": "sign_webhook unwrap_webhook verify_webhook_signature",

@@ -67,6 +67,9 @@ from chaojiyuyan_core.errors import (
     DeviceFlowTimeout as DeviceFlowTimeout,
 )
 from chaojiyuyan_core.errors import (
+    DownloadError as DownloadError,
+)
+from chaojiyuyan_core.errors import (
     HebingAPIError as HebingAPIError,
 )
 from chaojiyuyan_core.errors import (
@@ -101,6 +104,9 @@ from chaojiyuyan_core.errors import (
 )
 from chaojiyuyan_core.errors import (
     SubmitValidationFailed as SubmitValidationFailed,
+)
+from chaojiyuyan_core.errors import (
+    TaskCancelled as TaskCancelled,
 )
 from chaojiyuyan_core.errors import (
     TaskRunNotFound as TaskRunNotFound,
