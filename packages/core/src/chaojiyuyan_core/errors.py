@@ -72,35 +72,6 @@ __all__ = [
 ]
 
 
-__all__ = [
-    "AuthenticationError",
-    "BadRequestError",
-    "BidRejected",
-    "CapabilityNotRegistered",
-    "ConflictError",
-    "CredentialsError",
-    "DeviceFlowError",
-    "DeviceFlowTimeout",
-    "HebingAPIError",
-    "HebingError",
-    "JobFailed",
-    "JobTimeout",
-    "LeaseExpired",
-    "NonRetryableError",
-    "NotFoundError",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "ResponseFormatError",
-    "ServerError",
-    "SubmitValidationFailed",
-    "TaskRunNotFound",
-    "UnprocessableError",
-    "WebhookVerificationError",
-    "WorkerError",
-    "WorkerNotEnabled",
-]
-
-
 class HebingError(Exception):
     """The root of all exceptions that the SDK raises of itself."""
 
