@@ -47,11 +47,10 @@ SHELLS = {"sh", "bash", "console"}
 DATA = {"json", "yaml", "toml"}
 # Why a block may stay unrun, and how many may. A block more is a decision, made here.
 REASONS = {
-    "fragment": ("shown to be talked about; the same stands whole on another page", 4),
-    "install": ("installs from the index; tests/packaging does so with the built wheels", 20),
-    "checkout": ("runs a script of this checkout, which the tests or CI run as they are", 20),
+    "install": ("installs from the index; tests/packaging does so with the built wheels", 24),
+    "checkout": ("runs a script of this checkout, which the tests or CI run as they are", 12),
     "container": ("needs a container engine or a cluster", 8),
-    "program": ("needs a program that is not ours, or a person at a browser", 12),
+    "program": ("needs a program that is not ours, or a person at a browser", 10),
 }
 
 
