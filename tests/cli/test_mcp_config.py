@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import re
 import stat
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -286,13 +286,17 @@ def test_another_container_and_entry(target: Path) -> None:
     assert read_entry(target) is None
 
 
-def _add(target: Path, number: int) -> None:
-    write_hebing_mcp_entry(KEY, target=target, server_key=str(number), interactive=False)
+WRITER = """
+import sys
+from chaojiyuyan_cli.mcp_config import write_hebing_mcp_entry
+for number in range(4):
+    name = f"{sys.argv[2]}-{number}"
+    write_hebing_mcp_entry("k", target=sys.argv[1], server_key=name, interactive=False)
+"""
 
 
 def test_writers_side_by_side_lose_nothing(target: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(4) as pool:
-        pool.starmap(_add, [(target, number) for number in range(12)])
-    servers = json.loads(target.read_text())["mcpServers"]
-    assert sorted(servers, key=int) == [str(number) for number in range(12)]
+    command = [sys.executable, "-c", WRITER, str(target)]
+    writers = [subprocess.Popen([*command, str(writer)]) for writer in range(4)]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert len(json.loads(target.read_text())["mcpServers"]) == 16
