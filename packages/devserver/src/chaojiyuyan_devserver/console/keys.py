@@ -18,7 +18,7 @@ from .page import PageRoute, page
 
 router = APIRouter(route_class=PageRoute)
 
-Name = Annotated[str, Form(min_length=1, max_length=200)]
+Name = Annotated[str, Form(max_length=200, pattern=r"\S")]
 
 
 def find_agent(service: KernelService, agent_id: str) -> Agent:

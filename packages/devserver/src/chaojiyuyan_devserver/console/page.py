@@ -113,7 +113,7 @@ class PageRoute(APIRoute):
             except Refusal as refusal:
                 response = _sorry(request, refusal.status, refusal.error)
             except RequestValidationError:
-                response = _sorry(request, 400, "The form is not complete.")
+                response = _sorry(request, 400, "What was sent is not complete, or does not fit.")
             response.headers.update(HEADERS)
             return response
 

@@ -20,6 +20,8 @@ from .page import PageRoute, page
 
 router = APIRouter(route_class=PageRoute)
 
+Grace = Annotated[int, Form(ge=0, le=30 * 86400)]  # seconds
+
 
 def find_delivery(service: KernelService, delivery_id: str) -> Delivery:
     """A delivery by its id.
@@ -84,7 +86,7 @@ async def set_url(
 
 
 @router.post("/webhooks/secret", dependencies=[OwnForm])
-async def rotate(service: Service, account: str, grace: Annotated[int, Form(ge=0)]) -> Response:
+async def rotate(service: Service, account: str, grace: Grace) -> Response:
     """Sign with a new secret; receivers accept the old one for ``grace`` seconds more."""
     webhook = service.kernel.webhooks.by_account.get(account)
     if webhook is None:
