@@ -40,6 +40,16 @@ def how(request: pytest.FixtureRequest) -> str:
     return chosen
 
 
+def test_what_stands_before_the_end_is_answered(servers: Servers, kernel: LocalKernel) -> None:
+    wire = servers.start(**reach(kernel))
+    hello = {"jsonrpc": "2.0", "id": "hello", "method": "initialize", "params": HELLO}
+    lines = [hello, {"jsonrpc": "2.0", "id": "list", "method": "tools/list"}]
+    wire.write("\n".join(map(json.dumps, lines)).encode())  # and no newline after the last one
+    assert wire.end() == 0
+    wire.rest()
+    assert len(wire.answers["list"]["result"]["tools"]) == 8
+
+
 def test_it_ends_in_the_middle_of_a_call(servers: Servers, kernel: LocalKernel, how: str) -> None:
     wire = servers.start(**reach(kernel))
     wire.greet()

@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+LAST_ANSWERS = 0.2
+"""Seconds from the end of the input for the answers to what stood before it: a file piped in."""
+
+LAST_WRITES = 0.5
+"""Seconds that a client is given to read the last answers."""
+
 _CHUNK = 1 << 16
-_LAST_WRITES = 0.5
 
 
 def claim_pipes() -> tuple[int, int]:
@@ -60,17 +65,20 @@ class Lines:
             raise StopAsyncIteration
         return line
 
-    def end(self) -> None:
-        """Take the input as ended after what has been read so far."""
+    def end(self, grace: float = 0.0) -> None:
+        """Take the input as ended after what has been read so far.
+
+        :param grace: seconds for the answers to it.
+        """
         self._at_end()
-        self._queue.put_nowait(None)
+        self._loop.call_later(grace, self._queue.put_nowait, None)
 
     def _read(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
             for line in _lines(self._source):
                 text = line.decode(errors="replace")
                 self._loop.call_soon_threadsafe(self._queue.put_nowait, text)
-            self._loop.call_soon_threadsafe(self.end)
+            self._loop.call_soon_threadsafe(self.end, LAST_ANSWERS)
 
 
 class Output:
@@ -98,7 +106,7 @@ class Output:
     def close(self) -> None:
         """Wait until everything is written, but not for a client that does not read."""
         self._queue.put(None)
-        self._thread.join(_LAST_WRITES)
+        self._thread.join(LAST_WRITES)
 
     def _write(self) -> None:
         try:

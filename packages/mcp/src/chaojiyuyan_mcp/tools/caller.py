@@ -31,6 +31,7 @@ READ_ON = (
 async def list_capabilities(
     session: Session, arguments: Arguments, _: Report
 ) -> Mapping[str, object]:
+    """A page of the catalog."""
     from chaojiyuyan_core import api
 
     found = await session.request(api.list_capabilities(category=arguments.get("category")))
@@ -53,6 +54,7 @@ async def list_capabilities(
 
 
 async def create_job(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
+    """Post a job."""
     from uuid import uuid4
 
     from chaojiyuyan_core import api
@@ -66,6 +68,7 @@ async def create_job(session: Session, arguments: Arguments, _: Report) -> Mappi
 
 
 async def get_job(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
+    """A job, or a part of it."""
     from chaojiyuyan_core import api
 
     job = await session.request(api.get_job(arguments["job_id"]))
@@ -92,10 +95,12 @@ async def get_job(session: Session, arguments: Arguments, _: Report) -> Mapping[
 async def wait_for_job(
     session: Session, arguments: Arguments, report: Report
 ) -> Mapping[str, object]:
+    """A job that has ended."""
     return _excerpt(await waited_for(session, arguments, report))
 
 
 async def list_artifacts(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
+    """The files of a job."""
     from chaojiyuyan_core import api
 
     job = await session.request(api.get_job(arguments["job_id"]))

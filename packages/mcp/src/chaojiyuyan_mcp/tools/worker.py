@@ -27,12 +27,14 @@ MAX_HOLD = 600
 async def register_capability_handler(
     session: Session, arguments: Arguments, _: Report
 ) -> Mapping[str, object]:
+    """Register for capabilities."""
     from chaojiyuyan_core import api
 
     return await session.request(api.register_capabilities(arguments["capability_keys"]))
 
 
 async def claim_job(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
+    """Bid for the jobs on offer until one is won."""
     from chaojiyuyan_core import api
 
     interval = float(arguments.get("heartbeat_interval", HEARTBEAT_INTERVAL))
@@ -73,6 +75,7 @@ async def claim_job(session: Session, arguments: Arguments, _: Report) -> Mappin
 
 
 async def submit_job(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
+    """Settle a claimed job."""
     from chaojiyuyan_core import api
 
     job_id = arguments["job_id"]
