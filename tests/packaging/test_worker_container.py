@@ -1,24 +1,37 @@
-"""A worker alone, as in a container: any uid, no HOME, nothing that can be written to."""
+"""A worker alone, by the steps of docs/deploy/Dockerfile, as in a container.
+
+Any uid, no HOME, nothing that can be written to.
+"""
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
+import shlex
 import signal
+import socket
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
+
+from chaojiyuyan_worker import Worker
 
 from .conftest import at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import httpx
 
     from chaojiyuyan_devserver.testing import LocalKernel
 
     from .conftest import Environment
+
+DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy"
 
 # A mount and a user namespace, which is what a container is made of: every file system that can be
 # read-only is, and the user is a number without a passwd entry.
@@ -46,9 +59,24 @@ def describe(task):
 
 
 @pytest.fixture(scope="module")
-def worker(new_environment: Callable[[str, Path], Environment], interpreter: Path) -> Environment:
+def image() -> dict[str, str]:
+    """The Dockerfile's instructions."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    steps = [line.split(None, 1) for line in text.splitlines() if re.match(r"[A-Z]+ ", line)]
+    assert [name for name, _ in steps].count("RUN") == 1
+    return dict(steps)
+
+
+@pytest.fixture(scope="module")
+def worker(
+    new_environment: Callable[[str, Path], Environment],
+    interpreter: Path,
+    image: dict[str, str],
+) -> Environment:
+    installer, command, *args = shlex.split(image["RUN"])
+    assert (installer, command) == ("pip", "install")
     environment = new_environment("worker", interpreter)
-    environment.install("chaojiyuyan-worker")
+    environment.install(*(word for word in args if not word.startswith("--no-cache")))
     (environment.home / "handlers.py").write_text(HANDLERS)
     return environment
 
@@ -75,13 +103,17 @@ def test_neither_the_command_line_nor_mcp_comes_along(
 
 
 def test_it_settles_a_job_as_any_user_without_home_on_a_read_only_file_system(
-    worker: Environment, kernel: LocalKernel, background: Callable[..., subprocess.Popen[str]]
+    worker: Environment,
+    image: dict[str, str],
+    kernel: LocalKernel,
+    background: Callable[..., subprocess.Popen[str]],
 ) -> None:
+    port = str(free_port())
+    start = [*json.loads(image["ENTRYPOINT"]), *json.loads(image["CMD"].replace("8080", port))]
+    assert start[:3] == ["python", "-m", "chaojiyuyan_worker"]
     process = background(
         in_container(
-            *(f"{name}={value}" for name, value in at(kernel).items()),
-            worker.python,
-            *("-m", "chaojiyuyan_worker", "handlers:worker"),
+            *(f"{name}={value}" for name, value in at(kernel).items()), worker.python, *start[1:]
         ),
         cwd=worker.home,
     )
@@ -96,8 +128,15 @@ def test_it_settles_a_job_as_any_user_without_home_on_a_read_only_file_system(
         "writable": None,
         "text": "hi",
     }
-    process.send_signal(signal.SIGTERM)
+    health = image["HEALTHCHECK"].replace("8080", port).partition("CMD")[2]
+    worker.run(*json.loads(health))
+    process.send_signal(getattr(signal, image["STOPSIGNAL"]))
     assert process.wait(30) == 0, process.communicate()[0]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def wait_for(caller: httpx.Client, job_id: str) -> dict:
@@ -106,3 +145,21 @@ def wait_for(caller: httpx.Client, job_id: str) -> dict:
         if job["status"] in {"succeeded", "failed", "cancelled", "expired"}:
             return job
     pytest.fail(f"the job is still {job['status']}")
+
+
+def test_the_image_runs_as_a_number_that_is_not_root(image: dict[str, str]) -> None:
+    user = image["USER"].split(":")[0]
+    assert user.isdigit(), "a name is nothing that runAsNonRoot can check"
+    assert user != "0"
+
+
+def test_the_files_beside_it_give_the_drain_its_time(image: dict[str, str]) -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    deployment = yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text())
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    drain = inspect.signature(Worker).parameters["graceful_shutdown_timeout"].default
+    assert compose["services"]["worker"]["stop_grace_period"] == "30s"
+    assert pod["terminationGracePeriodSeconds"] == 30 > drain
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["args"] == json.loads(image["CMD"])
