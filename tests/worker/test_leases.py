@@ -271,3 +271,12 @@ def test_a_late_beat_is_told_with_its_likely_cause(keeper_of, caplog, busy, caus
     assert "heartbeat 30.0 s late" in caplog.text
     assert cause in caplog.text
     assert caplog.records[-1].job_id == "job-1"
+
+
+def test_released_leases_do_not_pile_up(keeper_of) -> None:
+    keeper = keeper_of()
+    held = keeper.hold("job-0", boot_clock() + 30)
+    for number in range(1, 1000):
+        keeper.hold(f"job-{number}", boot_clock() + 30).release()
+    assert len(keeper._schedule) < 200
+    assert any(lease is held for _, _, lease in keeper._schedule)

@@ -51,8 +51,15 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE = 2.0
 """Seconds at most from a beat that failed to the next one."""
 
+MOST_STALE = 64
+"""Entries of the schedule that may be out of date before it is cleaned up."""
+
 LATE = 1.0
 """Seconds after its time at which a beat is late enough to be told about."""
+
+
+Entry = tuple[float, int, Lease]
+"""When to look at a lease, the order of entries at the same time, and the lease."""
 
 
 class LeaseKeeper:
@@ -74,7 +81,8 @@ class LeaseKeeper:
         self._transport = transport
         self._interval = interval
         self._changed = threading.Condition()
-        self._schedule: list[tuple[float, int, Lease]] = []
+        self._schedule: list[Entry] = []
+        self._stale = 0
         self._order = itertools.count()
         self._beats = Threads("chaojiyuyan-beat")
         self._thread: threading.Thread | None = None
@@ -152,7 +160,16 @@ class LeaseKeeper:
     def release(self, lease: Lease) -> None:
         """See :meth:`Lease.release`."""
         with self._changed:
+            if lease.released:
+                return
             lease.released = True
+            lease.on_lost = None
+            self._stale += 1
+            # What is released stays in the schedule until its time; under load that is much.
+            if self._stale > max(MOST_STALE, len(self._schedule) // 2):
+                self._schedule = [entry for entry in self._schedule if _is_due(entry)]
+                heapq.heapify(self._schedule)
+                self._stale = 0
 
     def lose(self, lease: Lease, loss: Loss) -> None:
         """Mark a lease as lost, unless it is released or lost already."""
@@ -160,8 +177,9 @@ class LeaseKeeper:
             if lease.released or lease.loss is not None:
                 return
             lease.loss = loss
-        if lease.on_lost is not None:
-            lease.on_lost(lease)
+            on_lost = lease.on_lost
+        if on_lost is not None:
+            on_lost(lease)
 
     def _pause(self, length: float) -> float:
         """Return the seconds until the next beat: half a lease is left for tries after it."""
@@ -207,7 +225,7 @@ class LeaseKeeper:
                 timeout: float | None = None
                 while self._schedule:
                     when, _, lease = self._schedule[0]
-                    if lease.released or lease.loss is not None or when != lease.wake:
+                    if not _is_due(self._schedule[0]):
                         heapq.heappop(self._schedule)
                         continue
                     timeout = when - self.clock()
@@ -288,3 +306,9 @@ class LeaseKeeper:
                 lease.deadline = deadline
                 lease.next_beat = now + wait
                 self._plan(lease)
+
+
+def _is_due(entry: Entry) -> bool:
+    """Whether an entry of the schedule still counts: no later one has taken its place."""
+    when, _, lease = entry
+    return not lease.released and lease.loss is None and when == lease.wake
