@@ -84,3 +84,21 @@ def test_workers_and_balances(
     balances = browser.get("/balances").text
     assert re.search(r"Sum over all accounts</td><td[^>]*>0 nc<", balances)
     assert job_id in balances
+
+
+def test_a_job_is_cancelled_once(
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    browser: PlainBrowser,
+    call: Callable[..., str],
+) -> None:
+    job_id = call(kernel_client)
+    assert "/cancel" in browser.get(f"/jobs/{job_id}").text
+    cancelled = browser.press(f"/jobs/{job_id}/cancel")
+    assert cancelled.url.path == f"/jobs/{job_id}"
+    assert "/cancel" not in cancelled.text
+    assert kernel.job(job_id)["status"] == "cancelled"
+    assert kernel.balance()["held_nc"] == 0
+    again = browser.press(f"/jobs/{job_id}/cancel")
+    assert again.status_code == 409
+    assert "the job is cancelled" in again.text

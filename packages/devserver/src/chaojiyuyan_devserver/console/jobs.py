@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver.api.deps import Service
 from chaojiyuyan_devserver.kernel import Refusal
@@ -16,6 +16,7 @@ from chaojiyuyan_devserver.kernel.records import Job
 from chaojiyuyan_devserver.service import KernelService
 
 from . import read
+from .csrf import OwnForm
 from .page import PageRoute, page
 
 STATUSES = ("bidding", "running", "succeeded", "failed", "cancelled", "expired")
@@ -81,6 +82,14 @@ async def job_page(request: Request, service: Service, job_id: str) -> Response:
         spec=service.kernel.catalog.get(job.capability_key),
         deliveries=read.recent_deliveries(service.store, job_id=job.id),
     )
+
+
+@router.post("/jobs/{job_id}/cancel", dependencies=[OwnForm])
+async def cancel_job(service: Service, job_id: str) -> Response:
+    """End a job without a result; the API has no call for it."""
+    service.kernel.jobs.cancel(find_job(service, job_id), service.clock())
+    await service.saved()
+    return RedirectResponse(f"/jobs/{job_id}", 303)
 
 
 @router.get("/jobs/{job_id}/{part}.json")
