@@ -49,21 +49,22 @@ def all_checks(session: Session, wiring: Wiring) -> Iterator[Check]:
     """
     yield _python()
     yield _path()
-    yield from _credentials_file()
-    settings: Settings | None = None
+    yield _credentials_file()
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
-        try:
-            settings = session.settings()
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with it is the finding
-            yield Check("Key", "failed", str(error), "chaojiyuyan connect")
+        settings = _settings(session)
     for doubt in doubts:
         yield Check("Settings", "warning", str(doubt.message), "--base-url or --profile decides")
-    if settings is not None:
+    if isinstance(settings, Check):
+        yield settings
+    else:
         yield from _platform(settings)
     yield _mcp_package()
-    for client in (wiring.mcp_json, wiring.claude_code, *wiring.file_clients.values()):
-        yield _client(client, settings)
+    key = "" if isinstance(settings, Check) else settings.api_key
+    yield _client(wiring.mcp_json, key, "chaojiyuyan connect")
+    yield _client(wiring.claude_code, key, "chaojiyuyan connect")
+    for client in wiring.file_clients.values():
+        yield _client(client, key, f"chaojiyuyan connect --client {client.name}")
 
 
 def _python() -> Check:
@@ -85,27 +86,36 @@ def _path() -> Check:
     return Check("PATH", "ok", found)
 
 
-def _credentials_file() -> Iterator[Check]:
+def _credentials_file() -> Check:
     from chaojiyuyan_core.credentials import CREDENTIALS_PATH
 
-    name = "Credentials"
+    name, places = "Credentials", (CREDENTIALS_PATH, CREDENTIALS_PATH.parent)
     try:
-        places = (CREDENTIALS_PATH, CREDENTIALS_PATH.parent)
-        modes = [(path, path.stat().st_mode) for path in places]
+        modes = {path: path.stat().st_mode for path in places}
     except FileNotFoundError:
-        yield Check(name, "absent", f"{CREDENTIALS_PATH} is not there")
-        return
+        return Check(name, "absent", f"{CREDENTIALS_PATH} is not there")
     except OSError as error:
-        yield Check(name, "failed", f"{CREDENTIALS_PATH}: {error.strerror}", "mend its permissions")
-        return
-    open_to_others = [
-        path for path, mode in modes if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO)
-    ]
-    if open_to_others:
-        remedy = "chmod go-rwx " + " ".join(map(str, open_to_others))
-        yield Check(name, "warning", "others on this machine may look at them", remedy)
-    else:
-        yield Check(name, "ok", f"{CREDENTIALS_PATH}, private")
+        detail = f"{CREDENTIALS_PATH}: {error.strerror}"
+        return Check(name, "failed", detail, "mend its permissions")
+    others = stat.S_IRWXG | stat.S_IRWXO
+    open_to_others = [str(path) for path, mode in modes.items() if mode & others]
+    if open_to_others and os.name == "posix":
+        remedy = f"chmod go-rwx {' '.join(open_to_others)}"
+        return Check(name, "warning", "others on this machine may look at them", remedy)
+    return Check(name, "ok", f"{CREDENTIALS_PATH}, private")
+
+
+def _settings(session: Session) -> Settings | Check:
+    from chaojiyuyan_core.errors import CredentialsError
+
+    from .failures import UserError
+
+    try:
+        return session.settings()
+    except CredentialsError as error:
+        return Check("Key", "failed", str(error), "mend or remove that file")
+    except (UserError, ValueError) as error:
+        return Check("Key", "failed", str(error), "chaojiyuyan connect")
 
 
 def _platform(settings: Settings) -> Iterator[Check]:
@@ -143,13 +153,10 @@ def _mcp_package() -> Check:
     return Check("MCP server", "ok", "installed")
 
 
-def _client(client: McpClient, settings: Settings | None) -> Check:
+def _client(client: McpClient, key: str, remedy: str) -> Check:
     """Whether a client has our entry, and whether it can start what the entry says."""
     from .config_file import McpWriterError, read_entry
 
-    remedy = "chaojiyuyan connect"
-    if client.name in ("claude-desktop", "cursor", "vscode"):
-        remedy += f" --client {client.name}"
     try:
         entry = read_entry(client.path, container=client.container)
     except (McpWriterError, OSError) as error:
@@ -158,13 +165,13 @@ def _client(client: McpClient, settings: Settings | None) -> Check:
         if not client.installed:
             return Check(client.label, "absent", "not found on this machine")
         return Check(client.label, "absent", "not connected", remedy)
-    flaw = _flaw(entry, settings)
+    flaw = _flaw(entry, key)
     if flaw:
         return Check(client.label, "failed", flaw, remedy)
     return Check(client.label, "ok", f"connected by {client.path}")
 
 
-def _flaw(entry: Json, settings: Settings | None) -> str:
+def _flaw(entry: Json, key: str) -> str:
     if not isinstance(entry, dict):
         return "its entry is not an object"
     command, env = entry.get("command"), entry.get("env")
@@ -172,7 +179,7 @@ def _flaw(entry: Json, settings: Settings | None) -> str:
         return f"its entry starts {command!r}, which is no program here"
     if not Path(command).is_absolute():
         return f"its entry starts {command!r}, which a program without your PATH does not find"
-    key = env.get("CHAOJIYUYAN_API_KEY") if isinstance(env, dict) else None
-    if key and settings is not None and key != settings.api_key:
+    held = env.get("CHAOJIYUYAN_API_KEY") if isinstance(env, dict) else None
+    if held and key and held != key:
         return "its entry has another key than the one in use"
     return ""

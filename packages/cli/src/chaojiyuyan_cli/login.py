@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FROM_INPUT = "-"
 """As ``--api-key``: the key stays out of the shell's history."""
 
+_LONGEST = 600.0  # seconds that a device login may take
+
 
 def base_url_for_login(session: Session) -> tuple[str, str]:
     """Return the base URL that a new key is for, and where it comes from.
@@ -71,11 +73,10 @@ def log_in(
 
     if api_key is not None:
         key, account, how = read_key(api_key), None, "Connected with provided Agent KEY"
-        session.keep_secret(key)
     else:
         token = device_login(base_url, client_name, browser=browser)
         key, account, how = token["api_key"], token.get("account_id"), "Login OK"
-        session.keep_secret(key)
+    session.keep_secret(key)
     path = save_credentials(key, base_url=base_url, account_id=account, profile=session.profile)
     click.echo(f"{how}; saved to {path}")
     click.echo(f"Active key: {mask_key(key)}")
@@ -152,18 +153,16 @@ def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceTok
             _offer_browser(code)
         if not is_terminal(sys.stderr):
             click.echo(waiting)
-        limit = min(float(code.get("expires_in") or _LONGEST), _LONGEST)
+        expires = code.get("expires_in")
+        limit = min(expires, _LONGEST) if isinstance(expires, (int, float)) else _LONGEST
 
         def left(elapsed: float) -> str:
             return f"{waiting} {duration(max(limit - elapsed, 0))} left"
 
         with Spinner(left):
-            return run(wait_for_approval(code, now=time.monotonic, timeout=limit), transport)
+            return run(wait_for_approval(code, now=time.monotonic, timeout=_LONGEST), transport)
     finally:
         transport.close()
-
-
-_LONGEST = 600.0  # seconds
 
 
 def ask(question: str) -> str:

@@ -57,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         session = Session()
         return _invoke(arguments, session)
-    except KeyboardInterrupt:
-        return _interrupted()
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(interrupt)
     except (SystemExit, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, a user gets one line
@@ -82,8 +82,8 @@ def run() -> int:
     try:
         code = main()
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return _interrupted()
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(interrupt)
     except BrokenPipeError:
         # The interpreter flushes once more at its end, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -125,9 +125,9 @@ def _invoke(arguments: list[str], session: Session) -> int:
     return code if isinstance(code, int) else EX_OK
 
 
-def _interrupted() -> int:
-    # A terminal has just shown ^C.
-    print("\nInterrupted." if sys.stderr.isatty() else "Interrupted.", file=sys.stderr)
+def _interrupted(interrupt: KeyboardInterrupt) -> int:
+    after_echo = "\n" if sys.stderr.isatty() else ""  # a terminal has just shown ^C
+    print(f"{after_echo}Interrupted. {interrupt}".rstrip(), file=sys.stderr)
     return EX_INTERRUPTED
 
 

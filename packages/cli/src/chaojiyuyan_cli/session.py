@@ -33,11 +33,8 @@ class Session:
     debug: bool = False
     _secrets: set[str] = field(default_factory=set, repr=False)
 
-    def settings(self, *, prefer_environment_url: bool = False) -> Settings:
+    def settings(self) -> Settings:
         """Find key and base URL: the options, then the environment, then the credentials file.
-
-        Args:
-            prefer_environment_url: The environment's base URL beats the file's.
 
         Raises:
             UserError: ``--profile`` names one that is not saved.
@@ -52,7 +49,6 @@ class Session:
             profile=self.profile,
             base_url=self.base_url,
             prefer_profile=self.profile is not None,
-            prefer_environment_url=prefer_environment_url,
         )
         self.keep_secret(settings.api_key)
         return settings

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +104,8 @@ class Wiring:
         Args:
             path: The file.
         """
-        return McpClient(FILE, str(path), path.expanduser(), path.parent)
+        path = path.expanduser()
+        return McpClient(FILE, str(path), path, path.parent)
 
     def connect(self, client: McpClient, server: Server) -> str:
         """Put the server into a client.
@@ -142,11 +143,9 @@ class Wiring:
         known = {client.name: client for client in (self.claude_code, *self.file_clients.values())}
         clients = [self.mcp_json]
         for connection in self._record.all():
-            client = known.get(connection.client, self.file(connection.path))
-            path = Path(connection.path)
-            clients.append(
-                McpClient(client.name, client.label, path, path.parent, client.container)
-            )
+            client = known.get(connection.client) or self.file(connection.path)
+            # The client's own place may be another today: XDG_CONFIG_HOME, CLAUDE_CONFIG_DIR.
+            clients.append(replace(client, path=connection.path))
         return list({client.path: client for client in clients}.values())
 
     def disconnect(self, client: McpClient) -> None:

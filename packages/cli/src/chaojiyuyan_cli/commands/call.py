@@ -122,8 +122,8 @@ def _said_to_go_on(job: Job) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(f"\nThe job goes on: chaojiyuyan status {_safe(job.id)}", err=True)
-        raise
+        hint = f"The job goes on, see `chaojiyuyan status {_safe(job.id)}`"
+        raise KeyboardInterrupt(hint) from None
 
 
 def _show_end(job: Job) -> None:

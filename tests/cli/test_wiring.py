@@ -1,0 +1,75 @@
+"""The command in an entry, and the record of what was connected."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from chaojiyuyan_cli.connections import Connection, Connections
+from chaojiyuyan_cli.wiring import server_command
+
+
+@pytest.fixture
+def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An interpreter's folder of scripts, still empty."""
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(folder))
+    return folder
+
+
+def script(folder: Path) -> Path:
+    path = folder / "chaojiyuyan"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script's name differs there")
+class TestTheCommandOfAnEntry:
+    def test_is_the_script_that_runs_through_the_link_it_was_called_by(
+        self, scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        link = tmp_path / "bin" / "chaojiyuyan"
+        link.parent.mkdir()
+        link.symlink_to(script(scripts))
+        monkeypatch.setattr(sys, "argv", ["bin/chaojiyuyan"])
+        monkeypatch.chdir(tmp_path)
+        assert server_command() == [str(link), "mcp-server"]
+
+    def test_else_the_script_beside_the_interpreter(
+        self, scripts: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["/lib/chaojiyuyan_cli/__main__.py"])
+        path = script(scripts)
+        assert server_command() == [str(path), "mcp-server"]
+        path.chmod(0o644)
+        assert server_command()[0] == sys.executable
+
+    @pytest.mark.usefixtures("scripts")
+    def test_else_the_interpreter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "argv", ["/gone/chaojiyuyan"])
+        assert server_command() == [sys.executable, "-m", "chaojiyuyan_cli", "mcp-server"]
+
+
+def test_the_record_keeps_each_entry_once(tmp_path: Path) -> None:
+    record = Connections(tmp_path / "folder" / "connections.json")
+    first, second = Connection("cursor", Path("/a")), Connection("file", Path("/b"))
+    for connection in (first, second, first):
+        record.add(connection)
+    assert record.all() == [second, first]
+    record.remove(second)
+    record.remove(second)
+    assert Connections(tmp_path / "folder" / "connections.json").all() == [first]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"connections": [{}]}', '{"connections": 1}'])
+def test_a_record_that_cannot_be_read_counts_as_absent(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "connections.json"
+    path.write_text(content)
+    assert Connections(path).all() == []
+    Connections(path).add(Connection("file", Path("/b")))
+    assert Connections(path).all() == [Connection("file", Path("/b"))]
