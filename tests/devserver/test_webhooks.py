@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import queue
+import socket
+import sys
+import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +34,8 @@ class Receiver:
         self.got: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.statuses: list[int] = []
         self.url = ""
+        self.open = threading.Event()  # answers wait for it
+        self.open.set()
 
     def next(self) -> tuple[str, bytes]:
         """The next signature and body."""
@@ -43,6 +49,7 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            receiver.open.wait(10)
             status = receiver.statuses.pop(0) if receiver.statuses else 200
             self.send_response(status)
             self.send_header("content-length", "0")
@@ -55,7 +62,7 @@ def receiving() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
-    thread = Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield receiver
     server.shutdown()
@@ -167,6 +174,38 @@ def test_what_cannot_be_triggered(kernel: LocalKernel) -> None:
     ):
         with pytest.raises(RuntimeError, match=complaint):
             kernel.trigger(what)
+
+
+def test_a_crowd_is_sent_as_places_become_free(
+    kernel: LocalKernel, kernel_client: httpx.Client, receiver: Receiver
+) -> None:
+    receiver.open.clear()
+    ids = {call(kernel_client) for _ in range(40)}
+    for job_id in ids:
+        kernel.cancel(job_id)
+    receiver.open.set()
+    assert {json.loads(receiver.next()[1])["job"]["id"] for _ in ids} == ids
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the processor time from /proc")
+def test_a_receiver_that_does_not_answer_costs_next_to_nothing(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        kernel.configure_webhook(f"http://127.0.0.1:{deaf.getsockname()[1]}/", "s3cret")
+        for _ in range(40):
+            kernel.cancel(call(kernel_client))
+        before = processor_time(kernel.pid)
+        threading.Event().wait(1)  # this is what is measured: time in which nothing happens
+        assert processor_time(kernel.pid) - before < 0.3
+        assert len(kernel.deliveries()) == 40
+        kernel.reset()
+
+
+def processor_time(pid: int) -> float:
+    """The seconds of processor time that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_what_was_pending_is_sent_after_a_crash(

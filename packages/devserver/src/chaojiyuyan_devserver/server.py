@@ -100,6 +100,7 @@ async def _serve(
         proxy_headers=False,
         lifespan="off",
         ws="none",
+        timeout_keep_alive=75,  # a client that pauses finds its connection again
         timeout_graceful_shutdown=1,
     )
     server = _Server(config, started)

@@ -141,7 +141,7 @@ class KernelService:
                 self.waiters.wake(f"{record.job_id} changed")
 
     def _set_timer(self) -> None:
-        deadlines = (self.kernel.jobs.board.next_deadline(), self.kernel.webhooks.next_deadline())
+        deadlines = (self.kernel.jobs.board.next_deadline(), self.sender.next_deadline())
         deadline = min((d for d in deadlines if d is not None), default=None)
         if deadline is None:
             return

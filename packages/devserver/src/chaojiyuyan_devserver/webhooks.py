@@ -38,13 +38,17 @@ class Sender:
 
     def send_due(self) -> None:
         """Start what is due; the rest of a crowd follows as places become free."""
-        for delivery in self._webhooks.due(self._clock()):
-            if len(self._tasks) >= SIDE_BY_SIDE:
+        while len(self._tasks) < SIDE_BY_SIDE:
+            delivery = self._webhooks.take(self._clock())
+            if delivery is None:
                 break
-            self._webhooks.start(delivery)
             task = asyncio.ensure_future(self._send(delivery))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._done)
+
+    def next_deadline(self) -> float | None:
+        """When to call ``send_due``, if not at the end of a try."""
+        return self._webhooks.next_deadline() if len(self._tasks) < SIDE_BY_SIDE else None
 
     async def close(self) -> None:
         """Break off what is under way; it stays pending and is tried again after the next start."""
@@ -68,7 +72,11 @@ class Sender:
         try:
             answer = await self._client.post(delivery.url, content=delivery.body, headers=headers)
             status = answer.status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as failure:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as failure:
             error = f"{type(failure).__name__}: {failure}"
         self._webhooks.tried(delivery, self._clock(), status, error)
-        self._on_tried()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            self._on_tried()

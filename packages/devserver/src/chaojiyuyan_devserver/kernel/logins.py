@@ -33,7 +33,9 @@ class Logins:
         login = DeviceLogin(
             key_hash(device_code), user_code, client_name, now + EXPIRES_IN, INTERVAL
         )
-        self.restore([login])
+        live = [known for known in self.by_user_code.values() if known.expires_at > now]
+        self._by_hash, self.by_user_code = {}, {}
+        self.restore([*live, login])
         self._on_change(login)
         return login
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import hmac
 import json
 from dataclasses import dataclass, field
@@ -60,11 +61,13 @@ class Webhooks:
         self._on_change = on_change
         self.by_account: dict[str, Webhook] = {}
         self.pending: dict[str, Delivery] = {}
+        self._due: list[tuple[float, str]] = []
 
     def restore(self, webhooks: Iterable[Webhook], pending: Iterable[Delivery]) -> None:
         """Take over what is stored."""
         self.by_account = {webhook.account_id: webhook for webhook in webhooks}
-        self.pending = {delivery.id: delivery for delivery in pending}
+        for delivery in pending:
+            self._wait(delivery)
 
     def configure(self, account_id: str, url: str, secret: str) -> Webhook:
         """Send an account's events to this URL, signed so; an empty URL stops them."""
@@ -108,26 +111,23 @@ class Webhooks:
         self._queue(again)
         return again
 
-    def due(self, now: float) -> list[Delivery]:
-        """The deliveries to try now."""
-        return [
-            d for d in self.pending.values() if d.next_try_at is not None and d.next_try_at <= now
-        ]
+    def take(self, now: float) -> Delivery | None:
+        """A delivery that is due, or None; it is not due again until ``tried`` says how it went."""
+        while self._due and self._due[0][0] <= now:
+            at, delivery_id = heapq.heappop(self._due)
+            delivery = self.pending.get(delivery_id)
+            if delivery is not None and delivery.next_try_at == at:
+                delivery.next_try_at = None
+                return delivery
+        return None
 
     def next_deadline(self) -> float | None:
-        """When the next try is due."""
-        return min(
-            (d.next_try_at for d in self.pending.values() if d.next_try_at is not None),
-            default=None,
-        )
+        """When the next try is due, at the earliest."""
+        return self._due[0][0] if self._due else None
 
     def signature(self, delivery: Delivery) -> str:
         """The signature of a delivery with the account's secret of today."""
         return sign(self.by_account[delivery.account_id].secret, delivery.body)
-
-    def start(self, delivery: Delivery) -> None:
-        """Note that a try is under way."""
-        delivery.next_try_at = None
 
     def tried(self, delivery: Delivery, now: float, status: int | None, error: str | None) -> None:
         """Note how a try went; without a 2xx answer the next one is planned, if there is one."""
@@ -138,10 +138,17 @@ class Webhooks:
             delivery.status = "failed"
         else:
             delivery.next_try_at = now + BACKOFF[len(delivery.tries) - 1]
-        if delivery.status != "pending":
+        if delivery.status == "pending":
+            self._queue(delivery)
+        else:
             self.pending.pop(delivery.id, None)
-        self._on_change(delivery)
+            self._on_change(delivery)
 
     def _queue(self, delivery: Delivery) -> None:
-        self.pending[delivery.id] = delivery
+        self._wait(delivery)
         self._on_change(delivery)
+
+    def _wait(self, delivery: Delivery) -> None:
+        self.pending[delivery.id] = delivery
+        if delivery.next_try_at is not None:
+            heapq.heappush(self._due, (delivery.next_try_at, delivery.id))
