@@ -1,0 +1,31 @@
+"""The site builds, strictly: no link, name or docstring is missing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chaojiyuyan_core import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.timeout(300)  # the first build makes its environment
+def test_the_site_builds_without_a_warning() -> None:
+    built = subprocess.run(
+        [ROOT / "scripts" / "hatch", "run", "docs:build"], text=True, capture_output=True
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    cli = (ROOT / "site" / "cli.html").read_text(encoding="utf-8")
+    for command in ("connect", "call", "mcp-server"):
+        assert f'id="chaojiyuyan-{command}"' in cli
+
+
+def test_the_errors_page_names_every_exception() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    named = re.compile(r"^### (\w+)|`(\w+)", re.MULTILINE)
+    missing = set(errors.__all__) - {name for match in named.findall(page) for name in match}
+    assert not missing
