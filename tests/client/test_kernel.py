@@ -96,6 +96,7 @@ def test_run_names_the_job_that_did_not_end(client: Any) -> None:
     with pytest.raises(JobTimeout) as caught:
         client.run(ECHO, {}, timeout=0.3)
     assert client.get_job(caught.value.job_id).status == "bidding"
+    assert caught.value.timeout == 0.3
 
 
 def test_a_repeated_idempotency_key_is_the_same_job(client: Any) -> None:

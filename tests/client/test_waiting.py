@@ -125,6 +125,15 @@ def test_no_time_is_one_poll(script: Any, answer: Any, wait: Any) -> None:
     assert len(script.sent) == 1
 
 
+def test_the_time_may_have_begun_before(script: Any, answer: Any, wait: Any) -> None:
+    began = script.time
+    script.time += 3
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(5, since=began), answer(200, data=RUNNING))
+    assert sum(script.sleeps) == pytest.approx(2)
+    assert caught.value.timeout == 5
+
+
 FAULTS: list[Any] = [
     httpx.ConnectError("refused"),
     httpx.ReadTimeout("slow"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import re
 import sys
@@ -49,8 +50,18 @@ def test_the_headers_say_who_sends_what(source: str | None) -> None:
     assert built.headers["authorization"] == "Bearer nxt_ag_key"
     assert built.headers["content-type"] == "application/json"
     assert built.headers["host"] == "api.example"
+    assert built.headers["accept"] == "application/json"
     assert json.loads(built.content)["input_payload"] == {"text": "你好"}
     assert str(built.url) == f"{BASE}/kernel-jobs"
+
+
+def test_a_compressed_answer_is_read() -> None:
+    assert "gzip" in requests().build(api.get_job("j1"), None).headers["accept-encoding"]
+    content = gzip.compress(json.dumps({"data": JOB}).encode())
+    wire = Wire(httpx.Response(200, content=content, headers={"Content-Encoding": "gzip"}))
+    client = httpx.Client(transport=httpx.MockTransport(wire))
+    transport = Transport(requests(), http_client=client)
+    assert run(request(api.get_job("j1"), Retry()), transport) == JOB
 
 
 def test_only_a_body_has_a_type_and_only_a_hold_a_preference() -> None:

@@ -128,7 +128,8 @@ class ClientBase:
         *,
         timeout: float,
         poll_interval: float,
-        on_update: Callable[[JobData], object] | None,
+        since: float | None = None,
+        on_update: Callable[[JobData], object] | None = None,
     ) -> Flow[JobData]:
         return wait_for_job(
             job_id,
@@ -136,20 +137,19 @@ class ClientBase:
             poll_interval=poll_interval,
             retry=self._retry,
             now=time.monotonic,
+            since=since,
             on_update=on_update,
         )
 
     def _running(
         self, call: Call[JobData], *, timeout: float, poll_interval: float
     ) -> Flow[JobData]:
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
         job = yield from request(call, self._retry)
-        left = deadline - time.monotonic()
-        return (
-            yield from self._waiting(
-                job["id"], timeout=left, poll_interval=poll_interval, on_update=None
-            )
+        waiting = self._waiting(
+            job["id"], timeout=timeout, poll_interval=poll_interval, since=began
         )
+        return (yield from waiting)
 
 
 class JobPages:

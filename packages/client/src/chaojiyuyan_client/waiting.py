@@ -40,6 +40,7 @@ def wait_for_job(
     poll_interval: float,
     retry: Retry,
     now: Callable[[], float],
+    since: float | None = None,
     on_update: Callable[[JobData], object] | None = None,
     longest_hold: float = LONGEST_HOLD,
     draw: Callable[[], float] = random.random,
@@ -51,6 +52,7 @@ def wait_for_job(
     the wire, a 5xx or an answer that makes no sense does not end the wait, another error does.
 
     :param timeout: seconds until the deadline.
+    :param since: when they began, by ``now``; with the wait by default.
     :param poll_interval: the longest interval, in seconds.
     :param retry: how long to wait after a fault; its ``max_retries`` does not count here.
     :param now: a monotonic clock, in seconds.
@@ -62,7 +64,7 @@ def wait_for_job(
     :raises JobTimeout: the deadline passed; its cause is the fault of the last attempt, if any.
     :raises HebingAPIError: the API refused to show the job.
     """
-    deadline = now() + timeout
+    deadline = (now() if since is None else since) + timeout
     interval = FIRST_INTERVAL
     status: str | None = None
     faults = 0

@@ -87,11 +87,15 @@ def request(call: Call[T], retry: Retry) -> Flow[T]:
     return value_of(call, response)
 
 
-def run(flow: Flow[T], transport: Transport, *, sleep: Callable[[float], object] = time.sleep) -> T:
+def run(
+    flow: Flow[T], transport: Transport, *, sleep: Callable[[float], object] | None = None
+) -> T:
     """Run a flow to its end on the calling thread.
 
-    :param sleep: waits the given seconds.
+    :param sleep: waits the given seconds; ``time.sleep`` by default.
     """
+    if sleep is None:
+        sleep = time.sleep
     answer: Answer = None
     try:
         while True:

@@ -41,6 +41,8 @@ class Requests:
         if source:
             about += f"; {source}"
         self.headers = {
+            "accept": "application/json",
+            "accept-encoding": "gzip, deflate",
             "user-agent": f"chaojiyuyan-sdk/{__version__} ({about})",
             "x-sdk-version": __version__,
         }
