@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     end_at_once_until_running()
     source, sink = claim_pipes()
+    gc.disable()  # what is loaded stays: to look for garbage in it would take a tenth of the start
 
     from .server import make_server
     from .session import Session
@@ -54,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         tools = choice.among(TOOLS)
     except ValueError as error:
         parser.error(str(error))
-    run(make_server(tools, Session(settings)), source, sink)
+    server = make_server(tools, Session(settings))
+    gc.freeze()
+    gc.enable()
+    run(server, source, sink)
     return 0
 
 
