@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -249,6 +250,16 @@ def test_a_wait_for_a_kernel_that_stays_down_is_a_timeout_from_the_fault(
     with pytest.raises(JobTimeout) as caught:
         job.wait(timeout=1)
     assert isinstance(caught.value.__cause__, httpx.ConnectError)
+
+
+def test_a_wait_for_a_kernel_that_hangs_ends_at_the_deadline(client: Any, kernel: Any) -> None:
+    job = client.call(ECHO, {})
+    kernel.set_faults(["get=delay:30s"])
+    began = time.monotonic()
+    with pytest.raises(JobTimeout) as caught:
+        job.wait(timeout=1.5)
+    assert time.monotonic() - began < 10
+    assert isinstance(caught.value.__cause__, httpx.ReadTimeout)
 
 
 # --- secrecy -------------------------------------------------------------------------------------

@@ -116,7 +116,17 @@ def test_the_server_is_never_asked_to_hold_past_the_deadline(
     held = answer(200, data=RUNNING, headers={"Preference-Applied": "wait=1"})
     with pytest.raises(JobTimeout):
         script.play(wait(3.7), held, each_takes=1)
-    assert [step.call.wait for step in script.sent] == [3, 2, 1, None]
+    assert [step.call.wait for step in script.sent][:3] == [2, 1, None]
+    limits = [step.timeout for step in script.sent]
+    assert limits[:3] == pytest.approx([3.7, 2.7, 1.7])
+    assert limits[-1] == 1
+
+
+def test_a_server_that_hangs_is_left_at_the_deadline(script: Any, wait: Any) -> None:
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(4), httpx.ReadTimeout("slow"), each_takes=4)
+    assert [step.timeout for step in script.sent] == [4]
+    assert isinstance(caught.value.__cause__, httpx.ReadTimeout)
 
 
 def test_no_time_is_one_poll(script: Any, answer: Any, wait: Any) -> None:

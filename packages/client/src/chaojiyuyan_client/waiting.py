@@ -29,8 +29,8 @@ GROWTH = 1.25
 LONGEST_HOLD = 30
 """Seconds that the server is asked to hold an answer back; proxies cut a silent one at about 60."""
 
-GRACE = 1.0
-"""Seconds that an answer may take beyond the hold, though the deadline is nearer than that."""
+GRACE = 1
+"""Seconds that an answer may take, beyond the hold and though the deadline is nearer than that."""
 
 
 def wait_for_job(
@@ -71,9 +71,9 @@ def wait_for_job(
     while True:
         started = now()
         left = deadline - started
-        hold = int(min(left, longest_hold)) if left >= 1 else 0  # the header takes whole seconds
+        hold = int(max(0, min(left - GRACE, longest_hold)))  # the header takes whole seconds
         call = get_job(job_id, wait=hold or None)
-        answer = yield from send(call, timeout=max(left, hold + GRACE))
+        answer = yield from send(call, timeout=max(left, GRACE))
         fault: Exception | None = None
         try:
             if isinstance(answer, Exception):
