@@ -29,3 +29,11 @@ def test_the_errors_page_names_every_exception() -> None:
     named = re.compile(r"^### (\w+)|`(\w+)", re.MULTILINE)
     missing = set(errors.__all__) - {name for match in named.findall(page) for name in match}
     assert not missing
+
+
+def test_both_readmes_say_the_same() -> None:
+    english, chinese = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")
+    )
+    for same in (r"(?m)^```\w.*$", r"(?m)^(##? ).*$", r"`([\w./ -]+)`", r"(?m)^\| "):
+        assert sorted(re.findall(same, english)) == sorted(re.findall(same, chinese)), same
