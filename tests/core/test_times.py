@@ -50,3 +50,15 @@ def test_dates_of_http() -> None:
     assert parse_http_date("Sun, 22 Nov 2026 12:00:00 GMT") == NOON
     assert parse_http_date("Sunday, 22-Nov-26 12:00:00 GMT") == NOON
     assert parse_http_date("") is parse_http_date(None) is parse_http_date("soon") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sun, 22 Nov 2026 12:00:00 +999999999999999",
+        "Sun, 22 Nov 2026 99999999999:00:00 GMT",
+        "Sun, 99999999999999999999 Nov 2026 12:00:00 GMT",
+    ],
+)
+def test_a_date_with_a_number_beyond_all_bounds_is_none(text: str) -> None:
+    assert parse_http_date(text) is None

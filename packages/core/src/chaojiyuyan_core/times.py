@@ -34,6 +34,6 @@ def parse_http_date(value: str | None) -> datetime | None:
 
     try:
         time = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a number that no C integer holds is the latter
         return None
     return time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
