@@ -81,6 +81,23 @@ def test_a_page_is_told_by_its_title_and_not_printed() -> None:
     assert error.detail == "an HTML page titled '502 Bad Gateway', not the API's answer"
 
 
+@pytest.mark.parametrize(
+    ("charset", "title"),
+    [("gbk", "网关"), *((name, "����") for name in ("hex", "idna", "rot13", "undefined", "none"))],
+)
+def test_a_page_in_whatever_charset_its_header_names_is_told(charset: str, title: str) -> None:
+    page = "<title>网关</title>".encode("gbk")
+    answer = httpx.Response(
+        502, headers={"content-type": f"text/html; charset={charset}"}, content=page
+    )
+    assert error_of(answer).detail == f"an HTML page titled '{title}', not the API's answer"
+
+
+def test_a_page_that_is_not_in_its_charset_at_all_is_told() -> None:
+    headers = {"content-type": "text/html; charset=utf-16"}
+    assert error_of(httpx.Response(502, headers=headers, content=b"<title>x</title>")).detail
+
+
 def test_an_empty_answer_is_told_by_its_reason() -> None:
     assert error_of(httpx.Response(504)).detail == "Gateway Timeout"
 

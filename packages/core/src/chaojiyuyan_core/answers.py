@@ -134,9 +134,17 @@ def _validation_text(item: object) -> str:
 
 def _described(response: httpx.Response) -> str:
     """Say what a body is that is not the API's, without printing a page."""
-    text = response.text.strip()
+    text = _text(response).strip()
     if text[:1] == "<":
         title = _TITLE.search(text)
         named = f" titled {' '.join(title.group(1).split())!r}" if title else ""
         return f"an HTML page{named}, not the API's answer"
     return text[:_MAX_DETAIL] or response.reason_phrase or "an empty answer"
+
+
+def _text(response: httpx.Response) -> str:
+    """The body as text. ``Response.text`` raises for some charsets that a header may name."""
+    try:
+        return response.content.decode(response.charset_encoding or "utf-8", "replace")
+    except (LookupError, ValueError):
+        return response.content.decode("utf-8", "replace")
