@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chaojiyuyan_worker import TaskContext, Worker
+from chaojiyuyan_worker import ExecutorBroken, TaskContext, Worker
 from chaojiyuyan_worker.execution import Execution, run_elsewhere
 from chaojiyuyan_worker.handlers import Handler
 
@@ -165,6 +165,13 @@ def test_a_subclass_of_the_thread_pool_gets_plain_data(execution) -> None:
     with Elsewhere(1) as pool:
         handler = Handler(ECHO, lambda given: {"same": given is task}, executor=pool)
         assert execution.run(handler, task) == {"same": False}
+
+
+def test_an_executor_that_was_shut_down_is_broken(execution) -> None:
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(ExecutorBroken, match="shutdown"):
+        execution.run(Handler(ECHO, print, executor=pool), task_of())
 
 
 def test_a_coroutine_function_runs_on_an_executor_too(execution) -> None:

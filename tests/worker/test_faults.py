@@ -77,3 +77,19 @@ def test_a_clock_ten_minutes_off_does_not_matter(site) -> None:
     assert job["status"] == "succeeded"
     assert runs == {job_id: 1}
     assert job["attempts"][0]["heartbeats"] > 2
+
+
+def test_a_kernel_that_is_down_at_the_start_is_waited_for(site) -> None:
+    worker = site.worker(concurrency=2)
+    runs = counting(worker)
+    site.kernel.stop()
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    threading.Event().wait(0.5)
+    site.kernel.start()
+    job_id = site.post()
+    assert site.ended(job_id)["status"] == "succeeded"
+    assert runs == {job_id: 1}
+    worker.stop()
+    thread.join(10)
+    assert not thread.is_alive()

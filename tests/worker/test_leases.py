@@ -280,3 +280,12 @@ def test_released_leases_do_not_pile_up(keeper_of) -> None:
         keeper.hold(f"job-{number}", boot_clock() + 30).release()
     assert len(keeper._schedule) < 200
     assert any(lease is held for _, _, lease in keeper._schedule)
+
+
+def test_a_callback_that_fails_costs_no_other_lease(platform, keeper_of, caplog) -> None:
+    keeper = keeper_of(interval=0.05)
+    keeper.hold("job-1", boot_clock() - 1, on_lost=lambda lease: 1 / 0)
+    other = keeper.hold("job-2", boot_clock() + 2)
+    platform.wait("job-2", 3)
+    assert other.lost is None
+    assert "ZeroDivisionError" in caplog.text

@@ -154,3 +154,21 @@ def test_closed_offers_end_every_wait(offers) -> None:
     for thread in threads:
         thread.join(10)
     assert sorted(map(str, ended)) == ["False", "None"]
+
+
+def test_what_expired_while_the_slots_were_busy_is_asked_for_anew(clock) -> None:
+    offers = Offers({"a": 1}, 1, clock=clock)
+    put(offers, clock, offer("1"))
+    taken = offers.take()
+    offers.put([(offer("2"), 110.0)], clock(), more=False, last=False)
+    clock.now = 120.0
+    offers.done(taken, worked=True)
+    wanted = []
+    poll = threading.Thread(target=lambda: wanted.append(offers.wait(0.0, -1, 60.0)))
+    poll.start()
+    slot = threading.Thread(target=offers.take)
+    slot.start()
+    poll.join(10)
+    assert wanted == [True]
+    offers.close()
+    slot.join(10)

@@ -57,17 +57,24 @@ class Execution:
     def _run_on(self, executor: Executor, handler: Handler, task: TaskContext) -> object:
         from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 
+        # Its subclasses may be something else: InterpreterPoolExecutor is one.
+        here = type(executor) is ThreadPoolExecutor
         future: Future[Any]
         try:
-            # Its subclasses may be something else: InterpreterPoolExecutor is one.
-            if type(executor) is ThreadPoolExecutor:
+            if here:
                 future = executor.submit(_call, handler.function, task)
-                return future.result()
-            # The arguments tell every run from every other, since Dask runs equal calls once.
-            future = executor.submit(run_elsewhere, handler.function, task.to_plain())
-            output, task.artifacts = future.result()
+            else:
+                # The arguments tell every run from every other, since Dask runs equal calls once.
+                future = executor.submit(run_elsewhere, handler.function, task.to_plain())
+        except Exception as error:
+            raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
+        try:
+            result = future.result()
         except BrokenExecutor as error:
-            raise ExecutorBroken(str(error) or type(error).__name__) from error
+            raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
+        if here:
+            return result
+        output, task.artifacts = result
         return output
 
     def _run_on_loop(self, handler: Handler, task: TaskContext) -> object:

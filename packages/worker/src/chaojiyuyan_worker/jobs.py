@@ -225,5 +225,6 @@ def _cancelled(lease: Lease) -> Verdict:
 def _report(verdict: Verdict, task: TaskContext) -> None:
     if verdict.outcome is Outcome.SETTLED:
         log.info("settled", extra=task.labels)
-    else:
-        log.error("%s: %s", verdict.outcome.value, verdict.reason, extra=task.labels)
+        return
+    level = logging.WARNING if verdict.outcome is Outcome.PROBABLY_SETTLED else logging.ERROR
+    log.log(level, "%s: %s", verdict.outcome.value, verdict.reason, extra=task.labels)

@@ -104,7 +104,7 @@ class LeaseKeeper:
         :param deadline: when the lease ends: :func:`lease_deadline`.
         :param max_hold: seconds after which it is let go whatever happens.
         :param on_lost: called once with the lease, on a thread of the keeper's, when it is lost;
-            it must be quick and not raise.
+            it must be quick.
         :returns: the lease; one that is lost already, if the keeper is closed.
         """
         lease = Lease(self, job_id, deadline, on_lost)
@@ -179,7 +179,11 @@ class LeaseKeeper:
             lease.loss = loss
             on_lost = lease.on_lost
         if on_lost is not None:
-            on_lost(lease)
+            try:
+                on_lost(lease)
+            except Exception:
+                # The other leases live by this thread.
+                log.exception("telling of a lost lease failed", extra={"job_id": lease.job_id})
 
     def _pause(self, length: float) -> float:
         """Return the seconds until the next beat: half a lease is left for tries after it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections import Counter
 from itertools import islice
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_core.models import TaskInfo
 
-TICK = 1.0
-"""Seconds that no wait exceeds: an endless one keeps Windows from delivering Ctrl-C."""
+TICK = 1.0 if sys.platform == "win32" else None
+"""Seconds that a slot's wait may last: an endless one keeps Windows from delivering Ctrl-C."""
 
 MOST_KEPT = 24
 """The most offers that are still kept when a poll for more is sent ahead."""
@@ -66,6 +67,7 @@ class Offers:
                     return offer
                 if self._last and not self._kept:
                     return None
+                self._notify_if_wanted()  # what was kept may have expired
                 self._offered.wait(TICK)
         return None
 

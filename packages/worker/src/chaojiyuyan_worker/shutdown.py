@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
 
+    _Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
+
 log = logging.getLogger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -29,7 +31,7 @@ class SignalWatch:
         self._drain = drain
         # Its put may interrupt itself; an Event set by a handler could wait for its own thread.
         self._arrived: SimpleQueue[int | None] = SimpleQueue()
-        self._before: dict[int, object] = {}
+        self._before: dict[int, _Handler] = {}
         self._count = 0
 
     def __enter__(self) -> SignalWatch:
@@ -46,7 +48,8 @@ class SignalWatch:
         traceback: TracebackType | None,
     ) -> None:
         for signum, handler in self._before.items():
-            signal.signal(signum, handler)  # type: ignore[arg-type]
+            # None is one that was not set from Python; there is no way to set it again.
+            signal.signal(signum, handler or signal.SIG_DFL)
         self._before.clear()
         self._arrived.put(None)
 

@@ -57,6 +57,11 @@ class Verdict:
     validation_errors: list[str] = field(default_factory=list)
 
 
+PROBABLY_SETTLED = Verdict(
+    Outcome.PROBABLY_SETTLED, "a submit went unanswered, and now the job is not ours any more"
+)
+
+
 def submit(
     wire: Wire,
     call: Call[SubmitResult],
@@ -78,7 +83,7 @@ def submit(
         loss = lease.lost
         if loss is not None:
             if unanswered and loss is Loss.GONE:
-                return _probably_settled(labels)
+                return PROBABLY_SETTLED
             return Verdict(Outcome.LOST, loss.value)
         answer = wire.send(call, lease.remaining())
         verdict, reason = _verdict(call, answer)
@@ -88,7 +93,7 @@ def submit(
             # Before the deadline, and after an attempt that may have come through, the job was
             # settled by that one: the platform answers 404 to a submit that it has accepted.
             if unanswered and lease.remaining() > 0:
-                return _probably_settled(labels)
+                return PROBABLY_SETTLED
             return Verdict(Outcome.LOST, reason)
         asked = None if isinstance(answer, Exception) else retry_after(answer)
         unanswered = unanswered or isinstance(answer, Exception) or answer.status_code != 429
@@ -124,11 +129,3 @@ def _verdict(
 
 def _is_page(answer: httpx.Response) -> bool:
     return "html" in answer.headers.get("content-type", "")
-
-
-def _probably_settled(labels: Mapping[str, object]) -> Verdict:
-    log.warning(
-        "probably settled: a submit went unanswered, and the job is not ours any more",
-        extra=dict(labels),
-    )
-    return Verdict(Outcome.PROBABLY_SETTLED)
