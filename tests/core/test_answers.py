@@ -112,6 +112,13 @@ def test_a_key_in_an_answer_is_masked() -> None:
     assert "verysecret" not in str(error)
 
 
+def test_a_key_in_an_answer_that_was_cut_short_is_masked() -> None:
+    answer = httpx.Response(200, content=b'{"data": {"api_key": "nxt_ag_verysecretkey"')
+    with pytest.raises(errors.ResponseFormatError) as caught:
+        value_of(api.poll_device_login("d"), answer)
+    assert "verysecret" not in str(caught.value) + caught.value.detail
+
+
 def test_a_long_detail_is_cut() -> None:
     assert len(error_of(httpx.Response(400, json={"detail": "x" * 9999})).detail) == 500
 

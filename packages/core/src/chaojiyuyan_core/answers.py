@@ -53,7 +53,9 @@ def value_of(call: Call[T], response: httpx.Response) -> T:
         reason = f"expected JSON, got {_described(response)}"
     raise _completed(
         errors.ResponseFormatError(
-            response.status_code, f"{call.method} {call.path}: {reason}", response=response
+            response.status_code,
+            mask_keys(f"{call.method} {call.path}: {reason}"),  # a token's answer, cut short
+            response=response,
         )
     )
 
