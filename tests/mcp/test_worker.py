@@ -159,6 +159,17 @@ class TestSubmitting:
         assert "probably settled" in error["hint"]
         assert kernel.job(job_id)["settlements"] == 1
 
+    def test_answers_lost_until_the_client_is_told_are_not_forgotten(
+        self, wire: Wire, kernel: LocalKernel, job_id: str
+    ) -> None:
+        kernel.set_faults(["submit=drop-after"])
+        error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={"x": 1}).error
+        assert error["code"] == "connection_failed"
+        kernel.clear_faults()
+        error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={"x": 1}).error
+        assert "probably settled" in error["hint"]
+        assert kernel.job(job_id)["settlements"] == 1
+
     def test_a_lease_that_ran_out(self, wire: Wire, kernel: LocalKernel, job_id: str) -> None:
         kernel.expire_lease(job_id)
         error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={}).error

@@ -32,12 +32,16 @@ REJECTIONS = (404, 409, 410)
 
 @dataclass
 class Claim:
-    """A job that was awarded to this server."""
+    """A job that was awarded to this server.
+
+    ``doubtful`` says that a submit was sent and not answered: the job may be settled.
+    """
 
     lease: Lease
     task_run_id: str
     submitting: bool = False
     submitted: bool = False
+    doubtful: bool = False
 
 
 class Claims:
@@ -129,8 +133,15 @@ class Claims:
         retry, lease, attempt = self._session.retry, claim.lease, 0
         while True:
             if lease.lost is not None:
-                raise _lost(lease.job_id, lease.lost, repeated=attempt > 0)
+                raise _lost(claim, lease.lost)
+            doubtful, claim.doubtful = claim.doubtful, True
             answer = await self._session.send(call, lease.remaining())
+            if not isinstance(answer, Exception) and is_gone(answer):
+                lease.release()
+                del self._claims[lease.job_id]
+                raise _gone(lease.job_id, answer, doubtful=doubtful)
+            if not isinstance(answer, Exception) and answer.status_code < 500:
+                claim.doubtful = doubtful and answer.status_code == 429
             pause = retry.delay(call, answer, attempt, random.random())  # noqa: S311  # jitter
             if pause is None:
                 break
@@ -138,10 +149,6 @@ class Claims:
             attempt += 1
         if isinstance(answer, Exception):
             raise answer
-        if is_gone(answer):
-            lease.release()
-            del self._claims[lease.job_id]
-            raise _gone(lease.job_id, answer, repeated=attempt > 0)
         return value_of(call, answer)
 
     def _keeper(self, interval: float) -> LeaseKeeper:
@@ -152,26 +159,26 @@ class Claims:
         return self._keepers[interval]
 
 
-def _lost(job_id: str, loss: Loss, *, repeated: bool) -> ToolError:
+def _lost(claim: Claim, loss: Loss) -> ToolError:
     code = "task_run_not_found" if loss is Loss.GONE else "lease_expired"
-    return _not_submitted(code, f"The lease of job {job_id} was lost: {loss.value}", repeated)
+    text = f"The lease of job {claim.lease.job_id} was lost: {loss.value}"
+    return ToolError(code, text, hint=_after_a_loss(doubtful=claim.doubtful))
 
 
-def _gone(job_id: str, answer: httpx.Response, *, repeated: bool) -> ToolError:
+def _gone(job_id: str, answer: httpx.Response, *, doubtful: bool) -> ToolError:
     error = error_of(answer)
-    code = error.code or "task_run_not_found"
-    text = f"The platform does not know job {job_id} as this worker's any more: {error.detail}"
-    return _not_submitted(code, text, repeated, status=error.status_code)
+    return ToolError(
+        error.code or "task_run_not_found",
+        f"The platform does not know job {job_id} as this worker's any more: {error.detail}",
+        hint=_after_a_loss(doubtful=doubtful),
+        status=error.status_code,
+    )
 
 
-def _not_submitted(code: str, text: str, repeated: bool, **more: object) -> ToolError:
-    hint = None
-    if repeated:
-        hint = (
-            "A first attempt to submit got no answer, so the job is probably settled: do not do it"
-            " again."
-        )
-    return ToolError(code, text, hint=hint, **more)
+def _after_a_loss(*, doubtful: bool) -> str:
+    if doubtful:
+        return "A submit of it got no answer, so it is probably settled: do not do it again."
+    return "It goes to another worker. Drop this work and claim again."
 
 
 def _log_loss(lease: Lease) -> None:

@@ -32,8 +32,6 @@ HINTS = {
     "worker_not_enabled": "Call kernel_register_capability_handler first.",
     "capability_not_in_handler_set": "Call kernel_register_capability_handler with this capability"
     " first.",
-    "lease_expired": "The job goes to another worker. Drop this work and claim again.",
-    "task_run_not_found": "The job is no longer this worker's. Drop this work and claim again.",
     "validation_failed": "Correct the output and call kernel_submit_job again; the job is still"
     " held.",
 }
