@@ -1,8 +1,9 @@
 """Move one distribution's version, every pin of it in its siblings, and its changelog, together.
 
-The changelog's ``## Unreleased`` becomes the new version's section; without one there is nothing
-to release, and nothing is changed. The sdk pins each of its parts exactly, so a part's new version
-is noted in the sdk's own ``## Unreleased``: the sdk is bumped, and released, last.
+The changelog's ``## Unreleased`` becomes the new version's section; without one there is nothing to
+release, and nothing is changed. What this asks of others is noted in their ``## Unreleased``: a
+sibling whose range moved must be released too, since the one on the index asks for the old range;
+and the sdk, which pins each of its parts exactly, is bumped last.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("major", "minor", "patch")
+TAKES = "Takes"
+"""Begins the line that tells of a range that moved."""
+
 Version = tuple[int, int, int]
 
 
@@ -59,6 +63,12 @@ def move_pins(text: str, name: str, old: Version, new: Version) -> str:
     return re.sub(rf'"{name}>=[\d.]+,<[\d.]+"', f'"{name}{compatible_range(new)}"', text)
 
 
+def unreleased(changelog: str) -> str:
+    """What the changelog has under ``## Unreleased``."""
+    section = re.search(r"(?ms)^## Unreleased\n(.*?)(?=^## |\Z)", changelog)
+    return section[1].strip() if section else ""
+
+
 def close_section(changelog: str, version: str, today: dt.date) -> str:
     """The changelog with what was unreleased under the version's own heading."""
     return re.sub(r"(?m)^## Unreleased$", f"## {version} - {today}", changelog, count=1)
@@ -81,30 +91,41 @@ def bump(root: Path, name: str, part: str, today: dt.date) -> Version:
 
     changelog = package / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
-    section = re.search(r"(?ms)^## Unreleased\n(.*?)(?=^## |\Z)", text)
-    if section is None or not section[1].strip():
+    if not unreleased(text):
         sys.exit(f"{changelog.relative_to(root)} has nothing under '## Unreleased' to release")
+    if name == "sdk" and (waiting := left_behind(root)):
+        sys.exit(f"bump these first, whose ranges have moved: {', '.join(waiting)}")
 
     changelog.write_text(close_section(text, text_of(new), today), encoding="utf-8")
-    version = version_file(package)
-    stated = version.read_text(encoding="utf-8")
-    version.write_text(stated.replace(text_of(old), text_of(new)), encoding="utf-8")
+    replace(version_file(package), text_of(old), text_of(new))
     if name == "mcp":  # the entry of the MCP registry names the server's version and its package's
-        entry = root / "server.json"
-        stated = entry.read_text(encoding="utf-8")
-        entry.write_text(stated.replace(text_of(old), text_of(new)), encoding="utf-8")
-    for pyproject in sorted(root.glob("packages/*/pyproject.toml")):
+        replace(root / "server.json", text_of(old), text_of(new))
+    for other in sorted((root / "packages").iterdir()):
+        pyproject = other / "pyproject.toml"
         pins = pyproject.read_text(encoding="utf-8")
         moved = move_pins(pins, distribution, old, new)
-        if moved != pins:
-            pyproject.write_text(moved, encoding="utf-8")
-    if name != "sdk":
-        sdk = root / "packages" / "sdk" / "CHANGELOG.md"
-        noted = note_unreleased(
-            sdk.read_text(encoding="utf-8"), f"- Brings {distribution} {text_of(new)}."
-        )
-        sdk.write_text(noted, encoding="utf-8")
+        if moved == pins:
+            continue
+        pyproject.write_text(moved, encoding="utf-8")
+        line = f"- {TAKES} {distribution}{compatible_range(new)}."
+        if other.name == "sdk":
+            line = f"- Brings {distribution} {text_of(new)}."
+        log = other / "CHANGELOG.md"
+        log.write_text(note_unreleased(log.read_text(encoding="utf-8"), line), encoding="utf-8")
     return new
+
+
+def left_behind(root: Path) -> list[str]:
+    """The distributions whose ranges have moved since their last release."""
+    return [
+        changelog.parent.name
+        for changelog in sorted(root.glob("packages/*/CHANGELOG.md"))
+        if f"- {TAKES} chaojiyuyan-" in unreleased(changelog.read_text(encoding="utf-8"))
+    ]
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
 def main() -> None:

@@ -167,6 +167,18 @@ def test_bump_by_a_patch_leaves_the_ranges_of_the_siblings(copy: Path) -> None:
     assert {name: sibling_pins(name, copy) for name in PACKAGES if name != "sdk"} == before
 
 
+def test_bump_of_the_sdk_waits_for_the_parts_whose_ranges_moved(copy: Path) -> None:
+    note(copy, "core", "Breaks.")
+    assert bump(copy, "core", "minor").returncode == 0
+    refused = bump(copy, "sdk", "minor")
+    assert refused.returncode == 1
+    assert "client, worker" in refused.stderr, "those on the index ask for the old core"
+    for name in ("client", "worker"):
+        assert f"- Takes chaojiyuyan-core>={version_of('core', copy)[:-2]}" in changelog(name, copy)
+        assert bump(copy, name, "patch").returncode == 0
+    assert bump(copy, "sdk", "minor").returncode == 0
+
+
 def test_bump_of_mcp_moves_the_entry_of_the_registry(copy: Path) -> None:
     note(copy, "mcp", "Mended.")
     assert bump(copy, "mcp", "patch").returncode == 0
