@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -79,6 +80,12 @@ def test_a_page_is_told_by_its_title_and_not_printed() -> None:
     page = "<!doctype html><html><head><title> 502\n Bad Gateway</title></head><body>…</body>"
     error = error_of(httpx.Response(502, html=page))
     assert error.detail == "an HTML page titled '502 Bad Gateway', not the API's answer"
+
+
+def test_a_page_of_nothing_but_titles_is_told_at_once() -> None:
+    began = time.process_time()
+    assert error_of(httpx.Response(502, content=b"<title>" * 20_000)).detail
+    assert time.process_time() - began < 2  # the whole page takes more than ten times as long
 
 
 @pytest.mark.parametrize(

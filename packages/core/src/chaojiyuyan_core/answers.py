@@ -29,6 +29,7 @@ _BY_STATUS = {
     429: errors.RateLimitError,
 }
 _MAX_DETAIL = 500
+_HEAD = 4096  # bytes in which a page's title is looked for: the search takes the square of it
 _OAUTH_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
@@ -145,8 +146,9 @@ def _described(response: httpx.Response) -> str:
 
 
 def _text(response: httpx.Response) -> str:
-    """The body as text. ``Response.text`` raises for some charsets that a header may name."""
+    """The body's beginning. ``Response.text`` raises for some charsets that a header may name."""
+    head = response.content[:_HEAD]
     try:
-        return response.content.decode(response.charset_encoding or "utf-8", "replace")
+        return head.decode(response.charset_encoding or "utf-8", "replace")
     except (LookupError, ValueError):
-        return response.content.decode("utf-8", "replace")
+        return head.decode("utf-8", "replace")
