@@ -94,7 +94,7 @@ def test_timeouts_leave_room_for_a_held_answer(
     hold: float | None, limit: float | None, connect: float, read: float
 ) -> None:
     timeouts = requests().timeouts_of(api.get_job("j", wait=hold), limit)
-    assert timeouts == {"connect": connect, "write": connect, "pool": connect, "read": read}
+    assert timeouts == {"connect": connect, "write": connect, "pool": limit, "read": read}
 
 
 @pytest.mark.parametrize("body", [{"n": float("nan")}, {"n": float("inf")}, {"n": object()}])
@@ -206,6 +206,22 @@ def test_by_default_the_async_driver_sleeps_without_blocking() -> None:
         return "slept"
 
     assert asyncio.run(run_async(flow(), AsyncTransport(requests()))) == "slept"
+
+
+def test_a_call_waits_for_a_connection_that_a_held_answer_occupies(kernel: Any) -> None:
+    maker = Requests(kernel.api_key, kernel.base_url, timeout=0.5)
+
+    async def main() -> None:
+        transport = AsyncTransport(maker, connections=1)
+        job = await run_async(request(api.create_job("test.echo.v1", {}), Retry(0)), transport)
+        held, other = await asyncio.gather(
+            transport.send(api.get_job(job["id"], wait=2)), transport.send(api.list_jobs())
+        )
+        assert isinstance(held, httpx.Response)
+        assert isinstance(other, httpx.Response)
+        await transport.close()
+
+    asyncio.run(main())
 
 
 def test_an_error_that_is_no_fault_on_the_wire_is_raised_at_once() -> None:

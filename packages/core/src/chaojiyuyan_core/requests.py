@@ -62,14 +62,18 @@ class Requests:
             headers["prefer"] = f"wait={_whole(call.wait)}"
         return headers
 
-    def timeouts_of(self, call: Call[object], limit: float | None) -> dict[str, float]:
-        """Return httpx's four timeouts; a held answer (``Prefer: wait``) may take longer."""
+    def timeouts_of(self, call: Call[object], limit: float | None) -> dict[str, float | None]:
+        """Return httpx's four timeouts; a held answer (``Prefer: wait``) may take longer.
+
+        A connection that is free is waited for without end, unless the attempt is limited: held
+        answers may occupy them all, and nothing is amiss then.
+        """
         step = self.timeout if limit is None else min(self.timeout, limit)
         read = self.timeout + (call.wait or 0)
         return {
             "connect": step,
             "write": step,
-            "pool": step,
+            "pool": limit,
             "read": read if limit is None else min(read, limit),
         }
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["AsyncTransport", "Requests", "Transport", "ssl_context"]
 
 
+CONNECTIONS = 1000
+"""The most connections of one transport: each wait for a job may occupy one."""
+
+
 class _Sender(ABC):
     """What both transports share: the requests, and how a client underneath is treated."""
 
@@ -85,7 +89,7 @@ class Transport(_Sender):
         requests: Requests,
         *,
         http_client: httpx.Client | None = None,
-        connections: int = 100,
+        connections: int = CONNECTIONS,
     ) -> None:
         super().__init__(requests, connections, handed_in=http_client is not None)
         if http_client is not None:
@@ -140,7 +144,7 @@ class AsyncTransport(_Sender):
         requests: Requests,
         *,
         http_client: httpx.AsyncClient | None = None,
-        connections: int = 100,
+        connections: int = CONNECTIONS,
     ) -> None:
         super().__init__(requests, connections, handed_in=http_client is not None)
         if http_client is not None:
