@@ -91,6 +91,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) 
 
 def test_blanks_around_a_key_go() -> None:
     assert checked_api_key("  nxt_ag_key\t") == "nxt_ag_key"
+    assert checked_api_key("nxt_ag_key\r\n") == "nxt_ag_key"
 
 
 def test_a_masked_key_shows_its_ends_only() -> None:

@@ -13,13 +13,13 @@ _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 
 
 def checked_api_key(api_key: str) -> str:
-    """Return the key without surrounding blanks.
+    """Return the key without surrounding whitespace, such as the end of the file it was read from.
 
     :raises ValueError: it is empty, or has a character that no HTTP header can carry.
     """
     if not isinstance(api_key, str) or not api_key.strip():
         raise ValueError("api_key is empty: pass an agent key (nxt_ag_…)")
-    key = api_key.strip(" \t")
+    key = api_key.strip()
     if _UNSENDABLE.search(key):
         raise ValueError("api_key has blanks, control or non-ASCII characters: copy it again")
     return key
