@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import psutil
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from .conftest import HELLO, clean_environment, reach
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from chaojiyuyan_devserver.testing import LocalKernel
@@ -85,29 +86,74 @@ def test_a_signal_while_it_loads(servers: Servers, kernel: LocalKernel) -> None:
     assert wire.process.wait(WITHIN) == 0
 
 
-def test_a_client_that_does_not_read(servers: Servers, kernel: LocalKernel) -> None:
-    """Answers pile up until the pipe is full; the server still ends when it is told to."""
-    read, write = os.pipe()
-    with (servers.home / "deaf.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "chaojiyuyan_mcp"],
-            stdin=subprocess.PIPE,
-            stdout=write,
-            stderr=log,
-            env=clean_environment(servers.home, **reach(kernel)),
-        )
-    os.close(write)
-    assert process.stdin is not None
-    hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
-    process.stdin.write(json.dumps(hello).encode() + b"\n")
-    for number in range(1, 100):
-        listing = {"jsonrpc": "2.0", "id": number, "method": "tools/list"}
-        process.stdin.write(json.dumps(listing).encode() + b"\n")
-    process.stdin.flush()
-    assert os.read(read, 1) == b"{"
-    process.stdin.close()
-    assert process.wait(WITHIN) == 0
-    os.close(read)
+def test_a_look_up_that_hangs(servers: Servers, how: str) -> None:
+    """What cannot be cancelled does not hold up the end."""
+    program = (
+        "import socket, sys, time\n"
+        "def hang(*args, **options):\n"
+        "    print('looking up', file=sys.stderr, flush=True)\n"
+        "    time.sleep(30)\n"
+        "socket.getaddrinfo = hang\n"
+        "from chaojiyuyan_mcp.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    wire = servers.start(
+        prefix=[sys.executable, "-c", program],
+        CHAOJIYUYAN_API_KEY="nxt_ag_12345678",
+        HEBING_BASE_URL="https://platform.test/api/v1",
+    )
+    wire.greet()
+    wire.begin("kernel_list_capabilities")
+    while "looking up" not in wire.log.read_text():
+        time.sleep(0.01)
+    end(wire, how)
+    assert wire.process.wait(WITHIN) == 0
+
+
+class TestTheOutput:
+    """What becomes of a client that does not read."""
+
+    @pytest.fixture
+    def server(
+        self, servers: Servers, kernel: LocalKernel
+    ) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
+        """A server that has begun its first answer and has many more to give; and its output."""
+        read, write = os.pipe()
+        with (servers.home / "deaf.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "chaojiyuyan_mcp"],
+                stdin=subprocess.PIPE,
+                stdout=write,
+                stderr=log,
+                env=clean_environment(servers.home, **reach(kernel)),
+            )
+        os.close(write)
+        assert process.stdin is not None
+        messages = [{"id": 0, "method": "initialize", "params": HELLO}]
+        messages += [{"id": number, "method": "tools/list"} for number in range(1, 100)]
+        with process.stdin, os.fdopen(read, "rb", buffering=0) as output:
+            for message in messages:
+                process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+            process.stdin.flush()
+            assert output.read(1) == b"{"
+            yield process, output
+        process.kill()
+        process.wait()
+
+    def test_that_is_full_does_not_hold_up_the_end(
+        self, server: tuple[subprocess.Popen[bytes], BinaryIO]
+    ) -> None:
+        process, _ = server
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(WITHIN) == 0
+
+    def test_that_is_closed_is_an_end(
+        self, server: tuple[subprocess.Popen[bytes], BinaryIO]
+    ) -> None:
+        process, output = server
+        output.close()
+        assert process.wait(WITHIN) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the end of the input has to do")
