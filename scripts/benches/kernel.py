@@ -125,7 +125,9 @@ def _fill(folder: Path) -> None:
     account = kernel.open_account("filler", FINISHED)
     agent, _ = kernel.create_agent(account.id, "filler")
     kernel.register(agent, [CAPABILITY])
-    store = Store(Folder(folder).database)
+    home = Folder(folder)
+    home.make()
+    store = Store(home.database)
     for number in range(FINISHED):
         payload = {"text": "x" * 100}
         job = kernel.create_job(agent, CAPABILITY, payload, idempotency_key=str(number))

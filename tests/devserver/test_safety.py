@@ -120,7 +120,9 @@ def test_no_key_or_token_is_kept_in_the_clear(
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
 def test_the_private_files_are_private(kernel_factory: Callable[..., LocalKernel]) -> None:
     kernel = kernel_factory()
-    for name in ("agent-key", "control.json"):
+    private = ["agent-key", "control.json", *(p.name for p in kernel.folder.glob("kernel.db*"))]
+    assert len(private) > 3
+    for name in private:
         assert stat.S_IMODE((kernel.folder / name).stat().st_mode) == 0o600
     kernel.stop()
     assert not (kernel.folder / "control.json").exists()

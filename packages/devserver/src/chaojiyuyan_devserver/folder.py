@@ -24,14 +24,22 @@ class Folder:
     """A data folder.
 
     Args:
-        path: where it is; made, for this user alone, if it is absent.
+        path: where it is.
     """
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = path
         self.database = path / "kernel.db"
         self._key = path / "agent-key"
         self._control = path / "control.json"
+
+    def make(self) -> None:
+        """Make it, for this user alone, if it is absent.
+
+        The database, too, since SQLite would let others read it: webhook secrets are in there.
+        """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.database.touch(mode=0o600)
 
     @property
     def agent_key(self) -> str | None:

@@ -35,6 +35,8 @@ def serve(options: argparse.Namespace, catalog: Catalog) -> int:
     """Serve until a signal; returns the exit code."""
     try:
         folder = None if options.ephemeral else Folder(options.data or default_folder())
+        if folder is not None:
+            folder.make()
         with _listen(options.host, options.port) as listener:
             return asyncio.run(_serve(options, catalog, folder, listener))
     except DatabaseError as error:

@@ -27,7 +27,7 @@ def trigger(argv: Sequence[str]) -> int:
         0; 1 where no kernel runs or it has no such thing, with a line on standard error.
     """
     options = _parser().parse_args(argv)
-    control = Folder(options.data).control if options.data.is_dir() else None
+    control = Folder(options.data).control
     if control is None:
         print(f"no kernel is running on {options.data}", file=sys.stderr)
         return 1
