@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import sys
+import threading
 from typing import Any
 
 import httpx
@@ -151,10 +152,27 @@ def test_a_client_that_was_handed_in_stays_open() -> None:
     assert own.http_client.is_closed
 
 
-def test_a_transport_that_was_never_used_makes_no_client() -> None:
+def test_a_transport_that_was_never_used_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx, "Client", None)
+    Transport(requests()).close()
+
+
+def test_threads_that_send_first_make_one_client() -> None:
     own = Transport(requests())
+    start = threading.Barrier(8)
+    made = []
+
+    def ask() -> None:
+        start.wait()
+        made.append(own.http_client)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(made) == {own.http_client}
     own.close()
-    assert "http_client" not in vars(own)
 
 
 # --- the drivers ----------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from copy import copy
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .api import Fetch
 from .requests import Requests
@@ -29,55 +30,13 @@ CONNECTIONS = 1000
 """The most connections of one transport: each wait for a job may occupy one."""
 
 
-class _Sender(ABC):
-    """What both transports share: the requests, and how a client underneath is treated."""
+C = TypeVar("C", bound="HTTPClient")
 
-    def __init__(self, requests: Requests, connections: int, *, handed_in: bool) -> None:
-        import httpx
-
-        self.requests = requests
-        self._connections = connections
-        self._handed_in = handed_in
-        self._closes = not handed_in
-        self._faults = httpx.RequestError
-
-    @property
-    @abstractmethod
-    def http_client(self) -> HTTPClient:
-        """The client underneath."""
-
-    def sharing(self, requests: Requests) -> Self:
-        """Return a transport on the same client underneath, which stays this one's to close.
-
-        :param requests: makes its requests.
-        """
-        self.http_client  # noqa: B018  (made now, or each would make its own)
-        other = copy(self)
-        other.requests = requests
-        other._closes = False
-        return other
-
-    def _request(
-        self, client: HTTPClient, call: Call[object], limit: float | None
-    ) -> httpx.Request:
-        if self._handed_in:
-            return self.requests.build_with(client, call, limit)
-        return self.requests.build(call, limit)
-
-    def _fetching(self, client: HTTPClient, fetch: Fetch) -> httpx.Request:
-        """The request of a fetch, with the key if it goes to the platform's own origin."""
-        import httpx
-
-        request = self.requests.build_fetch(fetch)
-        own = httpx.URL(str(client.base_url) or self.requests.base_url)
-        key = client.headers.get("authorization") or self.requests.authorization
-        if key and _origin(request.url) == _origin(own):
-            request.headers["authorization"] = key
-        return request
+_making = Lock()
 
 
-class Transport(_Sender):
-    """Sends calls by an ``httpx.Client``, its own or one that was handed in.
+class _Sender(ABC, Generic[C]):
+    """What both transports share: the requests, and how the client underneath is treated.
 
     :param requests: makes the requests.
     :param http_client: a client to use; it is never closed here.
@@ -88,16 +47,63 @@ class Transport(_Sender):
         self,
         requests: Requests,
         *,
-        http_client: httpx.Client | None = None,
+        http_client: C | None = None,
         connections: int = CONNECTIONS,
     ) -> None:
-        super().__init__(requests, connections, handed_in=http_client is not None)
-        if http_client is not None:
-            self.http_client = http_client
+        import httpx
 
-    @cached_property
-    def http_client(self) -> httpx.Client:
+        self.requests = requests
+        self._client = http_client
+        self._connections = connections
+        self._handed_in = self._shared = http_client is not None
+        self._faults = httpx.RequestError
+
+    @property
+    def http_client(self) -> C:
         """The client underneath. Our own is made when it is needed: it reads root certificates."""
+        if self._client is None:
+            with _making:
+                if self._client is None:
+                    self._client = self._made()
+        return self._client
+
+    @abstractmethod
+    def _made(self) -> C:
+        """Make a client of our own."""
+
+    def sharing(self, requests: Requests) -> Self:
+        """Return a transport on the same client underneath, which stays this one's to close.
+
+        :param requests: makes its requests.
+        """
+        self.http_client  # noqa: B018  (made now, or each would make its own)
+        other = copy(self)
+        other.requests = requests
+        other._shared = True
+        return other
+
+    def _request(self, call: Call[object], limit: float | None) -> httpx.Request:
+        if self._handed_in:
+            return self.requests.build_with(self.http_client, call, limit)
+        return self.requests.build(call, limit)
+
+    def _fetching(self, fetch: Fetch) -> httpx.Request:
+        """The request of a fetch, with the key if it goes to the platform's own origin."""
+        import httpx
+
+        client = self.http_client
+        request = self.requests.build_fetch(fetch)
+        own = httpx.URL(str(client.base_url) or self.requests.base_url)
+        key = client.headers.get("authorization") or self.requests.authorization
+        if key and _origin(request.url) == _origin(own):
+            request.headers["authorization"] = key
+        return request
+
+
+class Transport(_Sender["httpx.Client"]):
+    """Sends calls by an ``httpx.Client``, its own or one that was handed in."""
+
+    def _made(self) -> httpx.Client:
         import httpx
 
         return httpx.Client(verify=ssl_context(), limits=_limits(self._connections))
@@ -112,12 +118,12 @@ class Transport(_Sender):
         try:
             if isinstance(call, Fetch):
                 return self._fetch(call)
-            return self.http_client.send(self._request(self.http_client, call, timeout))
+            return self.http_client.send(self._request(call, timeout))
         except self._faults as fault:
             return fault
 
     def _fetch(self, fetch: Fetch) -> httpx.Response:
-        request = self._fetching(self.http_client, fetch)
+        request = self._fetching(fetch)
         response = self.http_client.send(request, stream=True, auth=None)
         try:
             if response.is_success:
@@ -132,27 +138,14 @@ class Transport(_Sender):
 
     def close(self) -> None:
         """Close the client underneath, if it is our own."""
-        if self._closes and "http_client" in self.__dict__:
-            self.http_client.close()
+        if self._client is not None and not self._shared:
+            self._client.close()
 
 
-class AsyncTransport(_Sender):
+class AsyncTransport(_Sender["httpx.AsyncClient"]):
     """Sends calls by an ``httpx.AsyncClient``: the twin of :class:`Transport`."""
 
-    def __init__(
-        self,
-        requests: Requests,
-        *,
-        http_client: httpx.AsyncClient | None = None,
-        connections: int = CONNECTIONS,
-    ) -> None:
-        super().__init__(requests, connections, handed_in=http_client is not None)
-        if http_client is not None:
-            self.http_client = http_client
-
-    @cached_property
-    def http_client(self) -> httpx.AsyncClient:
-        """The client underneath. Our own is made when it is needed: it reads root certificates."""
+    def _made(self) -> httpx.AsyncClient:
         import httpx
 
         return httpx.AsyncClient(verify=ssl_context(), limits=_limits(self._connections))
@@ -164,12 +157,12 @@ class AsyncTransport(_Sender):
         try:
             if isinstance(call, Fetch):
                 return await self._fetch(call)
-            return await self.http_client.send(self._request(self.http_client, call, timeout))
+            return await self.http_client.send(self._request(call, timeout))
         except self._faults as fault:
             return fault
 
     async def _fetch(self, fetch: Fetch) -> httpx.Response:
-        request = self._fetching(self.http_client, fetch)
+        request = self._fetching(fetch)
         response = await self.http_client.send(request, stream=True, auth=None)
         try:
             if response.is_success:
@@ -184,8 +177,8 @@ class AsyncTransport(_Sender):
 
     async def close(self) -> None:
         """Close the client underneath, if it is our own."""
-        if self._closes and "http_client" in self.__dict__:
-            await self.http_client.aclose()
+        if self._client is not None and not self._shared:
+            await self._client.aclose()
 
 
 @lru_cache(maxsize=1)
