@@ -34,13 +34,13 @@ def folder(tmp_path):
     return tmp_path
 
 
-def bare_environment(site, **more: str) -> dict[str, str]:
+def bare_environment(site) -> dict[str, str]:
     """As in a container: no HOME, nothing but the key and the URL."""
     return {
         "PATH": os.environ["PATH"],
         "CHAOJIYUYAN_API_KEY": site.kernel.api_key,
         "HEBING_BASE_URL": site.kernel.base_url,
-        **more,
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     }
 
 
@@ -56,7 +56,7 @@ def test_a_container_runs_it(site, folder) -> None:
         process = subprocess.Popen(
             command(*arguments, "--log-format", "json"),
             cwd=folder,
-            env=bare_environment(site, PYTHONPATH=os.environ.get("PYTHONPATH", "")),
+            env=bare_environment(site),
             stderr=stderr,
         )
     try:

@@ -11,6 +11,7 @@ from chaojiyuyan_core import api
 from chaojiyuyan_core.answers import retry_after, value_of
 from chaojiyuyan_core.errors import HebingAPIError, NonRetryableError, PermissionDeniedError
 from chaojiyuyan_core.requests import encode
+from chaojiyuyan_core.retry import LONGEST_RETRY_AFTER
 
 from .execution import ExecutorBroken
 from .leases import Lease, LeaseKeeper, Loss, lease_deadline
@@ -124,7 +125,8 @@ class Jobs:
                 log.debug("bid refused: %s", error, extra=labels)
             else:
                 log.warning("bid failed: %s", error, extra=labels)
-                self.offers.suspend(retry_after(answer) or FAULTS.first_delay)
+                asked = retry_after(answer) or FAULTS.first_delay
+                self.offers.suspend(min(asked, LONGEST_RETRY_AFTER))
             return None
         if result["accepted"]:
             return result
