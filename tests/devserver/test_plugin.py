@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,3 +80,37 @@ def test_a_killed_kernel_comes_back_with_its_jobs(
         assert (kernel.base_url, kernel.api_key) == before
         assert client.get(f"/kernel-jobs/{job['id']}").json()["data"]["status"] == "bidding"
     assert kernel.stop() == 0
+
+
+def test_the_plugin_costs_nothing_until_it_is_used() -> None:
+    code = (
+        "import sys, chaojiyuyan_devserver.pytest_plugin;"
+        "print({'fastapi', 'sqlalchemy', 'httpx', 'uvicorn', 'yaml'} & set(sys.modules))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert printed.stdout.strip() == "set()"
+
+
+def test_a_reset_leaves_nothing_but_the_ready_agent(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    me, balance = kernel.me(), kernel.balance()
+    other = kernel.new_agent()
+    kernel_client.post("/kernel-agents/me/capabilities", json={"capability_keys": ["test.echo.v1"]})
+    kernel_client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"})
+    kernel.configure_webhook("http://127.0.0.1:9/", "s3cret")
+    kernel.set_faults(["catalog=503"])
+    kernel.advance(3600 * 24 * 365)
+    kernel.reset()
+    assert (kernel.me(), kernel.balance()) == (me, balance)
+    assert kernel_client.get("/kernel-jobs").json()["data"]["items"] == []
+    assert kernel_client.get("/kernel-jobs/available").status_code == 403
+    assert kernel_client.get("/capability-specs").status_code == 200
+    assert kernel.deliveries() == []
+    with kernel.client(other.api_key) as client:
+        assert client.get("/kernel-jobs").status_code == 401
+    job = kernel_client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"}).json()["data"]
+    made = datetime.fromisoformat(job["created_at"].replace("Z", "+00:00"))
+    assert abs((datetime.now(timezone.utc) - made).total_seconds()) < 60
+    kernel.restart()
+    assert kernel_client.get(f"/kernel-jobs/{job['id']}").status_code == 200
