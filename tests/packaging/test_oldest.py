@@ -49,16 +49,16 @@ def oldest(
     new_environment: Callable[[str, Path], Environment],
     interpreter_3_10: Path,
     wheels: Path,
-) -> Callable[[str], Environment]:
+) -> Callable[..., Environment]:
     """Makes an environment of a package's wheel and the oldest that its pyproject.toml admits."""
 
-    def make(name: str) -> Environment:
+    def make(name: str, *options: str) -> Environment:
         environment = new_environment(f"oldest-{name}", interpreter_3_10)
         (wheel,) = wheels.glob(f"chaojiyuyan_{name}-*.whl")
         # "Direct" are what pyproject.toml itself lists, siblings too; their own needs are newest.
         environment.install(
             *("--resolution", "lowest-direct"),
-            *("-r", ROOT / "packages" / name / "pyproject.toml"),
+            *("-r", ROOT / "packages" / name / "pyproject.toml", *options),
             wheel,
         )
         text = (ROOT / "packages" / name / "pyproject.toml").read_text(encoding="utf-8")
@@ -71,7 +71,7 @@ def oldest(
 
 
 def test_core_and_client(
-    oldest: Callable[[str], Environment], kernel: LocalKernel, digest_worker: None
+    oldest: Callable[..., Environment], kernel: LocalKernel, digest_worker: None
 ) -> None:
     environment = oldest("core")
     environment.install("--no-deps", "chaojiyuyan-client")
@@ -79,14 +79,15 @@ def test_core_and_client(
 
 
 def test_client_with_the_oldest_core(
-    oldest: Callable[[str], Environment], kernel: LocalKernel, digest_worker: None
+    oldest: Callable[..., Environment], kernel: LocalKernel, digest_worker: None
 ) -> None:
     environment = oldest("client")
     environment.run(environment.python, "-c", CALL, **at(kernel))
 
 
-def test_worker(oldest: Callable[[str], Environment], kernel: LocalKernel) -> None:
-    environment = oldest("worker")
+def test_worker(oldest: Callable[..., Environment], kernel: LocalKernel) -> None:
+    environment = oldest("worker", "--extra", "otel")
+    assert "opentelemetry-api" in environment.packages()
     with kernel.client() as caller:
         job = {"capability_key": "test.echo.v1", "input_payload": {"text": "hi"}}
         job_id = caller.post("kernel-jobs", json=job).json()["data"]["id"]
@@ -95,9 +96,7 @@ def test_worker(oldest: Callable[[str], Environment], kernel: LocalKernel) -> No
     assert (settled["status"], settled["output_envelope"]) == ("succeeded", {"text": "hi"})
 
 
-def test_cli(
-    oldest: Callable[[str], Environment], kernel: LocalKernel, digest_worker: None
-) -> None:
+def test_cli(oldest: Callable[..., Environment], kernel: LocalKernel, digest_worker: None) -> None:
     environment = oldest("cli")
     text = ("--input", '{"text": "a b"}', "--wait")
     shown = environment.run("chaojiyuyan", "call", "text.digest.v1", *text, **at(kernel))
@@ -105,7 +104,7 @@ def test_cli(
     assert "text.digest.v1" in environment.run("chaojiyuyan", "capabilities", **at(kernel)).stdout
 
 
-def test_mcp(oldest: Callable[[str], Environment], kernel: LocalKernel) -> None:
+def test_mcp(oldest: Callable[..., Environment], kernel: LocalKernel) -> None:
     environment = oldest("mcp")
     call = {"name": "kernel_list_capabilities", "arguments": {}}
     lines = [
@@ -121,7 +120,7 @@ def test_mcp(oldest: Callable[[str], Environment], kernel: LocalKernel) -> None:
 
 
 def test_devserver(
-    oldest: Callable[[str], Environment], background: Callable[..., subprocess.Popen[str]]
+    oldest: Callable[..., Environment], background: Callable[..., subprocess.Popen[str]]
 ) -> None:
     environment = oldest("devserver")
     process = background(
