@@ -161,6 +161,18 @@ def test_redirects_are_followed_without_the_key(make_mocked: Any, target: Path) 
     assert only(target) == CONTENT
 
 
+def test_a_client_that_follows_redirects_by_itself_does_not_follow_these(
+    make_mocked: Any, target: Path
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.scheme == "https"
+        return httpx.Response(302, headers={"Location": "http://files.example/a"})
+
+    client = make_mocked(answer, follow_redirects=True)
+    with pytest.raises(DownloadError, match="no https"):
+        client.download(at("https://files.example/a"), target)
+
+
 @pytest.mark.parametrize("location", ["http://files.example/a", "file:///etc/passwd", "/again"])
 def test_a_redirect_to_elsewhere_or_without_end_is_an_error(
     make_mocked: Any, target: Path, location: str

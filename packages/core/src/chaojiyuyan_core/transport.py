@@ -124,7 +124,7 @@ class Transport(_Sender["httpx.Client"]):
 
     def _fetch(self, fetch: Fetch) -> httpx.Response:
         request = self._fetching(fetch)
-        response = self.http_client.send(request, stream=True, auth=None)
+        response = self.http_client.send(request, stream=True, auth=None, follow_redirects=False)
         try:
             if response.is_success:
                 fetch.sink.restart()
@@ -163,7 +163,9 @@ class AsyncTransport(_Sender["httpx.AsyncClient"]):
 
     async def _fetch(self, fetch: Fetch) -> httpx.Response:
         request = self._fetching(fetch)
-        response = await self.http_client.send(request, stream=True, auth=None)
+        response = await self.http_client.send(
+            request, stream=True, auth=None, follow_redirects=False
+        )
         try:
             if response.is_success:
                 fetch.sink.restart()
