@@ -1,0 +1,70 @@
+"""Each distribution declares what its modules import, and nothing that they do not."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .test_versions import PACKAGES, ROOT, project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DECLARED_FOR_OTHERS = {
+    "devserver": {"httptools", "python-multipart"},  # uvicorn parses with it; FastAPI, forms
+    "sdk": {"chaojiyuyan-devserver", "mcp"},  # what it brings, and what conflicts at once
+}
+# FastAPI is made of these and hands their objects out; pytest imports the plugin, not the other
+# way round.
+BROUGHT = {"devserver": {"markupsafe", "pydantic-core", "pytest", "starlette", "typing-extensions"}}
+
+
+def imports_of(tree: ast.AST) -> Iterator[str]:
+    """The top-level names of what runs import; what is under TYPE_CHECKING does not run."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.partition(".")[0]
+        yield from imports_of(node)
+
+
+def declared(name: str) -> set[str]:
+    """The distributions that a package asks for, in its extras too."""
+    described = project(name)
+    extras = described.get("optional-dependencies", {}).values()
+    lines = [*described["dependencies"], *(line for extra in extras for line in extra)]
+    return {re.findall(r"^[\w-]+", line)[0].lower() for line in lines}
+
+
+def brought(name: str) -> set[str]:
+    """What a package can count on: what it asks for, and what its siblings ask for."""
+    found = declared(name)
+    for sibling in PACKAGES:
+        if f"chaojiyuyan-{sibling}" in found and sibling != name:
+            found |= brought(sibling)
+    return found
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_what_is_imported_is_declared_and_the_other_way_round(name: str) -> None:
+    owners = packages_distributions()
+    imported: set[str] = set()
+    for module in (ROOT / "packages" / name / "src").rglob("*.py"):
+        for top in imports_of(ast.parse(module.read_text(encoding="utf-8"))):
+            if top.startswith("chaojiyuyan_"):
+                imported.add(top.replace("_", "-"))
+            elif top not in sys.stdlib_module_names:
+                found = {owner.lower().replace("_", "-") for owner in owners[top]}
+                imported |= found & brought(name) or found
+    imported -= {f"chaojiyuyan-{name}"}
+    assert imported - brought(name) - BROUGHT.get(name, set()) == set(), "imported, not declared"
+    unused = declared(name) - imported - DECLARED_FOR_OTHERS.get(name, set())
+    assert unused == set(), "declared, not imported"
