@@ -82,6 +82,7 @@ def test_a_data_url_is_decoded(make_mocked: Any, target: Path, url: str, content
             "ftp://x/",
         ),
         *("http://files.example/a", "http://127.0.0.1/a", "//x/a", "https://", "https://[/", "a"),
+        *("https://files.example\t/a", "https://files.example/\x7f"),
     ],
 )
 def test_another_address_is_refused_without_a_request(
@@ -173,7 +174,9 @@ def test_a_client_that_follows_redirects_by_itself_does_not_follow_these(
         client.download(at("https://files.example/a"), target)
 
 
-@pytest.mark.parametrize("location", ["http://files.example/a", "file:///etc/passwd", "/again"])
+@pytest.mark.parametrize(
+    "location", ["http://files.example/a", "file:///etc/passwd", "/again", "data:,x"]
+)
 def test_a_redirect_to_elsewhere_or_without_end_is_an_error(
     make_mocked: Any, target: Path, location: str
 ) -> None:

@@ -100,8 +100,13 @@ def _replacing(target: Path, on_progress: Callable[[int], object] | None) -> Ite
 
 
 def _fetch(url: str, content: _Content, retry: Retry, local: bool) -> Flow[None]:
+    import httpx
+
     for _ in range(MOST_REDIRECTS):
-        answer = yield from exchange(Fetch(_checked(url, local), content), retry)
+        try:
+            answer = yield from exchange(Fetch(_checked(url, local), content), retry)
+        except httpx.InvalidURL:
+            raise DownloadError(f"The artifact's address is no URL: {url[:100]!r}") from None
         if answer.next_request is None:
             break
         url = str(answer.next_request.url)

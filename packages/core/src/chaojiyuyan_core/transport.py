@@ -56,7 +56,7 @@ class _Sender(ABC, Generic[C]):
         self._client = http_client
         self._connections = connections
         self._handed_in = self._shared = http_client is not None
-        self._faults = httpx.RequestError
+        self._faults = (httpx.RequestError, httpx.InvalidURL)  # the latter is no HTTPError
 
     @property
     def http_client(self) -> C:
