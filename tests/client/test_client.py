@@ -283,6 +283,17 @@ def test_a_broken_credentials_file_is_found_before_the_login(
     assert lines == []
 
 
+def test_a_login_that_cannot_be_saved_is_good_for_this_process(
+    kernel: Any, log_in: Any, home: Path
+) -> None:
+    home.parent.write_text("a file in the folder's place")
+    lines, print_line = deciding(kernel.approve_login)
+    with pytest.warns(UserWarning, match="not saved"):
+        client = log_in(base_url=kernel.base_url, print_fn=print_line)
+    assert client.api_key.startswith("nxt_ag_")
+    assert lines[-1] == "Connected to hebing."
+
+
 def test_by_default_it_prints_at_once(
     kernel: Any, log_in: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

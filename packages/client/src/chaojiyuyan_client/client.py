@@ -89,7 +89,8 @@ class NexusClient(ClientBase):
         :param profile: the profile to keep it in.
         :raises DeviceFlowError: the login was denied, or has expired.
         :raises DeviceFlowTimeout: nobody approved it in time.
-        :raises CredentialsError: the credentials file cannot be read or written.
+        :raises CredentialsError: the credentials file is broken. One that cannot be written once
+            the login is approved warns, and the client is good.
         """
         from .login import device_login
 

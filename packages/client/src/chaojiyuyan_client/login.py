@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_core.credentials import load_credentials, save_credentials
 from chaojiyuyan_core.device_login import instructions, start_device_login, wait_for_approval
+from chaojiyuyan_core.errors import CredentialsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +45,13 @@ def device_login(
     )
     api_key = token["api_key"]
     if save:
-        path = save_credentials(
-            api_key, base_url=base_url, account_id=token.get("account_id"), profile=profile
-        )
-        show(f"Saved credentials to {path}")
+        try:
+            path = save_credentials(
+                api_key, base_url=base_url, account_id=token.get("account_id"), profile=profile
+            )
+        except CredentialsError as error:  # the person has approved: the login itself is good
+            warnings.warn(f"The login succeeded, but is not saved: {error}", stacklevel=2)
+        else:
+            show(f"Saved credentials to {path}")
     show("Connected to hebing.")
     return api_key
