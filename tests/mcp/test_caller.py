@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .conftest import reach
+from .conftest import HELLO, reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,14 @@ def test_the_catalog_page_by_page(wire: Wire) -> None:
     assert pages == whole
     assert wire.call("kernel_list_capabilities", cursor="x").error["code"] == "bad_arguments"
     assert wire.call("kernel_list_capabilities", cursor="999").data["capabilities"] == []
+
+
+def test_a_client_of_the_first_revision(servers: Servers, kernel: LocalKernel) -> None:
+    wire = servers.start(**reach(kernel))
+    hello = wire.answer(wire.ask("initialize", {**HELLO, "protocolVersion": "2024-11-05"}))
+    assert hello["result"]["protocolVersion"] == "2024-11-05"
+    wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    assert wire.call("kernel_list_capabilities", limit=1).data["capabilities"]
 
 
 def test_a_job_from_the_order_to_its_output(wire: Wire, kernel: LocalKernel) -> None:
