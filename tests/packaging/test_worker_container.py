@@ -82,12 +82,12 @@ def worker(
 
 
 def in_container(*command: str | Path) -> list[str | Path]:
-    tried = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", CONTAINER, "sh", "true"], capture_output=True, timeout=30
-    )
-    if tried.returncode:
-        pytest.skip("this machine lets nobody make a user namespace")
-    return ["unshare", "-rm", "sh", "-c", CONTAINER, "sh", *command]
+    inside = ["unshare", "-rm", "sh", "-c", CONTAINER, "sh"]
+    try:
+        subprocess.run([*inside, "true"], capture_output=True, timeout=30, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"this machine makes no user namespaces: {error}")
+    return [*inside, *command]
 
 
 def test_neither_the_command_line_nor_mcp_comes_along(
