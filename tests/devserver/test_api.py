@@ -222,6 +222,14 @@ def test_paths_that_are_not_there(
         (b'{"capability_key": ""}', ["body", "capability_key"], "string_too_short"),
         (b'{"capability_key": "a", "input_payload": 7}', ["body", "input_payload"], "dict_type"),
         (b'{"capability_key": "a", "timeout_sec": 0}', ["body", "timeout_sec"], None),
+        (b'{"capability_key": "a", "input_payload": {"a": NaN}}', ["body", "input_payload"], None),
+        (
+            b'{"capability_key": "a", "input_payload": {"a": [1e999]}}',
+            ["body", "input_payload"],
+            None,
+        ),
+        (b'{"capability_key": "\xff"}', ["body"], "json_invalid"),
+        (b'{"input_payload": {"a": ' + b"[" * 5000, ["body"], "json_invalid"),
     ],
 )
 def test_a_body_that_does_not_fit_gets_fastapis_list(

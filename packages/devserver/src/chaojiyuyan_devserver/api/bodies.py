@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-Json = dict[str, Any]
+
+def _finite(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        # Python's and pydantic's readers take them, nobody else's need to
+        raise ValueError("NaN and Infinity are not JSON") from None
+    return value
+
+
+Json = Annotated[dict[str, Any], AfterValidator(_finite)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
