@@ -115,7 +115,7 @@ def test_another_error_is_an_api_error(script: Any, answer: Any) -> None:
 
 def test_faults_do_not_end_it(script: Any, answer: Any) -> None:
     flow = wait_for_approval(CODE, now=script.now)
-    faults = (httpx.ConnectError("refused"), answer(503), httpx.ReadTimeout("slow"), answer(502))
+    faults = (httpx.ConnectError("refused"), answer(503), httpx.ReadTimeout("slow"), answer(522))
     assert script.play(flow, *faults, answer(200, data=TOKEN)) == TOKEN
     with pytest.raises(httpx.UnsupportedProtocol):
         script.play(

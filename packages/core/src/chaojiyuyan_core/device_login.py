@@ -98,7 +98,7 @@ def wait_for_approval(
             verdict = _verdict(answer)
             if verdict == _SLOW_DOWN:
                 interval = max(interval, min(interval + 5, 30))
-            elif verdict != _PENDING and not is_transient(answer):
+            elif verdict != _PENDING and answer.status_code < 500 and not is_transient(answer):
                 raise error_of(answer)
             pause = max(interval, min(retry_after(answer) or 0, LONGEST_RETRY_AFTER))
         left = deadline - now()
