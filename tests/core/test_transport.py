@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import re
+import subprocess
 import sys
 import threading
 from typing import Any
@@ -106,6 +107,23 @@ def test_what_is_no_json_is_refused(body: dict[str, object]) -> None:
 
 def test_the_tls_context_is_made_once() -> None:
     assert ssl_context() is ssl_context()
+
+
+def test_threads_that_start_together_share_one_tls_context() -> None:
+    code = """
+import threading
+from chaojiyuyan_core.transport import ssl_context
+together = threading.Barrier(8)
+made = []
+def make():
+    together.wait()
+    made.append(ssl_context())
+threads = [threading.Thread(target=make) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len({id(context) for context in made}) == 1
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # --- a client handed in ---------------------------------------------------------------------------

@@ -33,6 +33,7 @@ CONNECTIONS = 1000
 C = TypeVar("C", bound="HTTPClient")
 
 _making = Lock()
+_making_context = Lock()
 
 
 class _Sender(ABC, Generic[C]):
@@ -183,9 +184,15 @@ class AsyncTransport(_Sender["httpx.AsyncClient"]):
             await self._client.aclose()
 
 
-@lru_cache(maxsize=1)
 def ssl_context() -> ssl.SSLContext:
     """Return the process's TLS context: making one reads every root certificate, about 24 ms."""
+    # The cache alone would let every thread that comes before the first is done make its own.
+    with _making_context:
+        return _ssl_context()
+
+
+@lru_cache(maxsize=1)
+def _ssl_context() -> ssl.SSLContext:
     import httpx
 
     return httpx.create_ssl_context()
