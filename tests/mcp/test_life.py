@@ -223,6 +223,34 @@ def test_no_credentials(servers: Servers) -> None:
     assert wire.strays == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="by a POSIX shell")
+def test_no_pipes(servers: Servers) -> None:
+    shell = ["sh", "-c", 'exec "$0" -m chaojiyuyan_mcp <&-', sys.executable]
+    wire = servers.start(prefix=shell, CHAOJIYUYAN_API_KEY="nxt_ag_12345678")
+    assert wire.process.wait(20) == 1
+    (line,) = wire.log.read_text().splitlines()
+    assert "standard input and output must be open" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_somebody_starts_it_by_hand(servers: Servers) -> None:
+    keyboard, terminal = os.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-m", "chaojiyuyan_mcp"],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(servers.home, CHAOJIYUYAN_API_KEY="nxt_ag_12345678"),
+    )
+    assert done.stderr is not None
+    assert b"waiting for an MCP client" in done.stderr.readline()
+    done.send_signal(signal.SIGINT)
+    assert done.communicate(timeout=WITHIN) == (b"", b"")
+    assert done.returncode == 0
+    os.close(keyboard)
+    os.close(terminal)
+
+
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve MCP over standard input and output until the client or a signal ends it.
 
     :param argv: the arguments, those of the process by default.
-    :returns: the exit code: 0 at the end, 1 where there are no credentials to start with.
+    :returns: the exit code: 0 at the end, 1 where there are no credentials or no pipes.
     :raises SystemExit: 2 for arguments that make no sense, 0 after ``--help`` and ``--version``.
     """
     parser = _parser()
@@ -45,7 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .stdio import claim_pipes
 
     end_at_once_until_running()
-    source, sink = claim_pipes()
+    try:
+        if os.isatty(0):
+            _say("waiting for an MCP client to speak on standard input; Ctrl-C ends it")
+        source, sink = claim_pipes()
+    except OSError as error:
+        _say(f"standard input and output must be open: {error}")
+        return 1
     gc.disable()  # what is loaded stays: to look for garbage in it would take a tenth of the start
 
     from .server import make_server
