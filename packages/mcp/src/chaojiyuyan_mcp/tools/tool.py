@@ -32,9 +32,14 @@ _LONGEST_COMPLAINT = 300
 class Tool:
     """A tool of the server.
 
+    :param name: what it is called by.
+    :param title: what people see.
+    :param description: what a model goes by: what it does, when to use it, what it costs.
     :param toolset: ``caller`` or ``worker``.
     :param read_only: it creates and changes nothing.
     :param idempotent: calling it again with the same arguments changes nothing more.
+    :param input_schema: what its arguments must fit (JSON Schema 2020-12).
+    :param output_schema: what its result fits.
     :param run: does it, and returns the result.
     """
 

@@ -84,9 +84,9 @@ class _Progress:
     async def _tell(self) -> None:
         started = time.monotonic()
         while True:
+            self._changed.clear()
             elapsed = time.monotonic() - started
             message = f"{self.status or 'waiting'}, {elapsed:.0f} s"
             await self._report(round(elapsed, 3), self._timeout, message)
-            self._changed.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), REPORT_INTERVAL)
