@@ -17,11 +17,16 @@ capability=${CAPABILITY:-test.echo.v1}
 command=${CHAOJIYUYAN:-$(command -v chaojiyuyan || "$root/scripts/hatch" run sh -c 'command -v chaojiyuyan')}
 
 work=$(mktemp -d)
+# Made here, since a process that is started in the background opens its own when it comes to it.
+for file in kernel kernel.log worker.log out; do : > "$work/$file"; done
 started=""
 finish() {
     status=$?
     trap - EXIT INT TERM
-    for process in $started; do kill "$process" 2>/dev/null && wait "$process" 2>/dev/null || :; done
+    for process in $started; do
+        # Once more, if need be: a signal that comes before the program has begun is lost.
+        while kill "$process" 2>/dev/null; do sleep 0.5; done
+    done
     rm -rf "$work"
     [ "$status" -eq 0 ] && echo "Smoke test passed." || echo "Smoke test failed." >&2
     exit "$status"
@@ -37,7 +42,7 @@ fail() {
 # Waits until the file has so many lines, as long as the process lives.
 wait_for_lines() {
     while [ "$(wc -l < "$2")" -lt "$1" ]; do
-        kill -0 "$3" 2>/dev/null || { cat "$2" >&2; fail "a process ended early"; }
+        kill -0 "$3" 2>/dev/null || { cat "$work"/*.log >&2; fail "a process ended early"; }
         sleep 0.1
     done
 }
@@ -81,7 +86,7 @@ cat "$work/worker.log"
 step "mcp-server: tools/list"
 mkfifo "$work/in"
 : > "$work/out"
-"$command" mcp-server < "$work/in" > "$work/out" &
+"$command" mcp-server < "$work/in" >> "$work/out" &
 server=$!
 started="$server $started"
 exec 3> "$work/in"
