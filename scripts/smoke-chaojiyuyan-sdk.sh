@@ -22,7 +22,8 @@ for file in kernel kernel.log worker.log out; do : > "$work/$file"; done
 started=""
 finish() {
     status=$?
-    trap - EXIT INT TERM
+    trap - EXIT
+    trap '' INT TERM
     for process in $started; do
         # Once more, if need be: a signal that comes before the program has begun is lost.
         while kill "$process" 2>/dev/null; do sleep 0.5; done
