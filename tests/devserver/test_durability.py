@@ -136,8 +136,12 @@ def test_when_the_disk_is_full_nobody_is_told_anything() -> None:
         call = service.create_job(service.ready_agent, CAPABILITY, {"text": "x" * 5_000_000})
         told = asyncio.ensure_future(call)
         await asyncio.wait_for(failed.wait(), 10)
+        later = asyncio.ensure_future(service.saved())
+        await asyncio.sleep(0)
         assert not told.done()
+        assert not later.done()
         told.cancel()
+        later.cancel()
         await service.close()
 
     asyncio.run(scenario())

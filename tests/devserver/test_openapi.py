@@ -63,7 +63,7 @@ def test_what_is_assumed_is_marked(document: dict[str, Any]) -> None:
     }
     assert sorted(operations) == sorted(ENDPOINTS) == sorted(one.name for one in OPERATIONS)
     marked = {name for name, operation in operations.items() if "x-assumed" in operation}
-    assert marked == {"bid", "create", "events", "list", "submit"}
+    assert marked == {"available", "bid", "create", "events", "list", "submit"}
     for name in marked:
         assert "Assumed: " in operations[name]["description"]
     unauthenticated = {name for name, one in operations.items() if "security" not in one}

@@ -67,6 +67,7 @@ class KernelService:
         self.loop = asyncio.get_running_loop()
         self._on_failure = on_failure
         self._flush: asyncio.Future[None] | None = None
+        self._broken = False
         self._timer: asyncio.TimerHandle | None = None
         self.waiters = Waiters()
         self.faults = Faults()
@@ -111,13 +112,17 @@ class KernelService:
             await asyncio.shield(self._flush)
 
     def _commit(self) -> None:
+        if self._broken:
+            return
         flush, self._flush = self._flush, None
         changes = self.kernel.take_changes()
         if changes:
             try:
                 self.store.write(changes)
             except SQLAlchemyError as error:
-                # from here on memory knows more than the disk: nobody may be told of it
+                # from here on memory knows more than the disk: nobody may be told of it, nor may
+                # a later change be written; whoever waits goes on waiting until the process ends
+                self._broken, self._flush = True, flush or self.loop.create_future()
                 log.critical("the database cannot be written: %s", error)
                 self._on_failure()
                 return

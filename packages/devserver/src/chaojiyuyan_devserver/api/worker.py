@@ -15,7 +15,6 @@ from .operation import Operations
 
 operations = Operations()
 HOLDER = {404: ("task_run_not_found",), 410: ("lease_expired",)}
-WORKER = {403: ("worker_not_enabled", "capability_not_in_handler_set")}
 
 
 class Registered(TypedDict):
@@ -80,9 +79,10 @@ async def register(exchange: Exchange) -> Answer:
     "GET",
     "/kernel-jobs/available",
     {200: Offers},
-    WORKER,
+    {403: ("worker_not_enabled",)},
     query=OfferQuery,
     waits=True,
+    assumed="A capability outside the handler set is no error: there is no work in it.",
 )
 async def available(exchange: Exchange) -> Answer:
     """The jobs on offer, oldest first; with ``Prefer: wait`` held until there is one."""
@@ -107,7 +107,7 @@ async def available(exchange: Exchange) -> Answer:
     "/kernel-jobs/{job_id}/bid",
     {200: Bid},
     {
-        **WORKER,
+        403: ("worker_not_enabled", "capability_not_in_handler_set"),
         404: ("kernel_job_not_found",),
         410: ("bid_window_expired", "attempt_exhausted"),
     },

@@ -115,16 +115,14 @@ class Kernel:
         return known, [key for key in capability_keys if key not in known]
 
     def available(self, agent: Agent, capability_key: str | None, limit: int) -> list[Job]:
-        """What this worker could bid for, oldest first.
+        """What this worker could bid for, oldest first; nothing outside its handler set.
 
         Raises:
-            Refusal: 403 ``worker_not_enabled`` or ``capability_not_in_handler_set``.
+            Refusal: 403 ``worker_not_enabled``.
         """
         self.agents.require_worker(agent, self.clock())
-        if capability_key is None:
-            return self.jobs.board.offered(agent.handler_set, limit)
-        self.agents.require_capability(agent, capability_key)
-        return self.jobs.board.offered((capability_key,), limit)
+        keys = [key for key in agent.handler_set if capability_key in (None, key)]
+        return self.jobs.board.offered(keys, limit)
 
     def bid(self, agent: Agent, job: Job) -> Attempt:
         """Bid for a job; see ``Jobs.bid``.
