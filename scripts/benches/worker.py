@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 RIVAL = str(HERE / "worker_rivals.py")
-JOBS = 1500
+JOBS = 2000
 PAUSED_JOBS = 640
 PEERS_JOBS = 30
 PICKUPS = 15

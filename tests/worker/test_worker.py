@@ -117,6 +117,14 @@ def test_without_a_handler_there_is_nothing_to_run() -> None:
         Worker(KEY).run()
 
 
+@pytest.mark.parametrize("interval", [0, -1])
+def test_a_heartbeat_interval_is_above_0(interval) -> None:
+    worker = Worker(KEY)
+    worker.handler("a")(lambda task: {})
+    with pytest.raises(ValueError, match="heartbeat_interval"):
+        worker.run(heartbeat_interval=interval)
+
+
 def test_requests_tell_who_sends_them() -> None:
     worker, platform = steps(available=ok(jobs=[]))
     worker.available(limit=3, capability_key="a")

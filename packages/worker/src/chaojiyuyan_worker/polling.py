@@ -195,7 +195,7 @@ class Polling:
             result = self._read(call, self._transport.send(call))
             if result is None:
                 return False
-            warn_of_unknown(result)
+            tell_registration(result)
         self._unregistered = False
         return True
 
@@ -252,8 +252,9 @@ def sound_offers(rows: Iterable[object]) -> Iterator[tuple[TaskInfo | None, str]
             yield offer, ""
 
 
-def warn_of_unknown(registration: Registration) -> None:
-    """Log the capabilities that the catalog does not have."""
+def tell_registration(registration: Registration) -> None:
+    """Log what was registered, and what the catalog does not have."""
+    log.info("registered: %s", ", ".join(registration["registered"]) or "nothing")
     if registration["skipped_unknown"]:
         log.warning(
             "not in the platform's catalog, no job will come: %s",

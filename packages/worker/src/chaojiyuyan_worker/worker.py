@@ -186,6 +186,7 @@ class Worker(Steps):
         :param auto_register: register the handlers' capabilities at the start.
         :param once: do one polling cycle: work off what one poll offers, then return.
         :raises RuntimeError: there is no handler, or the worker is running already.
+        :raises ValueError: the heartbeat interval is not above 0.
         :raises HebingAPIError: the key is rejected.
         :raises WorkerNotEnabled: without ``auto_register``, nothing is registered.
         :raises ExecutorBroken: an executor takes no more work.
@@ -195,6 +196,8 @@ class Worker(Steps):
             raise RuntimeError("No handlers registered: decorate a function with @worker.handler")
         if self._session is not None:
             raise RuntimeError("the worker is running already")
+        if heartbeat_interval <= 0:
+            raise ValueError(f"heartbeat_interval must be above 0 s, not {heartbeat_interval}")
         self._session = Session(
             dict(self._handlers),
             self._new_transport,
