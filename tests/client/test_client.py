@@ -196,6 +196,21 @@ def test_a_listing_that_shifts_while_it_is_read_brings_no_job_twice(mocked: Any)
     assert {f"j{n}" for n in range(60)} <= set(found)
 
 
+def test_a_listing_that_shifts_by_more_than_a_page_still_brings_every_job(mocked: Any) -> None:
+    jobs = [{"id": f"j{n}", "status": "queued"} for n in range(300)]
+
+    def pages(request: httpx.Request) -> httpx.Response:
+        offset = int(request.url.params["offset"])
+        page = jobs[offset : offset + 50]
+        if offset in (50, 150):
+            jobs[:0] = [{"id": f"new{offset}.{n}", "status": "queued"} for n in range(60)]
+        return httpx.Response(200, json={"data": page})
+
+    found = [job.id for job in mocked(pages).jobs()]
+    assert len(found) == len(set(found))
+    assert {f"j{n}" for n in range(300)} <= set(found)
+
+
 def test_jobs_are_filtered(client: Any, kernel: Any) -> None:
     done, other = client.call("test.echo.v1", {}), client.call("media.echo.v1", {})
     kernel.settle(done.id, {})

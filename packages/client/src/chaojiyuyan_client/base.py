@@ -155,14 +155,16 @@ class ClientBase:
 class JobPages:
     """A walk through the pages of a listing of jobs.
 
-    It ends with the page that brings nothing new: how a platform cuts its pages is not known, one
-    that does not page sends the same list again, and new jobs shift the pages while they are read.
+    It ends with a page that is empty, or the one before once more: how a platform cuts its pages is
+    not known, one that does not page sends the same list again, and new jobs shift the pages while
+    they are read, so that one may bring only what is known though there are more.
     """
 
     def __init__(self, status: str | None, capability_key: str | None) -> None:
         self._status = status
         self._capability_key = capability_key
         self._seen: set[str] = set()
+        self._last: set[str] = set()
         self._offset = 0
         self._more = True
 
@@ -179,7 +181,9 @@ class JobPages:
     def unseen(self, page: list[JobData]) -> list[JobData]:
         """Return what no page before this one has brought."""
         new = [job for job in page if job["id"] not in self._seen]
-        self._seen.update(job["id"] for job in new)
+        ids = {job["id"] for job in page}
+        self._more = bool(new) or (bool(ids) and ids != self._last)
+        self._last = ids
+        self._seen |= ids
         self._offset += len(page)
-        self._more = bool(new)
         return new
