@@ -80,6 +80,10 @@ def test_a_lease_of_unknown_length_is_taken_for_30_seconds(expires_at) -> None:
     assert lease_deadline("2026-01-01T00:05:00Z", httpx.Response(200), 100.0) == 129.0
 
 
+def test_a_date_that_a_proxy_got_wrong_does_not_end_the_lease_at_once() -> None:
+    assert lease_deadline("2025-12-31T23:59:00Z", lease_answer(), 100.0) == 129.0
+
+
 @pytest.mark.parametrize(
     ("answer", "gone"),
     [

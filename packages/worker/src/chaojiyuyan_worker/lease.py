@@ -53,6 +53,8 @@ def lease_deadline(expires_at: object, response: httpx.Response, sent: float) ->
     until = parse_iso(expires_at)
     date = parse_http_date(response.headers.get("date"))
     length = (until - date).total_seconds() if until and date else DEFAULT_LENGTH
+    if length <= MARGIN:
+        length = DEFAULT_LENGTH  # nobody grants that: a proxy has put its own, wrong Date on it
     return sent + length - MARGIN
 
 
