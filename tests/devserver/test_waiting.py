@@ -42,6 +42,12 @@ def held(kernel: LocalKernel, path: str, wait: int = 30) -> socket.socket:
     return connection
 
 
+def let_it_read(client: httpx.Client) -> None:
+    """Return when the kernel has read all that was sent before: it takes turns with its sockets."""
+    for _ in range(5):
+        client.get("/kernel-jobs")
+
+
 def test_the_poll_is_answered_when_a_job_comes(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
@@ -103,7 +109,7 @@ def test_stopping_lets_the_waiting_go(kernel_factory: Callable[..., LocalKernel]
     with kernel.client() as client:
         register(client)
         polls = [held(kernel, "/kernel-jobs/available") for _ in range(5)]
-        client.get("/kernel-jobs")  # answered after the polls have been read
+        let_it_read(client)
         start = time.monotonic()
         assert kernel.stop() == 0
         assert time.monotonic() - start < 3  # a second, and room for a busy machine
@@ -120,7 +126,7 @@ def test_two_hundred_waiting_connections_cost_next_to_nothing(
     with kernel.client() as client:
         register(client)
         polls = [held(kernel, "/kernel-jobs/available") for _ in range(200)]
-        client.get("/kernel-jobs")
+        let_it_read(client)
         before = _processor_time(kernel.pid)
         threading.Event().wait(2)  # this is what is measured: time in which nothing happens
         assert _processor_time(kernel.pid) - before < 0.2
@@ -141,7 +147,7 @@ def test_the_answer_follows_the_event_at_once(
     for _ in range(15):
         poll = held(kernel, "/kernel-jobs/available")
         poll.settimeout(10)
-        kernel_client.get("/kernel-jobs")
+        let_it_read(kernel_client)
         caller.request(
             "POST",
             f"{url.path}/kernel-jobs",
