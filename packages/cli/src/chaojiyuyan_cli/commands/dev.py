@@ -6,9 +6,12 @@ from importlib.util import find_spec
 
 import click
 
+from chaojiyuyan_cli.options import Command
+
 
 @click.command(
     "dev",
+    cls=Command,
     # Options are the kernel's own, --help too.
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
 )
