@@ -262,6 +262,14 @@ def test_a_wait_for_a_kernel_that_hangs_ends_at_the_deadline(client: Any, kernel
     assert isinstance(caught.value.__cause__, httpx.ReadTimeout)
 
 
+def test_a_run_whose_post_hangs_ends_at_its_deadline(client: Any, kernel: Any) -> None:
+    kernel.set_faults(["create=delay:30s"])
+    began = time.monotonic()
+    with pytest.raises(httpx.ReadTimeout):
+        client.run(ECHO, {}, timeout=1.5)
+    assert time.monotonic() - began < 10
+
+
 # --- secrecy -------------------------------------------------------------------------------------
 
 

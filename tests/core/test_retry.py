@@ -130,3 +130,17 @@ def test_the_delays_grow_to_a_bound_with_jitter(attempt: int, random: float) -> 
 
 def test_the_statuses_are_those_that_pass() -> None:
     assert {408, 429, 500, 502, 503, 504} == RETRIED_STATUSES
+
+
+def test_a_deadline_bounds_each_attempt_and_leaves_no_retry_past_it(
+    script: Any, answer: Any
+) -> None:
+    deadline = script.now() + 2.0
+
+    def left() -> float:
+        return float(deadline - script.now())
+
+    flow = exchange(SAFE, Retry(max_retries=9), left=left, draw=no_jitter)
+    assert script.play(flow, answer(503)).status_code == 503
+    assert script.sleeps == [0.5, 1.0]
+    assert [step.timeout for step in script.sent] == [2.0, 1.5, 1.0]

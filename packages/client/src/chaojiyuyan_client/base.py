@@ -145,7 +145,7 @@ class ClientBase:
         self, call: Call[JobData], *, timeout: float, poll_interval: float
     ) -> Flow[JobData]:
         began = time.monotonic()
-        job = yield from request(call, self._retry)
+        job = yield from request(call, self._retry, left=lambda: began + timeout - time.monotonic())
         waiting = self._waiting(
             job["id"], timeout=timeout, poll_interval=poll_interval, since=began
         )

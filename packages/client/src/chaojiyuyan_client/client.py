@@ -156,6 +156,7 @@ class NexusClient(ClientBase):
         :param poll_interval: see :meth:`wait`; the other parameters are those of :meth:`call`.
         :raises JobFailed: the job ended other than succeeded.
         :raises JobTimeout: it did not end in time; ``job_id`` says which to go on waiting for.
+        :raises httpx.HTTPError: it could not be posted in time.
         """
         call = self._creation(
             capability_key,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LEAST_TIMEOUT = 1.0
+"""Seconds that an attempt is given at least, though the deadline is nearer than that."""
+
 
 class Send(NamedTuple):
     """The step that sends a call once. Its answer is the response, or the fault on the way to it.
@@ -57,18 +60,24 @@ def send(
 
 
 def exchange(
-    call: Call[object] | Fetch, retry: Retry, *, draw: Callable[[], float] = random.random
+    call: Call[object] | Fetch,
+    retry: Retry,
+    *,
+    left: Callable[[], float] | None = None,
+    draw: Callable[[], float] = random.random,
 ) -> Flow[httpx.Response]:
     """Send a call, again where ``retry`` says so, and return the last answer, whatever its status.
 
+    :param left: tells the seconds until the deadline; an attempt takes no longer, and there is none
+        past it. Without it there is no deadline.
     :param draw: gives a number from 0 to 1 for the jitter.
     :raises httpx.HTTPError: the last attempt met a fault on the wire.
     """
     attempt = 0
     while True:
-        answer = yield from send(call)
+        answer = yield from send(call, timeout=None if left is None else max(left(), LEAST_TIMEOUT))
         delay = retry.delay(call, answer, attempt, draw())
-        if delay is not None:
+        if delay is not None and (left is None or delay < left()):
             yield Sleep(delay)
             attempt += 1
         elif isinstance(answer, Exception):
@@ -77,13 +86,14 @@ def exchange(
             return answer
 
 
-def request(call: Call[T], retry: Retry) -> Flow[T]:
+def request(call: Call[T], retry: Retry, *, left: Callable[[], float] | None = None) -> Flow[T]:
     """Send a call, again where ``retry`` says so, and return what it reads from the answer.
 
+    :param left: see :func:`exchange`.
     :raises HebingAPIError: the last answer is an error.
     :raises httpx.HTTPError: the last attempt met a fault on the wire.
     """
-    response = yield from exchange(call, retry)
+    response = yield from exchange(call, retry, left=left)
     return value_of(call, response)
 
 
