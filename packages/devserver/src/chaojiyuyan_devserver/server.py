@@ -60,7 +60,7 @@ async def _serve(
 
     def stop() -> None:
         service.waiters.close()
-        server.should_exit = True
+        server.stop()
 
     def drop(scope: Scope) -> None:
         for connection in server.server_state.connections:
@@ -146,11 +146,27 @@ def _names(host: str) -> frozenset[str]:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it serves, and leaves signals alone: it would raise them again."""
+    """uvicorn that says when it serves, and leaves signals alone: it would raise them again.
+
+    Args:
+        config: uvicorn's own.
+        on_started: called once it serves.
+    """
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Have it end."""
+        self.should_exit = True
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """Sleep until ``stop``, where uvicorn's own looks ten times a second."""
+        await self.on_tick(0)
+        await self._stopping.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
