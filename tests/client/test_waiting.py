@@ -205,6 +205,14 @@ def test_retry_after_is_heeded_but_not_past_the_deadline(
     assert script.sleeps == [7, 5]
 
 
+def test_retry_after_is_not_followed_beyond_two_minutes(
+    script: Any, answer: Any, wait: Any
+) -> None:
+    away = answer(503, headers={"Retry-After": "3600"})
+    assert script.play(wait(7200), away, answer(200, data=DONE)) == DONE
+    assert script.sleeps == [120]
+
+
 @pytest.mark.parametrize(("status", "kind"), [(404, NotFoundError), (401, AuthenticationError)])
 def test_a_refusal_ends_it_at_once(
     script: Any, answer: Any, wait: Any, status: int, kind: type[Exception]

@@ -10,7 +10,7 @@ from chaojiyuyan_core.api import get_job
 from chaojiyuyan_core.errors import JobTimeout, ResponseFormatError, ServerError
 from chaojiyuyan_core.flow import Flow, Sleep, send
 from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
-from chaojiyuyan_core.retry import is_transient
+from chaojiyuyan_core.retry import LONGEST_RETRY_AFTER, is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,8 @@ def _passes(error: Exception, answer: httpx.Response | Exception) -> bool:
 
 
 def _asked(answer: httpx.Response | Exception) -> float:
-    return 0.0 if isinstance(answer, Exception) else retry_after(answer) or 0.0
+    asked = None if isinstance(answer, Exception) else retry_after(answer)
+    return min(asked or 0.0, LONGEST_RETRY_AFTER)
 
 
 def _was_held(answer: httpx.Response | Exception, took: float) -> bool:
