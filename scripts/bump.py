@@ -99,7 +99,7 @@ def bump(root: Path, name: str, part: str, today: dt.date) -> Version:
     changelog.write_text(close_section(text, text_of(new), today), encoding="utf-8")
     replace(version_file(package), text_of(old), text_of(new))
     if name == "mcp":  # the entry of the MCP registry names the server's version and its package's
-        replace(root / "server.json", text_of(old), text_of(new))
+        replace(root / "packages" / "mcp" / "server.json", text_of(old), text_of(new))
     for other in sorted((root / "packages").iterdir()):
         pyproject = other / "pyproject.toml"
         pins = pyproject.read_text(encoding="utf-8")

@@ -103,7 +103,7 @@ def test_mcpb_takes_it(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_the_entry_of_the_registry() -> None:
-    entry = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
+    entry = json.loads((ROOT / "packages" / "mcp" / "server.json").read_text(encoding="utf-8"))
     readme = (ROOT / "packages" / "mcp" / "README.md").read_text(encoding="utf-8")
     assert f"mcp-name: {entry['name']}" in readme
     assert len(entry["description"]) <= 100

@@ -112,7 +112,8 @@ def copy(tmp_path: Path) -> Path:
     (tmp_path / "scripts").mkdir()
     for script in ("bump", "bump.py"):
         shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
-    shutil.copy(ROOT / "server.json", tmp_path)
+    entry = Path("packages", "mcp", "server.json")
+    shutil.copyfile(ROOT / entry, tmp_path / entry)
     return tmp_path
 
 
@@ -182,7 +183,7 @@ def test_bump_of_the_sdk_waits_for_the_parts_whose_ranges_moved(copy: Path) -> N
 def test_bump_of_mcp_moves_the_entry_of_the_registry(copy: Path) -> None:
     note(copy, "mcp", "Mended.")
     assert bump(copy, "mcp", "patch").returncode == 0
-    entry = json.loads((copy / "server.json").read_text(encoding="utf-8"))
+    entry = json.loads((copy / "packages" / "mcp" / "server.json").read_text(encoding="utf-8"))
     assert entry["version"] == entry["packages"][0]["version"] == version_of("mcp", copy)
 
 
