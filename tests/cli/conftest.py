@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chaojiyuyan_core.credentials import load_credentials
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -264,3 +266,14 @@ def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 def interrupt(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
+
+
+def entry_in(path: Path, container: str = "mcpServers") -> dict[str, object]:
+    """The server's entry in a client's file."""
+    entry: dict[str, object] = json.loads(path.read_text())[container]["chaojiyuyan"]
+    return entry
+
+
+def saved(cli: Cli, profile: str = "default") -> dict[str, str] | None:
+    """What the credentials file has for a profile."""
+    return load_credentials(path=cli.credentials, profile=profile)

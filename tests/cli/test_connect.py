@@ -1,4 +1,4 @@
-"""`connect`, `disconnect`, `login` and `logout`: credentials, files, programs, and back again."""
+"""`connect` and `login` with a key: credentials, files and programs."""
 
 from __future__ import annotations
 
@@ -10,38 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaojiyuyan_core.credentials import load_credentials
-
-from .conftest import COMMAND, KEY, finish, interrupt
+from .conftest import COMMAND, KEY, entry_in, saved
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
-
-    from chaojiyuyan_devserver.testing import LocalKernel
 
     from .conftest import Cli, Terminal
 
 PRODUCTION = "https://pic.chaojiyuyan.com/api/v1"
-
-
-def entry_in(path: Path, container: str = "mcpServers") -> dict[str, object]:
-    entry: dict[str, object] = json.loads(path.read_text())[container]["chaojiyuyan"]
-    return entry
-
-
-def saved(cli: Cli, profile: str = "default") -> dict[str, str] | None:
-    return load_credentials(path=cli.credentials, profile=profile)
-
-
-def code_of(process: subprocess.Popen[str]) -> str:
-    """Read the code of a device login off the documented lines, as they come through a pipe."""
-    assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(5)]
-    assert lines[1] == "Connect to hebing\n"
-    assert lines[3].startswith("1) Open: http")
-    return lines[4].removeprefix("2) Enter code: ").strip()
 
 
 @pytest.fixture
@@ -264,150 +241,3 @@ def test_a_program_without_a_path_starts_the_entrys_command(cli: Cli) -> None:
     entry = entry_in(cli.mcp_json)
     cli.command = [str(entry["command"]), "version"]
     assert cli(PATH="").returncode == 0
-
-
-# --- and back ------------------------------------------------------------------------------------
-
-
-def test_disconnect_undoes_what_connect_did(cli: Cli) -> None:
-    cursor = cli.home / ".cursor" / "mcp.json"
-    cursor.parent.mkdir()
-    cursor.write_text('{"mcpServers": {"mine": {"command": "x"}} }')
-    by_hand = cli.home / ".config" / "Claude" / "claude_desktop_config.json"
-    by_hand.parent.mkdir(parents=True)
-    by_hand.write_text('{"mcpServers": {"chaojiyuyan": {"command": "y"}}}')
-    target = cli.home / "folder" / "named.json"
-    target.parent.mkdir()
-    target.write_text("{}")
-    cli("connect", "--api-key", KEY, "--yes", "--client", "cursor")
-    cli.folder = target.parent
-    cli("connect", "--api-key", KEY, "--yes", "--target", "named.json")
-    cli.folder = cli.home
-    done = cli("disconnect", "--yes")
-    assert done.returncode == 0
-    assert f"Cleared credentials from {cli.credentials}." in done.stdout
-    assert saved(cli) is None
-    assert cursor.read_text() == '{"mcpServers": {"mine": {"command": "x"}} }'
-    assert target.read_text() == "{}"
-    assert json.loads(cli.mcp_json.read_text()) == {}
-    assert "command" in by_hand.read_text()
-    again = cli("disconnect", "--yes")
-    assert again.stdout.splitlines()[0] == "No saved credentials."
-    assert "nothing to do" in again.stdout
-
-
-def test_disconnect_takes_out_what_an_earlier_release_wrote(cli: Cli) -> None:
-    cli.mcp_json.parent.mkdir()
-    cli.mcp_json.write_text('{"mcpServers": {"chaojiyuyan": {"command": "chaojiyuyan"}}}')
-    assert cli("disconnect", "--yes").returncode == 0
-    assert json.loads(cli.mcp_json.read_text()) == {}
-
-
-def test_disconnect_asks_first_and_can_leave_the_clients_alone(cli: Cli) -> None:
-    cli("connect", "--api-key", KEY, "--yes")
-    done = cli("disconnect", stdin="n\n")
-    assert "Remove 'chaojiyuyan' entry" in done.stdout
-    assert KEY not in done.stdout
-    assert entry_in(cli.mcp_json)
-    cli("login", "--api-key", KEY)
-    done = cli("disconnect", "--keep-mcp")
-    assert done.stdout.startswith("Cleared credentials")
-    assert entry_in(cli.mcp_json)
-
-
-def test_disconnect_from_a_target_leaves_the_others(cli: Cli) -> None:
-    target = cli.home / "named.json"
-    cli("connect", "--api-key", KEY, "--yes", "--target", str(target))
-    cli("connect", "--api-key", KEY, "--yes")
-    assert cli("disconnect", "--yes", "--target", str(target)).returncode == 0
-    assert json.loads(target.read_text()) == {}
-    assert entry_in(cli.mcp_json)
-
-
-def test_logout_forgets_one_profile_and_mentions_the_environment(cli: Cli) -> None:
-    cli("login", "--api-key", KEY)
-    cli("login", "--api-key", KEY, "--profile", "work")
-    done = cli("logout", "--profile", "work", HEBING_API_KEY=KEY)
-    assert "Cleared credentials" in done.stdout
-    assert "HEBING_API_KEY is still set" in done.stdout
-    assert saved(cli)
-    assert saved(cli, "work") is None
-
-
-# --- device login --------------------------------------------------------------------------------
-
-
-def test_a_device_login_that_is_approved(cli: Cli, kernel: LocalKernel) -> None:
-    process = cli.start("connect", "--yes", "--base-url", kernel.base_url)
-    kernel.approve_login(code_of(process))
-    stdout, stderr = finish(process)
-    assert (process.returncode, stderr) == (0, "")
-    assert "Waiting for approval in your browser..." in stdout
-    assert "Login OK" in stdout
-    credentials = saved(cli) or {}
-    assert credentials["base_url"] == kernel.base_url
-    assert credentials["account_id"]
-    assert credentials["api_key"] not in stdout
-    done = cli("whoami")
-    assert done.returncode == 0
-    assert credentials["account_id"] in done.stdout
-
-
-def test_a_device_login_that_is_denied(cli: Cli, kernel: LocalKernel) -> None:
-    process = cli.start("connect", "--base-url", kernel.base_url)
-    kernel.deny_login(code_of(process))
-    _, stderr = finish(process)
-    assert process.returncode == 2
-    assert stderr.startswith("Login failed: ")
-    assert stderr.count("\n") == 1
-    assert cli.files() == set()
-
-
-def test_ctrl_c_while_waiting_for_approval(cli: Cli, kernel: LocalKernel) -> None:
-    process = cli.start("login", "--base-url", kernel.base_url)
-    code_of(process)
-    interrupt(process)
-    _, stderr = finish(process)
-    assert (process.returncode, stderr) == (130, "Interrupted.\n")
-    assert cli.files() == set()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "env", "offered"),
-    [
-        ([], {"DISPLAY": ":9"}, True),
-        (["--no-browser"], {"DISPLAY": ":9"}, False),
-        ([], {"DISPLAY": ":9", "SSH_CONNECTION": "1 2 3 4"}, False),
-        ([], {}, False),
-    ],
-    ids=["offered", "turned off", "over ssh", "no display"],
-)
-def test_a_terminal_is_offered_the_browser_and_sees_the_time_run_out(
-    cli: Cli,
-    kernel: LocalKernel,
-    terminal: Callable[..., Terminal],
-    tmp_path: Path,
-    arguments: list[str],
-    env: dict[str, str],
-    offered: bool,
-) -> None:
-    opened = tmp_path / "opened"
-    browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
-    browser.chmod(0o755)
-    shown = terminal(
-        "login", "--base-url", kernel.base_url, *arguments, BROWSER=f"{browser} %s", **env
-    )
-    code = shown.expect(r"2\) Enter code: (\S+)\s").group(1)
-    if offered:
-        shown.expect(r"\[Y/n\]")
-        shown.send("\n")
-    shown.expect(r"Waiting for approval in your browser\.\.\. \d+:\d\d left")
-    assert opened.exists() == offered
-    if offered:
-        assert code in opened.read_text()
-    else:
-        assert "[Y/n]" not in shown.text
-    kernel.approve_login(code)
-    shown.expect("Login OK")
-    assert shown.end() == 0

@@ -1,0 +1,76 @@
+"""`disconnect` and `logout`: what `connect` did is undone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from .conftest import KEY, entry_in, saved
+
+if TYPE_CHECKING:
+    from .conftest import Cli
+
+
+def test_disconnect_undoes_what_connect_did(cli: Cli) -> None:
+    cursor = cli.home / ".cursor" / "mcp.json"
+    cursor.parent.mkdir()
+    cursor.write_text('{"mcpServers": {"mine": {"command": "x"}} }')
+    by_hand = cli.home / ".config" / "Claude" / "claude_desktop_config.json"
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_text('{"mcpServers": {"chaojiyuyan": {"command": "y"}}}')
+    target = cli.home / "folder" / "named.json"
+    target.parent.mkdir()
+    target.write_text("{}")
+    cli("connect", "--api-key", KEY, "--yes", "--client", "cursor")
+    cli.folder = target.parent
+    cli("connect", "--api-key", KEY, "--yes", "--target", "named.json")
+    cli.folder = cli.home
+    done = cli("disconnect", "--yes")
+    assert done.returncode == 0
+    assert f"Cleared credentials from {cli.credentials}." in done.stdout
+    assert saved(cli) is None
+    assert cursor.read_text() == '{"mcpServers": {"mine": {"command": "x"}} }'
+    assert target.read_text() == "{}"
+    assert json.loads(cli.mcp_json.read_text()) == {}
+    assert "command" in by_hand.read_text()
+    again = cli("disconnect", "--yes")
+    assert again.stdout.splitlines()[0] == "No saved credentials."
+    assert "nothing to do" in again.stdout
+
+
+def test_disconnect_takes_out_what_an_earlier_release_wrote(cli: Cli) -> None:
+    cli.mcp_json.parent.mkdir()
+    cli.mcp_json.write_text('{"mcpServers": {"chaojiyuyan": {"command": "chaojiyuyan"}}}')
+    assert cli("disconnect", "--yes").returncode == 0
+    assert json.loads(cli.mcp_json.read_text()) == {}
+
+
+def test_disconnect_asks_first_and_can_leave_the_clients_alone(cli: Cli) -> None:
+    cli("connect", "--api-key", KEY, "--yes")
+    done = cli("disconnect", stdin="n\n")
+    assert "Remove 'chaojiyuyan' entry" in done.stdout
+    assert KEY not in done.stdout
+    assert entry_in(cli.mcp_json)
+    cli("login", "--api-key", KEY)
+    done = cli("disconnect", "--keep-mcp")
+    assert done.stdout.startswith("Cleared credentials")
+    assert entry_in(cli.mcp_json)
+
+
+def test_disconnect_from_a_target_leaves_the_others(cli: Cli) -> None:
+    target = cli.home / "named.json"
+    cli("connect", "--api-key", KEY, "--yes", "--target", str(target))
+    cli("connect", "--api-key", KEY, "--yes")
+    assert cli("disconnect", "--yes", "--target", str(target)).returncode == 0
+    assert json.loads(target.read_text()) == {}
+    assert entry_in(cli.mcp_json)
+
+
+def test_logout_forgets_one_profile_and_mentions_the_environment(cli: Cli) -> None:
+    cli("login", "--api-key", KEY)
+    cli("login", "--api-key", KEY, "--profile", "work")
+    done = cli("logout", "--profile", "work", HEBING_API_KEY=KEY)
+    assert "Cleared credentials" in done.stdout
+    assert "HEBING_API_KEY is still set" in done.stdout
+    assert saved(cli)
+    assert saved(cli, "work") is None

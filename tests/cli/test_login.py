@@ -1,0 +1,103 @@
+"""Device logins: through a pipe, on a terminal, approved, denied and interrupted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import finish, interrupt, saved
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    from .conftest import Cli, Terminal
+
+
+def code_of(process: subprocess.Popen[str]) -> str:
+    """Read the code of a device login off the documented lines, as they come through a pipe."""
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(5)]
+    assert lines[1] == "Connect to hebing\n"
+    assert lines[3].startswith("1) Open: http")
+    return lines[4].removeprefix("2) Enter code: ").strip()
+
+
+def test_a_device_login_that_is_approved(cli: Cli, kernel: LocalKernel) -> None:
+    process = cli.start("connect", "--yes", "--base-url", kernel.base_url)
+    kernel.approve_login(code_of(process))
+    stdout, stderr = finish(process)
+    assert (process.returncode, stderr) == (0, "")
+    assert "Waiting for approval in your browser..." in stdout
+    assert "Login OK" in stdout
+    credentials = saved(cli) or {}
+    assert credentials["base_url"] == kernel.base_url
+    assert credentials["account_id"]
+    assert credentials["api_key"] not in stdout
+    done = cli("whoami")
+    assert done.returncode == 0
+    assert credentials["account_id"] in done.stdout
+
+
+def test_a_device_login_that_is_denied(cli: Cli, kernel: LocalKernel) -> None:
+    process = cli.start("connect", "--base-url", kernel.base_url)
+    kernel.deny_login(code_of(process))
+    _, stderr = finish(process)
+    assert process.returncode == 2
+    assert stderr.startswith("Login failed: ")
+    assert stderr.count("\n") == 1
+    assert cli.files() == set()
+
+
+def test_ctrl_c_while_waiting_for_approval(cli: Cli, kernel: LocalKernel) -> None:
+    process = cli.start("login", "--base-url", kernel.base_url)
+    code_of(process)
+    interrupt(process)
+    _, stderr = finish(process)
+    assert (process.returncode, stderr) == (130, "Interrupted.\n")
+    assert cli.files() == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "offered"),
+    [
+        ([], {"DISPLAY": ":9"}, True),
+        (["--no-browser"], {"DISPLAY": ":9"}, False),
+        ([], {"DISPLAY": ":9", "SSH_CONNECTION": "1 2 3 4"}, False),
+        ([], {}, False),
+    ],
+    ids=["offered", "turned off", "over ssh", "no display"],
+)
+def test_a_terminal_is_offered_the_browser_and_sees_the_time_run_out(
+    cli: Cli,
+    kernel: LocalKernel,
+    terminal: Callable[..., Terminal],
+    tmp_path: Path,
+    arguments: list[str],
+    env: dict[str, str],
+    offered: bool,
+) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
+    browser.chmod(0o755)
+    shown = terminal(
+        "login", "--base-url", kernel.base_url, *arguments, BROWSER=f"{browser} %s", **env
+    )
+    code = shown.expect(r"2\) Enter code: (\S+)\s").group(1)
+    if offered:
+        shown.expect(r"\[Y/n\]")
+        shown.send("\n")
+    shown.expect(r"Waiting for approval in your browser\.\.\. \d+:\d\d left")
+    assert opened.exists() == offered
+    if offered:
+        assert code in opened.read_text()
+    else:
+        assert "[Y/n]" not in shown.text
+    kernel.approve_login(code)
+    shown.expect("Login OK")
+    assert shown.end() == 0
