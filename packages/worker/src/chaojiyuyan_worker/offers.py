@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TICK = 1.0 if sys.platform == "win32" else None
 """Seconds that a slot's wait may last: an endless one keeps Windows from delivering Ctrl-C."""
 
-MOST_KEPT = 24
+MOST_KEPT = 20
 """The most offers that are still kept when a poll for more is sent ahead."""
 
 
@@ -153,11 +153,10 @@ class Offers:
         return False
 
     def room(self) -> list[str]:
-        """Return the capabilities that a further job may be taken for."""
+        """Return the capabilities that the next job may be of: any, where it has to wait first."""
         with self._lock:
-            if len(self._in_hand) >= self._slots:
-                return list(self._limits)
-            return [key for key, limit in self._limits.items() if self._running[key] < limit]
+            free = self._free() if len(self._in_hand) < self._slots else []
+            return free or list(self._limits)
 
     @property
     def in_hand(self) -> list[str]:
@@ -193,9 +192,14 @@ class Offers:
             return False
         if self._more and len(self._kept) <= min(MOST_KEPT, self._slots * 3 // 4):
             return True  # ahead of need, so that no slot idles while the poll is under way
-        return len(self._in_hand) < self._slots and not any(
-            map(self._has_room, self._kept.values())
+        return (
+            len(self._in_hand) < self._slots
+            and bool(self._free())
+            and not any(map(self._has_room, self._kept.values()))
         )
+
+    def _free(self) -> list[str]:
+        return [key for key, limit in self._limits.items() if self._running[key] < limit]
 
     def _notify_if_wanted(self) -> None:
         """Wake the poll only when it is to poll: under load it would be woken for every job."""

@@ -154,7 +154,7 @@ class Polling:
         return min(pause, self._interval) * (1 + random.random() / 10)  # noqa: S311 - no secret
 
     def _chosen_key(self) -> tuple[str | None, bool]:
-        """Return the capability to ask for, None for all, and whether no other has room.
+        """Return the capability to ask for, None for all, and whether that asks for everything.
 
         One question for all is cheapest, but its page may be filled by what this process cannot
         take: another worker's capabilities, or ones whose slots are all in use.
@@ -168,7 +168,7 @@ class Polling:
         if self._foreign:
             turns.append(None)  # finds out when the foreign rows are gone
         self._turn += 1
-        return turns[self._turn % len(turns)], len(turns) == 1
+        return turns[self._turn % len(turns)], False
 
     def _offers_in(
         self, rows: Sequence[object], answer: httpx.Response
