@@ -62,6 +62,17 @@ def test_what_is_not_given_is_kept_and_what_is_unset_is_absent(path: Path) -> No
     assert load_credentials(path=path) == {"api_key": "k2", "base_url": "http://x"}
 
 
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_a_blank_base_url_leaves_the_profiles(path: Path, blank: str | None) -> None:
+    save_credentials("k1", base_url="https://x.example", account_id="acc", path=path)
+    save_credentials("k2", base_url=blank, account_id=blank, path=path)
+    assert load_credentials(path=path) == {
+        "api_key": "k2",
+        "base_url": "https://x.example",
+        "account_id": "acc",
+    }
+
+
 def test_comments_and_other_sections_stay_as_they_are(path: Path) -> None:
     path.write_text(KEPT)
     save_credentials("new", base_url="http://x", path=path)

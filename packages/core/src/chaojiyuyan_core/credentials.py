@@ -94,21 +94,21 @@ def save_credentials(
     """Write a profile, in one step and under a lock; the file is readable by its owner alone.
 
     :param api_key: the agent key.
-    :param base_url: the base URL that the key is for; None leaves what the profile has.
-    :param account_id: the account that the key belongs to; None leaves what the profile has.
+    :param base_url: the base URL that the key is for; None or blank leaves what the profile has.
+    :param account_id: the account that the key belongs to; None or blank leaves what there is.
     :param profile: see :func:`profile_name`.
     :param path: the file; ``~/.chaojiyuyan/credentials`` by default. Its folder is made where it
         is absent.
     :returns: the path of the file.
-    :raises CredentialsError: a value is blank or holds a control character, or the file cannot be
-        read or written. Nothing is changed then.
+    :raises CredentialsError: the key is blank, a value holds a control character, or the file
+        cannot be read or written. Nothing is changed then.
     """
     given = {"api_key": api_key, "base_url": base_url, "account_id": account_id}
-    values = {name: value.strip() for name, value in given.items() if value is not None}
+    values = {name: value.strip() for name, value in given.items() if value and value.strip()}
     section = profile_name(profile)
     if section == _INHERITED:
         raise CredentialsError(f"A profile cannot be named {_INHERITED}")
-    if not values["api_key"]:
+    if "api_key" not in values:
         raise CredentialsError("The key to save is blank")
     for name, text in {**given, "profile": section}.items():
         if text is not None and _CONTROL.search(text):
