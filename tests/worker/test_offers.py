@@ -124,6 +124,17 @@ def test_a_full_capability_does_not_keep_others_from_being_asked_for(clock) -> N
     assert offers.wait(0.0, offers.activity, 0.0)
 
 
+def test_nothing_is_asked_for_while_every_capability_is_full(clock) -> None:
+    offers = Offers({"a": 1, "b": 1}, 4, clock=clock)
+    put(offers, clock, offer("1", "a"), offer("2", "b"))
+    first, _ = offers.take(), offers.take()
+    assert not offers.wait(clock(), offers.activity, 0)
+    assert offers.room() == ["a", "b"]
+    offers.done(first, worked=True)
+    assert offers.wait(clock(), offers.activity, 0)
+    assert offers.room() == ["a"]
+
+
 def test_faults_suspend(offers, clock) -> None:
     put(offers, clock, offer("1"))
     offers.suspend(10)

@@ -18,7 +18,9 @@ from chaojiyuyan_worker.polling import LONGEST_WAIT, Polling
 class Bench:
     """A poll on a hand-driven clock, and the platform before it."""
 
-    def __init__(self, *keys: str, interval: float = 1.0, register: bool = True) -> None:
+    def __init__(
+        self, *keys: str, interval: float = 1.0, register: bool = True, slots: int = 1
+    ) -> None:
         self.now = 100.0
         self.requests: list[httpx.Request] = []
         self.pages: list[object] = []
@@ -27,7 +29,7 @@ class Bench:
         requests = Requests("nxt_ag_test_test", "http://localhost/api", timeout=30)
         self.client = httpx.Client(transport=httpx.MockTransport(self.answer))
         transport = Transport(requests, http_client=self.client)
-        self.offers = Offers(dict.fromkeys(keys, 1), 1, clock=lambda: self.now)
+        self.offers = Offers(dict.fromkeys(keys, 1), slots, clock=lambda: self.now)
         self.polling = Polling(
             transport,
             self.offers,
@@ -269,3 +271,24 @@ def test_a_poll_in_turn_is_held_no_longer_than_the_interval(bench_of) -> None:
     bench.step()
     bench.step()
     assert bench.polls[-1].headers["prefer"] == "wait=1"
+
+
+def test_while_a_capability_is_full_the_others_are_not_held_for_long(bench_of) -> None:
+    bench = bench_of("a", "b", slots=4)
+    for _ in range(8):
+        bench.step()
+    bench.pages = [[row("job-1")]]
+    bench.step()
+    bench.offers.take()
+    bench.step()
+    assert asked_for(bench)[-1] == "b"
+    assert bench.polls[-1].headers["prefer"] == "wait=1"  # or a free slot waits for its jobs
+
+
+def test_a_poll_outlives_that_every_capability_is_full(bench_of) -> None:
+    bench = bench_of("a", "b", slots=4)
+    bench.pages = [[row("job-1"), row("job-2", "b")]]
+    bench.step()
+    assert bench.offers.take() and bench.offers.take()
+    bench.step()
+    assert asked_for(bench) == [None, None]
