@@ -289,6 +289,7 @@ def test_a_poll_outlives_that_every_capability_is_full(bench_of) -> None:
     bench = bench_of("a", "b", slots=4)
     bench.pages = [[row("job-1"), row("job-2", "b")]]
     bench.step()
-    assert bench.offers.take() and bench.offers.take()
+    assert bench.offers.take()
+    assert bench.offers.take()
     bench.step()
     assert asked_for(bench) == [None, None]
