@@ -108,6 +108,19 @@ def test_coroutines_share_one_event_loop(site) -> None:
     assert len(loops) == 1
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_a_coroutine_that_leaves_the_process_hangs_no_other(execution, error) -> None:
+    async def leave(_task):
+        raise error
+
+    async def stay(_task):
+        return {}
+
+    with pytest.raises(type(error)):
+        execution.run(Handler(ECHO, leave), task_of())
+    assert execution.run(Handler(ECHO, stay), task_of()) == {}
+
+
 def test_a_coroutine_past_its_timeout_is_cancelled_and_its_job_given_up(site, caplog) -> None:
     worker = site.worker()
     cleaned_up = []

@@ -82,13 +82,22 @@ class Execution:
 
         loop = self._running_loop()
 
-        async def run() -> object:
+        async def call() -> tuple[object, BaseException | None]:
+            try:
+                return await handler.function(task), None
+            except (SystemExit, KeyboardInterrupt) as error:
+                return None, error  # raised here it would end the loop, and hang all the others
+
+        async def run() -> tuple[object, BaseException | None]:
             # Its own asyncio task, so that cancelling waits for what the coroutine does about it.
-            inner = asyncio.ensure_future(handler.function(task))
+            inner = asyncio.ensure_future(call())
             task.on_cancel(lambda: loop.call_soon_threadsafe(inner.cancel))
             return await inner
 
-        return asyncio.run_coroutine_threadsafe(run(), loop).result()
+        output, leave = asyncio.run_coroutine_threadsafe(run(), loop).result()
+        if leave is not None:
+            raise leave
+        return output
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         import asyncio
