@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -83,6 +84,22 @@ def test_after_the_last_page_slots_end_when_it_is_worked_off(offers, clock) -> N
     offers.done(first, worked=True)
     waiting.join(10)
     assert [row and row["job_id"] for row in seen] == ["2", None]
+
+
+def test_slots_end_when_the_last_of_the_last_page_has_expired(clock) -> None:
+    offers = Offers({"a": 1, "b": 2}, 3, clock=clock)
+    offers.put([(offer("1"), 105.0), (offer("2"), 105.0)], clock(), more=False, last=True)
+    first = offers.take()
+    waiting = [threading.Thread(target=offers.take, daemon=True) for _ in range(3)]
+    for slot in waiting:
+        slot.start()
+    while len(offers._offered._waiters) < len(waiting):
+        time.sleep(0.001)
+    clock.now = 110.0
+    offers.done(first, worked=True)
+    for slot in waiting:
+        slot.join(10)
+    assert not any(slot.is_alive() for slot in waiting)
 
 
 def test_a_poll_is_wanted_when_a_slot_is_free_and_nothing_is_kept(offers, clock) -> None:

@@ -66,6 +66,7 @@ class Offers:
                         self._offered.notify_all()
                     return offer
                 if self._last and not self._kept:
+                    self._offered.notify_all()  # the last one may have expired
                     return None
                 self._notify_if_wanted()  # what was kept may have expired
                 self._offered.wait(TICK)
