@@ -151,8 +151,13 @@ def test_an_unsettled_answer_leaves_the_job_held() -> None:
 def test_nothing_is_sent_for_a_lost_lease() -> None:
     over = {**AWARD, "lease_expires_at": "2026-11-22T10:00:01.001Z"}  # less the margin: 1 ms
     platform = Platform(available=[data([OFFER])], bid=[data(over)])
+
+    async def until_it_is_over(_: Session) -> dict[str, Any]:
+        await asyncio.sleep(0.002)
+        return {}
+
     with pytest.raises(ToolError, match="lease of job job_1 was lost"):
-        run(platform, claim, submit)
+        run(platform, claim, until_it_is_over, submit)
     assert platform.asked == ["available", "bid"]
 
 
