@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,6 @@ from chaojiyuyan_cli.main import EX_API_ERROR, EX_OK, EX_USER_ERROR, main
 from .conftest import COMMAND, KEY
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from chaojiyuyan_devserver.testing import LocalKernel
 
     from .conftest import Cli, FakePlatform
@@ -216,6 +215,38 @@ def test_a_closed_pipe_says_nothing(connected: Cli, arguments: list[str]) -> Non
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["status", "--json"]])
+def test_a_disk_that_is_full_is_one_line(cli: Cli, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*cli.command, *arguments], stdout=full, stderr=subprocess.PIPE, env=cli.env, text=True
+        )
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+    assert "No space left" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["version", "status", "login --api-key -"])
+def test_streams_that_are_closed_are_taken_as_empty(cli: Cli, arguments: str) -> None:
+    cli.command = ["/bin/sh", "-c", f"exec {COMMAND} {arguments} <&- >&-"]
+    done = cli()
+    if "login" in arguments:  # there is no key to read
+        assert done.returncode == 1
+        assert_one_line(done.stderr)
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["connect", KEY], [KEY], ["call", "x", "--timeout", KEY]], ids=str
+)
+def test_a_key_in_a_wrong_place_is_not_shown(cli: Cli, arguments: list[str]) -> None:
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert "nxt_…cret" in done.stderr
+    assert KEY not in done.stderr
 
 
 def test_an_encoding_without_the_character_shows_it_escaped(

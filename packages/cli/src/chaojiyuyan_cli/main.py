@@ -13,6 +13,8 @@ TYPE_CHECKING = False  # typing's own costs as much time as the rest of the inst
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from click import UsageError
+
     from .session import Session
 
 EX_OK = 0
@@ -75,10 +77,12 @@ def run() -> int:
     Returns:
         The exit code.
     """
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal's encoding lacks is shown escaped instead of failing.
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
+    code = EX_OK
     try:
         code = main()
         sys.stdout.flush()
@@ -86,9 +90,25 @@ def run() -> int:
         return _interrupted(interrupt)
     except BrokenPipeError:
         # The interpreter flushes once more at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return EX_OK
+    except OSError as error:  # such as a full disk
+        _abandon_output()
+        if code == EX_OK:  # else a line has been said already
+            print(f"Error: standard output: {error.strerror or error}", file=sys.stderr)
+        return code or EX_USER_ERROR
     return code
+
+
+def _open_missing_streams() -> None:
+    """Put an empty stream where the process was started with one closed; Python has None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _abandon_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _answer_instantly(arguments: list[str]) -> int:
@@ -120,9 +140,17 @@ def _invoke(arguments: list[str], session: Session) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:
-        error.show()
+        _show_usage(error, session)
         raise SystemExit(error.exit_code) from None
     return code if isinstance(code, int) else EX_OK
+
+
+def _show_usage(error: UsageError, session: Session) -> None:
+    from .output import escaped
+
+    shown = io.StringIO()
+    error.show(file=shown)  # it quotes what was typed: a key in a wrong place, maybe
+    print(escaped(session.masked(shown.getvalue()), keep="\n"), end="", file=sys.stderr)
 
 
 def _interrupted(interrupt: KeyboardInterrupt) -> int:
@@ -132,7 +160,7 @@ def _interrupted(interrupt: KeyboardInterrupt) -> int:
 
 
 def _tell(session: Session | None, error: Exception, message: str) -> None:
-    print(message, file=sys.stderr)
+    print(message if session is None else session.masked(message), file=sys.stderr)
     if session is not None and session.debug:
         import traceback
 
