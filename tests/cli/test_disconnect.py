@@ -33,6 +33,8 @@ def test_disconnect_undoes_what_connect_did(cli: Cli) -> None:
     assert target.read_text() == "{}"
     assert json.loads(cli.mcp_json.read_text()) == {}
     assert "command" in by_hand.read_text()
+    record = cli.home / ".chaojiyuyan" / "connections.json"
+    assert json.loads(record.read_text()) == {"connections": []}
     again = cli("disconnect", "--yes")
     assert again.stdout.splitlines()[0] == "No saved credentials."
     assert "nothing to do" in again.stdout

@@ -140,7 +140,8 @@ class Wiring:
 
     def connected(self) -> list[McpClient]:
         """Return the clients that the server was put into, ``~/.claude/mcp.json`` first."""
-        known = {client.name: client for client in (self.claude_code, *self.file_clients.values())}
+        own = (self.mcp_json, self.claude_code, *self.file_clients.values())
+        known = {client.name: client for client in own}
         clients = [self.mcp_json]
         for connection in self._record.all():
             client = known.get(connection.client) or self.file(connection.path)
