@@ -11,7 +11,9 @@ JOB_ID: Schema = {
     "minLength": 1,
     "maxLength": 200,
     # One path segment: no slash or blank, and not the "." and ".." that lead elsewhere.
-    "pattern": r"^[^/\s]*[^/\s.][^/\s]*$",
+    # At most one way to match, so that a hostile one cannot take long; no look-ahead, which some
+    # clients do not know.
+    "pattern": r"^\.*[^/\s.][^/\s]*$",
     "description": "The id of the job: one word without a slash, and not of dots alone.",
 }
 
