@@ -128,6 +128,8 @@ def test_pointers_that_lead_nowhere(wire: Wire) -> None:
     for more in ({"pointer": "/nothing"}, {"pointer": "x"}, {"offset": 5}):
         error = wire.call("kernel_get_job", job_id=job_id, **more).error
         assert error["code"] == "bad_arguments"
+    error = wire.call("kernel_get_job", job_id="no-job", offset=5).error
+    assert error["code"] == "bad_arguments"  # found out before the platform is asked
 
 
 def test_errors_say_what_to_do(wire: Wire, kernel: LocalKernel) -> None:

@@ -71,11 +71,11 @@ async def get_job(session: Session, arguments: Arguments, _: Report) -> Mapping[
     """A job, or a part of it."""
     from chaojiyuyan_core import api
 
-    job = await session.request(api.get_job(arguments["job_id"]))
     pointer, offset = arguments.get("pointer"), int(arguments.get("offset", 0))
+    if pointer is None and offset:
+        raise bad_arguments("offset goes with pointer")
+    job = await session.request(api.get_job(arguments["job_id"]))
     if pointer is None:
-        if offset:
-            raise bad_arguments("offset goes with pointer")
         return _excerpt(job)
     try:
         whole = part(job, pointer)
