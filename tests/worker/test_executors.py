@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
@@ -194,6 +194,20 @@ def test_a_coroutine_function_runs_on_an_executor_too(execution) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         assert execution.run(Handler(ECHO, handle, executor=pool), task_of(n=1)) == {"n": 1}
+
+
+@pytest.mark.parametrize("where", ["here", "pool"])
+def test_a_cancellation_within_a_plain_handler_is_a_failure_and_ends_no_worker(
+    execution, where
+) -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with ThreadPoolExecutor(1) as pool:
+        executor = pool if where == "pool" else None
+        handler = Handler(ECHO, lambda _: asyncio.run(cancelled()), executor=executor)
+        with pytest.raises(CancelledError):  # an Exception, unlike asyncio's
+            execution.run(handler, task_of())
 
 
 def test_what_goes_to_a_process_comes_back_with_its_artifacts() -> None:

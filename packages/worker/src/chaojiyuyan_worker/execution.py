@@ -45,7 +45,7 @@ class Execution:
             return self._run_on(executor, handler, task)
         if handler.is_async:
             return self._run_on_loop(handler, task)
-        return handler.function(task)
+        return _call(handler.function, task)
 
     def close(self) -> None:
         """Stop the event loop; an executor that was handed in is not ours to shut down."""
@@ -128,11 +128,22 @@ def _call(function: Callable[[TaskContext], object], task: TaskContext) -> objec
     """Call a handler where no event loop of ours is: a coroutine gets one of its own."""
     import inspect
 
-    result = function(task)
-    if inspect.iscoroutine(result):
-        import asyncio
+    try:
+        result = function(task)
+        if inspect.iscoroutine(result):
+            import asyncio
 
-        return asyncio.run(cast("Coroutine[object, object, object]", result))
+            return asyncio.run(cast("Coroutine[object, object, object]", result))
+    except Exception:
+        raise
+    except BaseException as error:
+        import asyncio
+        import concurrent.futures
+
+        # asyncio's is no Exception and would end the worker; this one is a handler's failure.
+        if isinstance(error, asyncio.CancelledError):
+            raise concurrent.futures.CancelledError(*error.args) from error
+        raise
     return result
 
 
