@@ -36,6 +36,11 @@ def test_what_the_api_left_out_has_a_neutral_value() -> None:
     assert task.bid_expires_at is task.lease_expires_at is task.task_run_id is None
 
 
+@pytest.mark.parametrize("budget", [float("inf"), float("nan"), "9", None, [1]])
+def test_a_budget_that_is_no_number_is_none(budget) -> None:
+    assert TaskContext({"max_budget_nc": budget}).max_budget_nc == 0
+
+
 def test_a_cancelled_task_says_why() -> None:
     task = TaskContext(ROW)
     called = []

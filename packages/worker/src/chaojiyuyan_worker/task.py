@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from chaojiyuyan_core.errors import TaskCancelled
@@ -51,7 +52,7 @@ class TaskContext:
         envelope = data.get("input_envelope")
         self.input_envelope: JsonObject = envelope if isinstance(envelope, dict) else {}
         budget = data.get("max_budget_nc")
-        self.max_budget_nc: int = int(budget) if isinstance(budget, (int, float)) else 0
+        self.max_budget_nc: int = _whole(budget)
         self.bid_expires_at: datetime | None = _time(data.get("bid_expires_at"))
         self.task_run_id = task_run_id
         self.lease_expires_at: datetime | None = _time(lease_expires_at)
@@ -168,6 +169,12 @@ class _JobLogger(Logger):
     ) -> tuple[object, MutableMapping[str, Any]]:
         kwargs["extra"] = {**(kwargs.get("extra") or {}), **(self.extra or {})}
         return msg, kwargs
+
+
+def _whole(number: object) -> int:
+    if isinstance(number, float):
+        return int(number) if isfinite(number) else 0
+    return int(number) if isinstance(number, int) else 0
 
 
 def _time(value: object) -> datetime | None:
