@@ -68,6 +68,12 @@ def test_bad_input_is_one_line(connected: Cli, arguments: list[str], why: str) -
     assert done.stdout == ""
 
 
+def test_input_that_is_not_utf_8_is_named_as_such(connected: Cli) -> None:
+    done = connected("call", CAP, "--input", "-", stdin=b'{"a": "\xff"}')
+    assert done.returncode == 1
+    assert "not valid JSON: 'utf-8'" in done.stderr
+
+
 def test_two_inputs_are_bad_usage(connected: Cli) -> None:
     assert connected("call", CAP, "--input", "{}", "--input-file", "x").returncode == 2
 
@@ -200,6 +206,18 @@ def test_a_terminal_sees_a_download_come_along(
     assert (cli.home / "out" / "art_1.png").read_bytes() == b"x" * 200_000
 
 
+def test_an_artifact_without_an_address_does_not_spoil_the_answer(
+    cli: Cli, platform: FakePlatform
+) -> None:
+    job = {"id": "j", "status": "succeeded", "artifacts": [{"id": "a", "artifact_uri": None}]}
+    platform.say("/kernel-jobs", job)
+    platform.say("/kernel-jobs/j", job)
+    cli.log_in(platform.base_url)
+    done = cli("call", CAP, "--wait")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Artifact:" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("artifact", "name"),
     [
@@ -210,6 +228,9 @@ def test_a_terminal_sees_a_download_come_along(
         ({"meta": {"filename": "C:\\temp\\报告.pdf"}}, "报告.pdf"),
         ({"meta": {"filename": "..", "name": "n"}, "id": "i"}, "i"),
         ({"meta": {"name": "x" * 500 + ".jpeg"}}, "x" * 120 + ".jpeg"),
+        ({"meta": {"name": "nul.txt"}}, "_nul.txt"),
+        ({"meta": {"name": "console.txt"}}, "console.txt"),
+        ({"meta": ["x"], "mime_type": 7, "id": "art_1"}, "art_1"),
     ],
 )
 def test_an_artifacts_file_stays_in_its_folder(artifact: dict[str, object], name: str) -> None:

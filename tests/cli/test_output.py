@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaojiyuyan_cli import output
-from chaojiyuyan_cli.output import cell_width, echo_json, echo_table, escaped
+from chaojiyuyan_cli.output import cell_width, cut, echo_json, echo_table, escaped
 from chaojiyuyan_cli.spinner import duration
 
 from .conftest import KEY
@@ -73,6 +73,23 @@ def test_on_a_terminal_no_line_is_wider_than_it(rows: list[tuple[str, str]], col
         echo_table(["FIRST", "SECOND"], rows)
     assert len(shown) == len(rows) + 1
     assert all(cell_width(line) <= columns for line in shown)
+
+
+def test_a_text_without_end_is_cut_in_no_time() -> None:
+    assert cut("名" * 1_000_000, 10) == "名名名名…"
+
+
+def test_a_line_that_is_redrawn_stays_one_line(
+    terminal: Callable[..., Terminal], platform: FakePlatform
+) -> None:
+    platform.say("/kernel-jobs", {"id": "j", "status": "名" * 300})
+    platform.say("/kernel-jobs/j", {"id": "j", "status": "名" * 300})
+    env = {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": platform.base_url}
+    shown = terminal("call", "x", "--wait", "--timeout", "0.5", columns=40, **env)
+    assert shown.end() == 2
+    frames = re.findall(r"\r([^\r\x1b\n]+)\x1b\[K", shown.text)
+    assert frames
+    assert max(map(cell_width, frames)) < 40
 
 
 def test_json_is_readable_and_safe(capsys: pytest.CaptureFixture[str]) -> None:

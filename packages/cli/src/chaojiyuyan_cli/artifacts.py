@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from .output import escaped
+from .output import cut, escaped
 from .spinner import Spinner, duration
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import Artifact
 
 _UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\ud800-\udfff]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.IGNORECASE)  # on Windows
 _LONGEST_NAME = 120
-_BAR = 30  # characters
+_SHOWN_NAME = 24  # columns, so that the bar has room beside it
+_BAR = 30  # columns
 
 
 def save_artifacts(client: NexusClient, job: Job, folder: Path) -> Iterator[Path]:
@@ -52,7 +54,7 @@ class _Progress:
     """How far a download has come, as a line for people."""
 
     def __init__(self, name: str, size: object) -> None:
-        self._name = escaped(name)
+        self._name = cut(escaped(name), _SHOWN_NAME)
         self._size = size if isinstance(size, int) and size > 0 else None
         self._done = 0
 
@@ -75,14 +77,16 @@ def file_name(artifact: Artifact, number: int) -> str:
         artifact: As the API describes it; its ``meta`` may name a file.
         number: The artifact's place among the job's, for one without an id.
     """
-    meta = artifact.get("meta") or {}
-    named = meta.get("filename") or meta.get("name")
+    meta = artifact.get("meta")
+    named = (meta.get("filename") or meta.get("name")) if isinstance(meta, dict) else None
     text = PurePosixPath(str(named).replace("\\", "/")).name if named else ""
     if not text.strip(". "):
         mime = artifact.get("mime_type") or artifact.get("mime") or ""
-        suffix = mimetypes.guess_extension(mime.partition(";")[0].strip()) or ""
+        suffix = mimetypes.guess_extension(str(mime).partition(";")[0].strip()) or ""
         text = f"{artifact.get('id') or f'artifact-{number}'}{suffix}"
     fit = _UNFIT.sub("_", text).strip(". ") or f"artifact-{number}"
+    if _DEVICE.match(fit):
+        fit = f"_{fit}"
     if len(fit) <= _LONGEST_NAME:
         return fit
     stem, dot, suffix = fit.rpartition(".")

@@ -121,15 +121,22 @@ def _fit(widths: list[int], minima: list[int]) -> None:
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
     padded = []
     for text, width, flush_right in zip(cells, widths, right, strict=True):
-        shown = _cut(text, width)
+        shown = cut(text, width)
         blanks = " " * (width - cell_width(shown))
         padded.append(blanks + shown if flush_right else shown + blanks)
     return "  ".join(padded).rstrip()
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """Return a text cut to what fits so many columns, a ``…`` at its end where it was longer.
+
+    Args:
+        text: One line without control characters.
+        width: Columns.
+    """
     if cell_width(text) <= width:
         return text
+    text = text[: 4 * width]  # from here on each character is tried, and a server may send any text
     while text and cell_width(text) > width - 1:
         text = text[:-1]
     return f"{text}…"

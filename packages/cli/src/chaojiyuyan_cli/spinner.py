@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import escaped, is_terminal
+from .output import cut, escaped, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,8 @@ class Spinner:
         unicode = (sys.stderr.encoding or "").lower().startswith("utf")
         started = time.monotonic()
         for frame in itertools.cycle(_FRAMES if unicode else _PLAIN_FRAMES):
-            text = escaped(self._describe(time.monotonic() - started))
+            columns = shutil.get_terminal_size().columns - len("/ ") - 1
+            text = cut(escaped(self._describe(time.monotonic() - started)), columns)
             click.echo(f"\r{frame} {text}\x1b[K", nl=False, err=True, color=True)
             if self._over.wait(_INTERVAL):
                 break

@@ -90,12 +90,14 @@ def _payload(text: str | None, file: Path | None) -> dict[str, object]:
 
     if text is not None and file is not None:
         raise click.UsageError("Give the input by --input or by --input-file, not by both.")
+    given: str | bytes = text or ""
     if file is not None:
-        text = file.expanduser().read_bytes().decode(errors="surrogateescape")
+        given = file.expanduser().read_bytes()
     elif text == "-":
-        text = sys.stdin.buffer.read().decode(errors="surrogateescape")
+        given = sys.stdin.buffer.read()
     try:
-        payload = json.loads((text or "{}").removeprefix("\ufeff"))
+        decoded = given.decode() if isinstance(given, bytes) else given
+        payload = json.loads(decoded.removeprefix("\ufeff") or "{}")
     except (ValueError, RecursionError) as error:
         raise UserError(f"input is not valid JSON: {error}") from None
     if not isinstance(payload, dict):
@@ -138,8 +140,8 @@ def _show_end(job: Job) -> None:
         echo_json(job.get("output_envelope"))
     for artifact in job.artifacts:
         kind = artifact.get("mime_type") or artifact.get("mime") or artifact.get("kind")
-        uri = artifact.get("artifact_uri", "")
-        click.echo(f"Artifact: {_safe(kind)}  {_safe(uri if len(uri) < 200 else uri[:80] + '…')}")
+        uri = _safe(artifact.get("artifact_uri"))
+        click.echo(f"Artifact: {_safe(kind)}  {uri if len(uri) < 200 else uri[:80] + '…'}")
 
 
 def _safe(value: object) -> str:
