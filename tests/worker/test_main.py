@@ -7,11 +7,13 @@ import logging
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from chaojiyuyan_worker import logs
+from chaojiyuyan_worker import ExecutorBroken, logs
 from chaojiyuyan_worker.__main__ import main
 from chaojiyuyan_worker.health import STALLED, Health
 from chaojiyuyan_worker.probes import HealthServer
@@ -144,6 +146,24 @@ def test_a_poll_that_no_longer_advances_is_not_live(site) -> None:
         polling.advanced_at -= STALLED + 1
         assert not worker.health().live
         polling.advanced_at += STALLED + 1
+
+
+def test_a_worker_that_finishes_what_is_in_hand_is_live_and_not_ready(site) -> None:
+    worker = site.worker(concurrency=2)
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    finish = threading.Event()
+    worker.handler("test.echo.v1")(lambda task: {"finished": finish.wait(20)})
+    worker.handler("media.echo.v1", executor=pool)(lambda task: {})
+    with pytest.raises(ExecutorBroken), site.running(worker):
+        job_id = site.post()
+        site.until(lambda: site.job(job_id)["status"] == "running")
+        site.post(key="media.echo.v1")
+        site.until(lambda: worker.health().draining)
+        worker._session.polling.advanced_at -= STALLED + 1
+        assert worker.health() == Health(live=True, ready=False, draining=True, jobs_in_hand=1)
+        finish.set()
+        assert site.ended(job_id)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("formatter", [logs.TextFormatter(), logs.JsonFormatter()])

@@ -13,7 +13,8 @@ and reading may each take their time first."""
 class Health:
     """How a worker does.
 
-    :param live: its poll has advanced of late. That the process exists would say nothing.
+    :param live: its poll has advanced of late, or it drains. That the process exists would say
+        nothing.
     :param ready: its last poll succeeded, and it is not draining.
     :param draining: it finishes what is in hand and takes no more.
     :param jobs_in_hand: how many jobs it has, those that it bids on included.

@@ -135,10 +135,12 @@ class Session:
 
     def health(self) -> Health:
         """Return how this run does."""
+        draining = self.offers.closed
         return Health(
-            live=boot_clock() - self.polling.advanced_at < STALLED,
-            ready=self.polling.succeeded and not self._stopping,
-            draining=self._stopping,
+            # The poll has ended by then, and what is in hand may take its time.
+            live=draining or boot_clock() - self.polling.advanced_at < STALLED,
+            ready=self.polling.succeeded and not draining,
+            draining=draining,
             jobs_in_hand=len(self.offers.in_hand),
         )
 
