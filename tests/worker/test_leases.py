@@ -229,6 +229,14 @@ def test_a_hanging_beat_costs_no_other_lease(platform, keeper_of) -> None:
     free.set()
 
 
+def test_no_beat_is_sent_for_a_lease_that_was_lost_on_the_way(platform, keeper_of) -> None:
+    keeper = keeper_of()
+    lease = keeper.hold("job-1", boot_clock() + 30)
+    keeper.lose(lease, Loss.HELD_TOO_LONG)
+    keeper._send_beat(lease)
+    assert platform.beats == {}
+
+
 def test_a_beat_has_a_third_of_what_is_left(keeper_of, platform) -> None:
     keeper = keeper_of(interval=0.05)
     keeper.hold("job-1", boot_clock() + 6)

@@ -270,7 +270,7 @@ class LeaseKeeper:
     def _send_beat(self, lease: Lease) -> None:
         """Beat once for a lease, and plan the next beat by what comes of it."""
         left = lease.remaining()
-        if lease.released or left <= 0:
+        if lease.released or lease.loss is not None or left <= 0:
             return
         call = api.heartbeat(lease.job_id)
         sent = self.clock()
