@@ -52,12 +52,33 @@ def test_the_codes_of_the_api_pass_through() -> None:
         (403, "worker_not_enabled", "worker_not_enabled"),
         (404, None, "sdk_error"),
         (503, None, "sdk_error"),
+        (400, "of_a_later_day", "of_a_later_day"),
     ],
 )
 def test_codes_where_the_api_has_none(status: int, code: str | None, told_code: str) -> None:
     members = told(api_error(status, {"detail": {"error": "no", "code": code}}))
     assert (members["code"], members["status"]) == (told_code, status)
     assert members["hint"]
+
+
+def test_an_answer_that_is_none_of_the_apis_has_a_hint_too() -> None:
+    assert told(errors.ResponseFormatError(200, "expected a job"))["hint"]
+    assert told(errors.HebingError("broken"))["hint"]
+
+
+def test_an_error_is_short_whatever_is_in_it() -> None:
+    findings = [f"finding {number}" for number in range(10_000)]
+    for error in (
+        bad_arguments("x" * 1_000_000),
+        api_error(400, {"detail": {"error": "no", "code": "c" * 1_000_000}}),
+        ToolError("validation_failed", "no", job_id="j", validation_errors=findings),
+    ):
+        members = told(error)
+        assert len(json.dumps(members)) < 5_000
+        assert members["hint"]
+    assert members["validation_errors"][:2] == findings[:2]
+    assert members["job_id"] == "j"
+    assert KEY[:8] not in told(bad_arguments(KEY * 1000))["error"]
 
 
 def test_a_page_is_not_shown() -> None:

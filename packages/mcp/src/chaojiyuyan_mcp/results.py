@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcp import types
 
-from .excerpt import is_flatter
+from .excerpt import Excerpt, is_flatter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,9 @@ JsonObject = dict[str, object]
 
 DEEPEST = 200
 """Levels of nesting that a client is sent; what writes the protocol fails at about 250."""
+
+LONGEST_ERROR = 4_000
+"""Characters of an error; a server, or a model's arguments, may have put any text into it."""
 
 HINTS = {
     "auth_failed": "The agent key was refused. The user can get a new one with `chaojiyuyan"
@@ -41,6 +44,7 @@ _BY_STATUS = {
     404: "Check the id. What belongs to another agent is not shown.",
     429: "Too many requests: wait a little, then call again.",
 }
+_ANY = "Read the error: unless it is about your arguments, tell the user."
 _SERVER_FAULT = "The platform has a fault, which may pass: call again in a while."
 
 
@@ -49,7 +53,7 @@ class ToolError(Exception):
 
     :param code: a stable code: the API's own or one of ours.
     :param error: what happened, for humans.
-    :param hint: what to do next; by the code where it is None.
+    :param hint: what to do next; by the code where it is None or empty.
     :param more: further members of the answer, such as ``job_id`` or ``status``.
     """
 
@@ -57,7 +61,7 @@ class ToolError(Exception):
         super().__init__(error)
         self.code = code
         self.error = error
-        self.hint = hint or HINTS.get(code)
+        self.hint = hint or HINTS.get(code, _ANY)
         self.more = more
 
 
@@ -88,10 +92,11 @@ def failed(error: ToolError, *, api_key: str) -> types.CallToolResult:
     from chaojiyuyan_core.masking import mask_key, mask_keys
 
     members: JsonObject = {"error": error.error, "code": error.code, **error.more}
-    if error.hint:
-        members["hint"] = error.hint
+    members["hint"] = error.hint
     text, _ = _written(members)
     text = mask_keys(text.replace(api_key, mask_key(api_key)))
+    if len(text) > LONGEST_ERROR:  # not before: half a key would go unmasked
+        text, _ = _written(Excerpt(LONGEST_ERROR).of(json.loads(text)))
     content: list[types.ContentBlock] = [types.TextContent(type="text", text=text)]
     return types.CallToolResult(content=content, is_error=True)
 
