@@ -15,7 +15,7 @@ from chaojiyuyan_core.errors import DownloadError, NotFoundError, ServerError
 from chaojiyuyan_core.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
 CONTENT = bytes(range(256)) * 400
@@ -106,6 +106,27 @@ def test_another_size_than_announced_is_an_error(make_mocked: Any, target: Path,
         client.download(at("https://files.example/a", size_bytes=size), target)
     with pytest.raises(DownloadError):
         client.download(at("data:,abcd", size_bytes=3), target)
+    assert only(target) == b"old"
+
+
+def test_a_host_that_sends_without_end_is_left(make_mocked: Any, target: Path) -> None:
+    sent = 0
+
+    class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            nonlocal sent
+            while True:
+                sent += 1
+                yield bytes(1000)
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for chunk in self:
+                yield chunk
+
+    client = make_mocked(lambda request: httpx.Response(200, stream=Endless()))
+    with pytest.raises(DownloadError, match="10000 were announced"):
+        client.download(at("https://files.example/a", size_bytes=10_000), target)
+    assert sent < 100
     assert only(target) == b"old"
 
 

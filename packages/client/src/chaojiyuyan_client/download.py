@@ -53,22 +53,26 @@ def download(
     target = Path(to)
     address = str(artifact.get("artifact_uri") or "")
     local = is_loopback(urlsplit(base_url).hostname or "")
-    with _replacing(target, on_progress) as content:
+    announced = artifact.get("size_bytes")
+    size = announced if isinstance(announced, int) else None
+    with _replacing(target, size, on_progress) as content:
         if address[:5].lower() == "data:":
             content.write(_data(address))
         else:
             yield from _fetch(address, content, retry, local)
-        size = artifact.get("size_bytes")
-        if isinstance(size, int) and content.size != size:
+        if size is not None and content.size != size:
             raise DownloadError(f"The artifact has {content.size} bytes, {size} were announced")
     return target
 
 
 class _Content:
-    """The file while it is written."""
+    """The file while it is written; never longer than what was announced."""
 
-    def __init__(self, file: BinaryIO, on_progress: Callable[[int], object] | None) -> None:
+    def __init__(
+        self, file: BinaryIO, most: int | None, on_progress: Callable[[int], object] | None
+    ) -> None:
         self._file = file
+        self._most = most
         self._on_progress = on_progress
         self.size = 0
 
@@ -78,21 +82,28 @@ class _Content:
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
-        self._file.write(chunk)
         self.size += len(chunk)
+        if self._most is not None and self.size > self._most:
+            # What goes on without end would fill the disk.
+            raise DownloadError(
+                f"The artifact has {self.size} bytes or more, {self._most} were announced"
+            )
+        self._file.write(chunk)
         if self._on_progress is not None:
             self._on_progress(self.size)
 
 
 @contextlib.contextmanager
-def _replacing(target: Path, on_progress: Callable[[int], object] | None) -> Iterator[_Content]:
+def _replacing(
+    target: Path, size: int | None, on_progress: Callable[[int], object] | None
+) -> Iterator[_Content]:
     """A file beside the target that takes its place at the end, if there is no fault."""
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder: name the file to write")
     temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
     try:
         with temporary.open("xb") as file:
-            yield _Content(file, on_progress)
+            yield _Content(file, size, on_progress)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -83,7 +83,8 @@ def wait_for_job(
             if not _passes(error, answer):
                 raise
             fault = error
-            pause = max(min(retry.backoff(faults, draw()), poll_interval), _asked(answer))
+            longest = max(poll_interval, FIRST_INTERVAL)  # a server that is down is not hammered
+            pause = max(min(retry.backoff(faults, draw()), longest), _asked(answer))
             faults += 1
         else:
             faults = 0
