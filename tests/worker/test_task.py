@@ -32,11 +32,11 @@ def test_it_tells_the_job() -> None:
 
 def test_what_the_api_left_out_has_a_neutral_value() -> None:
     task = TaskContext({"job_id": "job-1", "input_envelope": None, "max_budget_nc": "7"})
-    assert (task.input, task.max_budget_nc) == ({}, 0)
+    assert (task.input, task.max_budget_nc) == ({}, 7)
     assert task.bid_expires_at is task.lease_expires_at is task.task_run_id is None
 
 
-@pytest.mark.parametrize("budget", [float("inf"), float("nan"), "9", None, [1]])
+@pytest.mark.parametrize("budget", [float("inf"), float("nan"), "-9", "9" * 5000, None, [1]])
 def test_a_budget_that_is_no_number_is_none(budget) -> None:
     assert TaskContext({"max_budget_nc": budget}).max_budget_nc == 0
 

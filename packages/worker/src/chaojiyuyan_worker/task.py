@@ -174,6 +174,8 @@ class _JobLogger(Logger):
 def _whole(number: object) -> int:
     if isinstance(number, float):
         return int(number) if isfinite(number) else 0
+    if isinstance(number, str) and number.isdecimal() and len(number) < 20:
+        return int(number)
     return int(number) if isinstance(number, int) else 0
 
 
