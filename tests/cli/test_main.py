@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chaojiyuyan_cli import overview
+from chaojiyuyan_cli.failures import Steps
 from chaojiyuyan_cli.group import cli as group
 from chaojiyuyan_cli.main import EX_API_ERROR, EX_OK, EX_USER_ERROR, main
 
@@ -215,6 +216,17 @@ def test_a_closed_pipe_says_nothing(connected: Cli, arguments: list[str]) -> Non
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(30) == 0
+
+
+def test_a_closed_pipe_ends_a_row_of_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = Steps()
+    with steps.step():
+        raise PermissionError(13, "Permission denied", "mcp.json")
+    assert steps.failed
+    assert_one_line(capsys.readouterr().err)
+    with pytest.raises(BrokenPipeError), steps.step():
+        raise BrokenPipeError
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["status", "--json"]])

@@ -43,6 +43,8 @@ class Steps:
         """Tell what goes wrong with a file or another program instead of raising it."""
         try:
             yield
+        except BrokenPipeError:  # nobody reads what is told: that ends the command, in silence
+            raise
         except (McpWriterError, UserError, OSError) as error:
             click.echo(explain(error)[0], err=True)
             self.failed = True
