@@ -190,6 +190,14 @@ def test_an_interval_above_the_lease_sends_none_and_says_so(platform, keeper_of,
     assert "less than the heartbeat interval" in caplog.text
 
 
+def test_a_lease_without_end_costs_no_other_lease(keeper_of) -> None:
+    keeper = keeper_of(interval=1e12)
+    lost = threading.Event()
+    keeper.hold("job-1", boot_clock() + 1e13)
+    keeper.hold("job-2", boot_clock() + 0.2, on_lost=lambda _: lost.set())
+    assert lost.wait(10)
+
+
 def test_a_lease_is_let_go_after_the_longest_hold(platform, keeper_of) -> None:
     keeper = keeper_of(interval=0.05)
     lost = threading.Event()

@@ -51,6 +51,10 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE = 2.0
 """Seconds at most from a beat that failed to the next one."""
 
+LONGEST_SLEEP = 3600.0
+"""Seconds at most between two looks at the schedule: a lease may end in the year 9999, and a wait
+that long is an error."""
+
 MOST_STALE = 64
 """Entries of the schedule that may be out of date before it is cleaned up."""
 
@@ -232,7 +236,7 @@ class LeaseKeeper:
                     if not _is_due(self._schedule[0]):
                         heapq.heappop(self._schedule)
                         continue
-                    timeout = when - self.clock()
+                    timeout = min(when - self.clock(), LONGEST_SLEEP)
                     if timeout <= 0:
                         heapq.heappop(self._schedule)
                         return lease
