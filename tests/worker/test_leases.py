@@ -206,6 +206,21 @@ def test_a_lease_is_let_go_after_the_longest_hold(platform, keeper_of) -> None:
     assert lease.lost is Loss.HELD_TOO_LONG
 
 
+def test_a_hold_that_ended_before_its_lease_did_is_the_reason_however_late_it_is_seen(
+    keeper_of,
+) -> None:
+    now = 100.0
+    keeper = keeper_of(interval=50.0, clock=lambda: now)
+    lost = threading.Event()
+    lease = keeper.hold("job-1", 110.0, on_lost=lambda _: lost.set())
+    now = 120.0
+    with keeper._changed:
+        lease.held_until = 105.0
+        keeper._plan(lease)
+    assert lost.wait(10)
+    assert lease.lost is Loss.HELD_TOO_LONG
+
+
 def test_the_limit_of_a_hold_can_be_set_and_taken_away(platform, keeper_of) -> None:
     keeper = keeper_of(interval=0.05)
     lost = threading.Event()

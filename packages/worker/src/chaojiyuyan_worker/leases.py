@@ -208,11 +208,12 @@ class LeaseKeeper:
             if lease is None:
                 return
             now = self.clock()
-            if lease.deadline <= now:
+            # Both may be due when this thread is late; what came first is the reason.
+            if lease.held_until <= min(now, lease.deadline):
+                self.lose(lease, Loss.HELD_TOO_LONG)
+            elif lease.deadline <= now:
                 self._explain(lease, asleep, cpu)
                 self.lose(lease, Loss.EXPIRED)
-            elif lease.held_until <= now:
-                self.lose(lease, Loss.HELD_TOO_LONG)
             else:
                 if lease.next_beat <= now and not lease.beating:
                     self._explain(lease, asleep, cpu)
