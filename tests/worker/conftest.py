@@ -150,3 +150,14 @@ def site(short_lease_kernel: LocalKernel, tmp_path: Path) -> Iterator[Site]:
     place = Site(short_lease_kernel, tmp_path)
     yield place
     place.close()
+
+
+@pytest.fixture
+def calm_site(tmp_path: Path) -> Iterator[Site]:
+    """A kernel of its own with leases that no busy machine outlasts."""
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    with LocalKernel(tmp_path / "kernel", lease=30) as kernel:
+        place = Site(kernel, tmp_path)
+        yield place
+        place.close()

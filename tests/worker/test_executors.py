@@ -121,8 +121,8 @@ def test_a_coroutine_that_leaves_the_process_hangs_no_other(execution, error) ->
     assert execution.run(Handler(ECHO, stay), task_of()) == {}
 
 
-def test_a_coroutine_past_its_timeout_is_cancelled_and_its_job_given_up(site, caplog) -> None:
-    worker = site.worker()
+def test_a_coroutine_past_its_timeout_is_cancelled_and_its_job_given_up(calm_site, caplog) -> None:
+    worker = calm_site.worker()
     cleaned_up = []
 
     @worker.handler(ECHO, timeout=0.2)
@@ -134,12 +134,12 @@ def test_a_coroutine_past_its_timeout_is_cancelled_and_its_job_given_up(site, ca
             cleaned_up.append(task.cancelled)
         return {}
 
-    with site.running(worker):
-        job_id = site.post()
-        site.until(lambda: cleaned_up)
-        site.until(lambda: "ran longer than its timeout" in caplog.text)
+    with calm_site.running(worker):
+        job_id = calm_site.post()
+        calm_site.until(lambda: cleaned_up)
+        calm_site.until(lambda: "ran longer than its timeout" in caplog.text)
     assert cleaned_up[0] is True
-    assert site.job(job_id)["settlements"] == 0
+    assert calm_site.job(job_id)["settlements"] == 0
 
 
 def test_a_thread_past_its_timeout_holds_its_slot_until_it_returns(site) -> None:
