@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from chaojiyuyan_cli import overview
 from chaojiyuyan_cli.failures import Steps
 from chaojiyuyan_cli.group import cli as group
 from chaojiyuyan_cli.main import EX_API_ERROR, EX_OK, EX_USER_ERROR, main
+from chaojiyuyan_cli.session import Session
 
 from .conftest import COMMAND, KEY
 
@@ -273,6 +275,24 @@ def test_an_encoding_without_the_character_shows_it_escaped(
     )
     assert done.returncode == 0
     assert "\\u6587" in done.stdout
+
+
+def test_what_debug_shows_cannot_steer_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()  # or they would be closed
+    session = Session()
+    session.keep_secret("a-key-of-another-kind")
+    try:
+        session.show_requests()
+        logging.getLogger("x").warning("job %s", "\x1b[2J a-key-of-another-kind")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    shown = capfd.readouterr().err
+    assert "job \\u001b[2J" in shown
+    assert "\x1b" not in shown
+    assert "another" not in shown
 
 
 def test_debug_shows_requests_and_the_traceback_without_the_key(

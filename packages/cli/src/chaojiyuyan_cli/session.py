@@ -113,11 +113,13 @@ class Session:
         """Log every request to standard error, keys masked."""
         import logging
 
+        from .output import escaped
+
         masked = self.masked
 
         class Formatter(logging.Formatter):
             def format(self, record: logging.LogRecord) -> str:
-                return masked(super().format(record))
+                return escaped(masked(super().format(record)), keep="\n\t")
 
         handler = logging.StreamHandler()
         handler.setFormatter(Formatter("%(asctime)s %(name)s %(message)s"))
