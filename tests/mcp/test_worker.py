@@ -77,6 +77,7 @@ def test_a_job_from_the_claim_to_the_pay(wire: Wire, kernel: LocalKernel) -> Non
     error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={}).error
     assert error["code"] == "bad_arguments"
     assert "already" in error["error"]
+    assert "Nothing is left to do" in error["hint"]
 
 
 def test_a_job_that_others_were_quicker_to_get(

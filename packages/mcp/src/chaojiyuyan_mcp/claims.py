@@ -121,9 +121,11 @@ class Claims:
         if claim is None:
             raise bad_arguments(f"Job {job_id} is not claimed here: claim it by kernel_claim_job")
         if claim.submitted:
-            raise bad_arguments(f"Job {job_id} has been submitted and settled already")
+            text = f"Job {job_id} has been submitted and settled already"
+            raise bad_arguments(text, hint="Nothing is left to do for it.")
         if claim.submitting:
-            raise bad_arguments(f"Job {job_id} is just being submitted by another call")
+            text = f"Job {job_id} is just being submitted by another call"
+            raise bad_arguments(text, hint="Wait for the answer to that one.")
         return claim
 
     async def _settle(self, claim: Claim, call: Call[SubmitResult]) -> SubmitResult:

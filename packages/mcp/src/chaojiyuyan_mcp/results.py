@@ -65,9 +65,13 @@ class ToolError(Exception):
         self.more = more
 
 
-def bad_arguments(error: str) -> ToolError:
-    """The arguments do not fit; nothing was sent."""
-    return ToolError("bad_arguments", error, hint="Correct the arguments and call again.")
+def bad_arguments(error: str, hint: str = "Correct the arguments and call again.") -> ToolError:
+    """The arguments do not fit.
+
+    :param error: what does not.
+    :param hint: what to do next.
+    """
+    return ToolError("bad_arguments", error, hint=hint)
 
 
 def answered(result: Mapping[str, object]) -> types.CallToolResult:
