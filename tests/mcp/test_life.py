@@ -275,6 +275,13 @@ def test_arguments_that_make_no_sense(servers: Servers) -> None:
         assert "chaojiyuyan-mcp: error: " in wire.log.read_text()
 
 
+def test_a_key_in_a_wrong_place_is_not_shown(servers: Servers) -> None:
+    wire = servers.start("nxt_ag_abcdefghsecret")
+    assert wire.process.wait(20) == 2
+    assert "nxt_…cret" in wire.log.read_text()
+    assert "abcdefgh" not in wire.log.read_text()
+
+
 def test_the_credentials_file_and_its_doubts(servers: Servers, kernel: LocalKernel) -> None:
     folder = servers.home / ".chaojiyuyan"
     folder.mkdir()

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ._version import __version__
 from .choice import READ_ONLY_VARIABLE, TOOLS_VARIABLE, TOOLSET_VARIABLE, TOOLSETS, Choice
@@ -72,7 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     import argparse
 
-    parser = argparse.ArgumentParser(
+    from chaojiyuyan_core.masking import mask_keys
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            super().error(mask_keys(message))  # it quotes what was typed
+
+    parser = Parser(
         prog=PROGRAM,
         description="A stdio MCP server for the chaojiyuyan capability platform.",
         epilog="The agent key comes from CHAOJIYUYAN_API_KEY or from `chaojiyuyan connect`.",
