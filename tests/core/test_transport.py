@@ -270,3 +270,13 @@ def test_an_error_that_is_no_fault_on_the_wire_is_raised_at_once() -> None:
 def test_the_system_has_its_common_name() -> None:
     system = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}.get(sys.platform)
     assert system is None or system in requests().headers["user-agent"]
+
+
+def test_a_hook_that_raises_for_a_status_gives_a_fault_like_any_other() -> None:
+    def strict(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    wire = httpx.MockTransport(Wire(httpx.Response(503)))
+    with httpx.Client(transport=wire, event_hooks={"response": [strict]}) as client:
+        answer = Transport(requests(), http_client=client).send(api.get_job("j1"))
+    assert isinstance(answer, httpx.HTTPStatusError)
