@@ -57,7 +57,7 @@ class _Sender(ABC, Generic[C]):
         self._client = http_client
         self._connections = connections
         self._handed_in = self._shared = http_client is not None
-        # A hook of a client that was handed in may raise HTTPStatusError; InvalidURL is no HTTPError.
+        # A hook may raise HTTPStatusError; InvalidURL is no HTTPError.
         self._faults = (httpx.HTTPError, httpx.InvalidURL)
 
     @property
