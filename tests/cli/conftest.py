@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from chaojiyuyan_core.credentials import load_credentials
@@ -144,6 +145,16 @@ class Terminal:
 
     def send(self, text: str) -> None:
         os.write(self._ours, text.encode())
+
+    def interrupt_prompt(self) -> None:
+        """Press Ctrl-C once the process sleeps in its read.
+
+        Between its last look for signals and that read, CPython would notice it with the next key.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while psutil.Process(self.process.pid).status() != psutil.STATUS_SLEEPING:
+            assert time.monotonic() < deadline, "it never waited for a line"
+        self.send("\x03")
 
     def end(self) -> int:
         """Read to the end, and return the exit code."""

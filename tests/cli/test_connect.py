@@ -97,7 +97,7 @@ def test_a_no_and_an_end_of_input_leave_the_file(cli: Cli) -> None:
 def test_ctrl_c_at_a_prompt_is_one_line(cli: Cli, terminal: Callable[..., Terminal]) -> None:
     shown = terminal("connect", "--api-key", KEY)
     shown.expect(r"\[y/N\]")
-    shown.send("\x03")
+    shown.interrupt_prompt()
     assert shown.end() == 130
     assert "Interrupted." in shown.text
     assert "Traceback" not in shown.text

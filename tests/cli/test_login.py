@@ -53,6 +53,14 @@ def test_a_device_login_that_is_denied(cli: Cli, kernel: LocalKernel) -> None:
     assert cli.files() == set()
 
 
+def test_no_login_is_begun_whose_key_could_not_be_saved(cli: Cli, kernel: LocalKernel) -> None:
+    (cli.home / ".chaojiyuyan").write_text("a file where the folder belongs")
+    done = cli("login", "--base-url", kernel.base_url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Cannot write ")
+    assert "Open:" not in done.stdout
+
+
 def test_ctrl_c_while_waiting_for_approval(cli: Cli, kernel: LocalKernel) -> None:
     process = cli.start("login", "--base-url", kernel.base_url)
     code_of(process)

@@ -68,12 +68,13 @@ def log_in(
         HebingAPIError: The platform refused.
         httpx.HTTPError: The platform cannot be reached.
     """
-    from chaojiyuyan_core.credentials import save_credentials
+    from chaojiyuyan_core.credentials import check_writable, save_credentials
     from chaojiyuyan_core.masking import mask_key
 
     if api_key is not None:
         key, account, how = read_key(api_key), None, "Connected with provided Agent KEY"
     else:
+        check_writable()  # nobody is to approve a login whose key is lost then
         token = device_login(base_url, client_name, browser=browser)
         key, account, how = token["api_key"], token.get("account_id"), "Login OK"
     session.keep_secret(key)

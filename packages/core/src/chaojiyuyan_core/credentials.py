@@ -26,6 +26,7 @@ __all__ = [
     "CREDENTIALS_DIR",
     "CREDENTIALS_PATH",
     "DEFAULT_PROFILE",
+    "check_writable",
     "clear_credentials",
     "load_credentials",
     "profile_name",
@@ -114,10 +115,25 @@ def save_credentials(
         if text is not None and _CONTROL.search(text):
             raise CredentialsError(f"The {name} to save holds a control character")
     file = _path(path)
-    if _homeless(file):
-        raise CredentialsError("There is no home directory to keep credentials in: set HOME")
+    _check_home(file)
     _change(file, lambda lines: _with_values(lines, section, values))
     return file
+
+
+def check_writable(*, path: str | os.PathLike[str] | None = None) -> None:
+    """Find out whether a key can be saved, before somebody approves a login for it.
+
+    :param path: the file; :data:`CREDENTIALS_PATH` by default.
+    :raises CredentialsError: the file cannot be read or written.
+    """
+    file = _path(path)
+    _check_home(file)
+    _read(file)
+    folder = Path(os.path.realpath(file)).parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise CredentialsError(f"Cannot write {file}: {folder} is no folder that can be written to")
 
 
 def clear_credentials(
@@ -215,6 +231,11 @@ def _path(path: str | os.PathLike[str] | None) -> Path:
 def _homeless(file: Path) -> bool:
     """Whether the file would lie in a home directory that is not known."""
     return file is CREDENTIALS_PATH and not file.is_absolute()
+
+
+def _check_home(file: Path) -> None:
+    if _homeless(file):
+        raise CredentialsError("There is no home directory to keep credentials in: set HOME")
 
 
 def _read(file: Path) -> list[_Line]:
