@@ -213,10 +213,10 @@ def test_a_hold_that_ended_before_its_lease_did_is_the_reason_however_late_it_is
     keeper = keeper_of(interval=50.0, clock=lambda: now)
     lost = threading.Event()
     lease = keeper.hold("job-1", 110.0, on_lost=lambda _: lost.set())
-    now = 120.0
-    with keeper._changed:
+    with keeper._changed:  # so that the schedule sees both at once
         lease.held_until = 105.0
         keeper._plan(lease)
+        now = 120.0
     assert lost.wait(10)
     assert lease.lost is Loss.HELD_TOO_LONG
 
