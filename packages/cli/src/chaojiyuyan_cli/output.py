@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from chaojiyuyan_core.text import escape_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-# C0, DEL and C1 steer a terminal; the bidirectional marks reorder what stands on it; the separators
-# break lines; a lone surrogate cannot be written.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 
 def escaped(value: object, *, keep: str = "") -> str:
@@ -28,12 +23,7 @@ def escaped(value: object, *, keep: str = "") -> str:
         value: Anything; None gives an empty text.
         keep: Characters to leave as they are, such as a newline.
     """
-
-    def escape(match: re.Match[str]) -> str:
-        character = match.group()
-        return character if character in keep else f"\\u{ord(character):04x}"
-
-    return "" if value is None else _UNSAFE.sub(escape, str(value))
+    return "" if value is None else escape_text(str(value), keep=keep)
 
 
 def echo_json(value: object) -> None:
