@@ -16,6 +16,9 @@ RESPONSE = httpx.Response(
 OF_ITS_OWN: dict[str, tuple[Any, ...]] = {
     "JobTimeout": ("j1", 4.0),
     "JobFailed": ({"id": "j1", "status": "failed", "error_code": "c", "error_message": "m"},),
+    "PriceTooHigh": ("test.echo.v1", 7, 5),
+    "BudgetExceeded": (7, 5),
+    "InputInvalid": ("items.1.size", "'x' is not a number"),
     "CapabilityNotRegistered": ("test.echo.v1",),
     "BidRejected": ("j1", "already_awarded"),
     "TaskRunNotFound": ("j1",),

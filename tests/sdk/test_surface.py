@@ -55,15 +55,19 @@ def test_a_submodule_is_an_attribute_of_the_package(module: str) -> None:
     assert printed.stdout.strip() == f"chaojiyuyan_sdk.{module}", printed.stderr
 
 
-def test_the_stub_names_what_the_package_gives() -> None:
-    stub = Path(inspect.getfile(chaojiyuyan_sdk)).with_name("__init__.pyi")
+def test_type_checkers_see_what_the_package_gives() -> None:
+    source = Path(inspect.getfile(chaojiyuyan_sdk)).read_text(encoding="utf-8")
+    checked = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
     imported = {
-        alias.asname
-        for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8")))
+        alias.name
+        for node in checked.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert imported == {*chaojiyuyan_sdk.__all__, *MODULES}
+    assert imported | {"__version__"} == {*chaojiyuyan_sdk.__all__, *MODULES}
+    assert set(chaojiyuyan_sdk.__all__) <= set(dir(chaojiyuyan_sdk))
+    for name in chaojiyuyan_sdk.__all__:
+        assert getattr(chaojiyuyan_sdk, name) is not None
 
 
 def test_the_two_names_of_a_class_are_one_class() -> None:

@@ -9,14 +9,24 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .async_client import AsyncNexusClient
+    from .budget import Budget
     from .client import HebingClient, NexusClient
     from .job import AsyncJob, Job
 
-__all__ = ["AsyncJob", "AsyncNexusClient", "HebingClient", "Job", "NexusClient", "__version__"]
+__all__ = [
+    "AsyncJob",
+    "AsyncNexusClient",
+    "Budget",
+    "HebingClient",
+    "Job",
+    "NexusClient",
+    "__version__",
+]
 
 _HOMES = {
     "AsyncJob": "job",
     "AsyncNexusClient": "async_client",
+    "Budget": "budget",
     "HebingClient": "client",
     "Job": "job",
     "NexusClient": "client",

@@ -16,6 +16,9 @@
     │   └── DeviceFlowTimeout          nobody approved it in time
     ├── JobTimeout                     a wait for a job reached its deadline
     ├── JobFailed                      a job ended other than succeeded
+    ├── PriceTooHigh                   a capability costs more than the caller allows
+    ├── BudgetExceeded                 an order does not fit into the caller's budget
+    ├── InputInvalid                   an input does not match the capability's schema
     ├── DownloadError                  an artifact cannot be fetched as it was described
     ├── WebhookVerificationError       a webhook's signature or body is not to be trusted
     └── WorkerError
@@ -28,8 +31,8 @@
         ├── NonRetryableError          raised by a handler: give the job up at once
         └── TaskCancelled              raised in a handler: its result is not wanted any more
 
-``CredentialsError`` is a ``ValueError`` too. Network failures stay ``httpx.HTTPError``. Every
-exception pickles and copies.
+``CredentialsError`` and ``InputInvalid`` are ``ValueError``s too. Network failures stay
+``httpx.HTTPError``. Every exception pickles and copies.
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BidRejected",
+    "BudgetExceeded",
     "CapabilityNotRegistered",
     "ConflictError",
     "CredentialsError",
@@ -53,12 +57,14 @@ __all__ = [
     "DownloadError",
     "HebingAPIError",
     "HebingError",
+    "InputInvalid",
     "JobFailed",
     "JobTimeout",
     "LeaseExpired",
     "NonRetryableError",
     "NotFoundError",
     "PermissionDeniedError",
+    "PriceTooHigh",
     "RateLimitError",
     "ResponseFormatError",
     "ServerError",
@@ -206,6 +212,59 @@ class JobFailed(HebingError):
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+class PriceTooHigh(HebingError):
+    """A capability costs more than the caller allows, or its price is unknown. Nothing was ordered.
+
+    Attributes:
+        capability_key: The capability.
+        price_nc: Its price in the catalog, in nc; None where the catalog has none.
+        max_price_nc: What the caller allows, in nc.
+    """
+
+    def __init__(self, capability_key: str, price_nc: int | None, max_price_nc: int) -> None:
+        """Name the capability, its price and the maximum."""
+        price = "has no known price" if price_nc is None else f"costs {price_nc} nc"
+        super().__init__(
+            f"{capability_key} {price}, and max_price_nc is {max_price_nc}: nothing was ordered"
+        )
+        self.capability_key = capability_key
+        self.price_nc = price_nc
+        self.max_price_nc = max_price_nc
+
+
+class BudgetExceeded(HebingError):
+    """An order does not fit into the caller's budget, or its price is unknown. Nothing was ordered.
+
+    Attributes:
+        price_nc: The price of the order, in nc; None where it is unknown.
+        left_nc: What is left of the budget, in nc.
+    """
+
+    def __init__(self, price_nc: int | None, left_nc: int) -> None:
+        """Name the price and what is left."""
+        price = "has no known price" if price_nc is None else f"costs {price_nc} nc"
+        super().__init__(
+            f"The order {price}, and {left_nc} nc of the budget are left: nothing was ordered"
+        )
+        self.price_nc = price_nc
+        self.left_nc = left_nc
+
+
+class InputInvalid(HebingError, ValueError):
+    """An input does not match the `input_schema` of its capability. Nothing was ordered.
+
+    Attributes:
+        path: Where in the input, in dotted form, for example ``items.1.size``; empty for the whole.
+        reason: What is wrong there.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Name the place and what is wrong there."""
+        super().__init__(f"The input is invalid{' at ' + path if path else ''}: {reason}")
+        self.path = path
+        self.reason = reason
 
 
 class DownloadError(HebingError):

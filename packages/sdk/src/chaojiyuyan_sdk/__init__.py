@@ -1,26 +1,163 @@
 """The chaojiyuyan SDK in one import: client, worker, credentials, webhooks, MCP configuration.
 
-Every name is loaded when it is first used, so a program pays only for the parts that it needs. What
-a type checker sees stands in ``__init__.pyi``.
+Every name is loaded when it is first used, so a program pays only for the parts that it needs.
 """
 
 from ._version import __version__
+
+# Type checkers take this for true, and tools that bundle programs follow the imports below it.
+# The constant of `typing` would cost the import of that module.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from chaojiyuyan_cli.mcp_config import (
+        DEFAULT_MCP_PATH,
+        McpWriterError,
+        WriteResult,
+        remove_hebing_mcp_entry,
+        write_hebing_mcp_entry,
+    )
+    from chaojiyuyan_client import (
+        AsyncJob,
+        AsyncNexusClient,
+        Budget,
+        HebingClient,
+        Job,
+        NexusClient,
+    )
+    from chaojiyuyan_core.credentials import (
+        CREDENTIALS_PATH,
+        clear_credentials,
+        load_credentials,
+        save_credentials,
+    )
+    from chaojiyuyan_core.errors import (
+        AuthenticationError,
+        BadRequestError,
+        BidRejected,
+        BudgetExceeded,
+        CapabilityNotRegistered,
+        ConflictError,
+        CredentialsError,
+        DeviceFlowError,
+        DeviceFlowTimeout,
+        DownloadError,
+        HebingAPIError,
+        HebingError,
+        InputInvalid,
+        JobFailed,
+        JobTimeout,
+        LeaseExpired,
+        NonRetryableError,
+        NotFoundError,
+        PermissionDeniedError,
+        PriceTooHigh,
+        RateLimitError,
+        ResponseFormatError,
+        ServerError,
+        SubmitValidationFailed,
+        TaskCancelled,
+        TaskRunNotFound,
+        UnprocessableError,
+        WebhookVerificationError,
+        WorkerError,
+        WorkerNotEnabled,
+    )
+    from chaojiyuyan_core.models import (
+        TERMINAL_JOB_STATUSES,
+    )
+    from chaojiyuyan_core.webhooks import (
+        sign_webhook,
+        unwrap_webhook,
+        verify_webhook_signature,
+    )
+    from chaojiyuyan_worker import (
+        NexusWorker,
+        TaskContext,
+        Worker,
+    )
+
+    from . import cli as cli
+    from . import client as client
+    from . import credentials as credentials
+    from . import errors as errors
+    from . import mcp_server as mcp_server
+    from . import mcp_writer as mcp_writer
+    from . import schemas as schemas
+    from . import webhook as webhook
+    from . import worker as worker
+
+__all__ = [
+    "CREDENTIALS_PATH",
+    "DEFAULT_MCP_PATH",
+    "TERMINAL_JOB_STATUSES",
+    "AsyncJob",
+    "AsyncNexusClient",
+    "AuthenticationError",
+    "BadRequestError",
+    "BidRejected",
+    "Budget",
+    "BudgetExceeded",
+    "CapabilityNotRegistered",
+    "ConflictError",
+    "CredentialsError",
+    "DeviceFlowError",
+    "DeviceFlowTimeout",
+    "DownloadError",
+    "HebingAPIError",
+    "HebingClient",
+    "HebingError",
+    "InputInvalid",
+    "Job",
+    "JobFailed",
+    "JobTimeout",
+    "LeaseExpired",
+    "McpWriterError",
+    "NexusClient",
+    "NexusWorker",
+    "NonRetryableError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "PriceTooHigh",
+    "RateLimitError",
+    "ResponseFormatError",
+    "ServerError",
+    "SubmitValidationFailed",
+    "TaskCancelled",
+    "TaskContext",
+    "TaskRunNotFound",
+    "UnprocessableError",
+    "WebhookVerificationError",
+    "Worker",
+    "WorkerError",
+    "WorkerNotEnabled",
+    "WriteResult",
+    "__version__",
+    "clear_credentials",
+    "load_credentials",
+    "remove_hebing_mcp_entry",
+    "save_credentials",
+    "sign_webhook",
+    "unwrap_webhook",
+    "verify_webhook_signature",
+    "write_hebing_mcp_entry",
+]
 
 _HOMES = {
     "chaojiyuyan_cli.mcp_config": (
         "DEFAULT_MCP_PATH McpWriterError WriteResult remove_hebing_mcp_entry write_hebing_mcp_entry"
     ),
-    "chaojiyuyan_client": "AsyncJob AsyncNexusClient HebingClient Job NexusClient",
+    "chaojiyuyan_client": "AsyncJob AsyncNexusClient Budget HebingClient Job NexusClient",
     "chaojiyuyan_core.credentials": (
         "CREDENTIALS_PATH clear_credentials load_credentials save_credentials"
     ),
     "chaojiyuyan_core.errors": (
-        "AuthenticationError BadRequestError BidRejected CapabilityNotRegistered "
-        "ConflictError CredentialsError DeviceFlowError DeviceFlowTimeout DownloadError "
-        "HebingAPIError HebingError JobFailed JobTimeout LeaseExpired NonRetryableError "
-        "NotFoundError PermissionDeniedError RateLimitError ResponseFormatError ServerError "
-        "SubmitValidationFailed TaskCancelled TaskRunNotFound UnprocessableError "
-        "WebhookVerificationError WorkerError WorkerNotEnabled"
+        "AuthenticationError BadRequestError BidRejected BudgetExceeded "
+        "CapabilityNotRegistered ConflictError CredentialsError DeviceFlowError "
+        "DeviceFlowTimeout DownloadError HebingAPIError HebingError InputInvalid JobFailed "
+        "JobTimeout LeaseExpired NonRetryableError NotFoundError PermissionDeniedError "
+        "PriceTooHigh RateLimitError ResponseFormatError ServerError SubmitValidationFailed "
+        "TaskCancelled TaskRunNotFound UnprocessableError WebhookVerificationError WorkerError "
+        "WorkerNotEnabled"
     ),
     "chaojiyuyan_core.models": "TERMINAL_JOB_STATUSES",
     "chaojiyuyan_core.webhooks": "sign_webhook unwrap_webhook verify_webhook_signature",
@@ -31,8 +168,6 @@ _MODULES = (
     *("cli", "client", "credentials", "errors", "mcp_server"),
     *("mcp_writer", "schemas", "webhook", "worker"),
 )
-
-__all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604  (ruff sees no strings in it)
 
 
 def __getattr__(name: str) -> object:
