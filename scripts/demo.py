@@ -144,7 +144,7 @@ def worker(folder: str, local: LocalKernel) -> Iterator[None]:
                 **os.environ,
                 "CHAOJIYUYAN_API_KEY": local.api_key,
                 "HEBING_BASE_URL": local.base_url,
-                "PYTHONPATH": str(Path(__file__).parent),
+                "PYTHONPATH": str(ROOT / "examples"),
             },
             start_new_session=True,  # a Ctrl-C is for the demo, which ends its children in order
         )

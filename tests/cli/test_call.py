@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chaojiyuyan_cli.artifacts import file_name
-
-from .conftest import finish, interrupt, job_id_of
+from support.command_line import finish, interrupt, job_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Cli, FakePlatform, Terminal
+    from support.command_line import Cli
+    from support.fake_platform import FakePlatform
+    from support.terminal import Terminal
 
 CAP = "test.echo.v1"
 

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Cli
+    from support.command_line import Cli
 
 
 @pytest.fixture

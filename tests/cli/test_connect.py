@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import COMMAND, KEY, entry_in, saved
+from support.command_line import COMMAND, KEY, entry_in, saved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .conftest import Cli, Terminal
+    from support.command_line import Cli
+    from support.terminal import Terminal
 
 PRODUCTION = "https://pic.chaojiyuyan.com/api/v1"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .conftest import KEY, entry_in, saved
+from support.command_line import KEY, entry_in, saved
 
 if TYPE_CHECKING:
-    from .conftest import Cli
+    from support.command_line import Cli
 
 
 def test_disconnect_undoes_what_connect_did(cli: Cli) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import COMMAND, KEY
+from support.command_line import COMMAND, KEY
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Cli, FakePlatform
+    from support.command_line import Cli
+    from support.fake_platform import FakePlatform
 
 
 def checks(cli: Cli, **env: str) -> dict[str, dict[str, str]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .conftest import finish
+from support.command_line import finish
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Cli, FakePlatform
+    from support.command_line import Cli
+    from support.fake_platform import FakePlatform
 
 CAP = "test.echo.v1"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import finish, interrupt, saved
+from support.command_line import finish, interrupt, saved
 
 if TYPE_CHECKING:
     import subprocess
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Cli, Terminal
+    from support.command_line import Cli
+    from support.terminal import Terminal
 
 
 def code_of(process: subprocess.Popen[str]) -> str:

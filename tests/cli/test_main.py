@@ -16,13 +16,12 @@ from chaojiyuyan_cli.failures import Steps
 from chaojiyuyan_cli.group import cli as group
 from chaojiyuyan_cli.main import EX_API_ERROR, EX_OK, EX_USER_ERROR, main
 from chaojiyuyan_cli.session import Session
-
-from .conftest import COMMAND, KEY
+from support.command_line import COMMAND, KEY
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Cli, FakePlatform
+    from support.command_line import Cli
+    from support.fake_platform import FakePlatform
 
 DEAD = "http://127.0.0.1:9/api/v1"  # the discard port: nobody listens there
 

@@ -10,8 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from chaojiyuyan_cli.config_file import Dialogue, read_entry, write_entry
 from chaojiyuyan_cli.mcp_config import (

@@ -6,19 +6,18 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from chaojiyuyan_cli import output
 from chaojiyuyan_cli.output import cell_width, cut, echo_json, echo_table, escaped
 from chaojiyuyan_cli.spinner import duration
-
-from .conftest import KEY
+from support.command_line import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .conftest import FakePlatform, Terminal
+    from support.fake_platform import FakePlatform
+    from support.terminal import Terminal
 
 CATALOG = [
     {"capability_key": "text.digest.v1", "price_nc": 2, "name": "Text digest"},

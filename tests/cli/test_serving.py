@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import finish, interrupt
+from support.command_line import finish, interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Cli, Terminal
+    from support.command_line import Cli
+    from support.terminal import Terminal
 
 CAP = "test.echo.v1"
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .conftest import COMMAND
+from support.command_line import COMMAND
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel

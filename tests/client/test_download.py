@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chaojiyuyan_client.download import download
 from chaojiyuyan_core.errors import DownloadError, NotFoundError, ServerError

@@ -3,8 +3,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chaojiyuyan_core.addresses import (
     DEFAULT_BASE_URL,

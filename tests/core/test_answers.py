@@ -6,8 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chaojiyuyan_core import api, errors
 from chaojiyuyan_core.answers import error_of, retry_after, value_of

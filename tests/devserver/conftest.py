@@ -1,40 +1,24 @@
-"""What the console's tests share: a browser without scripts, and Chromium."""
+"""What the tests of the console share: a browser without scripts, and Chromium."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
+
+from support.browser import PlainBrowser, site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import httpx
     from playwright.sync_api import Browser, Page
 
     from chaojiyuyan_devserver.testing import LocalKernel
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-def site(kernel: LocalKernel) -> str:
-    return kernel.base_url.removesuffix("/api/v1")
-
-
-class PlainBrowser(httpx.Client):
-    """Reads pages and submits their forms, and runs no script."""
-
-    def __init__(self, kernel: LocalKernel) -> None:
-        super().__init__(base_url=site(kernel), trust_env=False, follow_redirects=True, timeout=30)
-
-    def press(self, path: str, **fields: str) -> httpx.Response:
-        """Submit a form with the token that every page with one carries."""
-        token = re.search(r'name="csrf_token" value="(\w+)"', self.get("/keys").text)
-        assert token is not None
-        return self.post(path, data={"csrf_token": token.group(1), **fields})
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import PlainBrowser
+    from support.browser import PlainBrowser
 
 PAGES = ("/", "/jobs", "/catalog", "/workers", "/keys", "/webhooks", "/balances", "/activate")
 SCRIPT = "<script>alert(1)</script>"

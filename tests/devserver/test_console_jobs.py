@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     import httpx
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import PlainBrowser
+    from support.browser import PlainBrowser
 
 
 def listed(page: httpx.Response) -> list[str]:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import PlainBrowser
+    from support.browser import PlainBrowser
 
 
 @pytest.fixture

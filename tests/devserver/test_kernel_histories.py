@@ -6,8 +6,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from chaojiyuyan_devserver.catalog import Catalog, builtin

@@ -9,8 +9,10 @@ import statistics
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet  # the built-in one from 3.11 on
+from concurrent.futures import (
+    ThreadPoolExecutor,
+    TimeoutError as NotYet,  # the built-in one from 3.11 on
+)
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 

@@ -48,7 +48,7 @@ DATA = {"json", "yaml", "toml"}
 # Why a block may stay unrun, and how many may. A block more is a decision, made here.
 REASONS = {
     "install": ("installs from the index; tests/packaging does so with the built wheels", 24),
-    "checkout": ("runs a script of this checkout, which the tests or CI run as they are", 12),
+    "checkout": ("runs a script of this checkout, which the tests or CI run as they are", 13),
     "container": ("needs a container engine or a cluster", 8),
     "program": ("needs a program that is not ours, or a person at a browser", 10),
 }
@@ -217,7 +217,7 @@ def reader(tmp_path: Path, kernel: LocalKernel) -> Iterator[Reader]:
 
 HELPING_HAND = """
 import sys
-sys.path.insert(0, {scripts!r})
+sys.path.insert(0, {examples!r})
 from chaojiyuyan_worker import Worker
 from digest_worker import digest
 
@@ -236,7 +236,7 @@ def answering(keys: list[str], kernel: LocalKernel) -> Iterator[None]:
         return
     key = kernel.new_agent("helping hand").api_key
     environment = {**os.environ, "CHAOJIYUYAN_API_KEY": key, "HEBING_BASE_URL": kernel.base_url}
-    code = HELPING_HAND.format(scripts=str(ROOT / "scripts"), keys=keys)
+    code = HELPING_HAND.format(examples=str(ROOT / "examples"), keys=keys)
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
         try:
             yield

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .conftest import HELLO, reach
+from support.mcp_server import HELLO, reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Servers, Wire
+    from support.mcp_server import Servers, Wire
 
 
 def new_job(wire: Wire, payload: dict[str, Any] | None = None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import clean_environment, reach
+from support.mcp_server import clean_environment, reach
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import TextContent
 
-from .conftest import clean_environment, reach
+from support.mcp_server import clean_environment, reach
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import psutil
 import pytest
 
-from .conftest import HELLO, clean_environment, reach
+from support.mcp_server import HELLO, clean_environment, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Servers, Wire
+    from support.mcp_server import Servers, Wire
 
 WITHIN = 3.0
 """Seconds for an end that is promised in one: these machines may be busy with other tests."""

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chaojiyuyan_mcp.tools import TOOLS
-
-from .conftest import clean_environment, reach
+from support.mcp_server import clean_environment, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,15 +10,13 @@ from chaojiyuyan_core import api
 from chaojiyuyan_core.settings import Settings
 from chaojiyuyan_mcp.results import ToolError
 from chaojiyuyan_mcp.session import Session
-
-from .conftest import reach
+from support.mcp_server import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Servers, Wire
+    from support.mcp_server import Servers, Wire
 
 ECHO = "test.echo.v1"
 

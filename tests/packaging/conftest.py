@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from support.environments import (
+    ROOT,
+    Environment,
+    at,
+    interpreter_of,
+    run,
+)
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from chaojiyuyan_devserver.testing import LocalKernel
-
-ROOT = Path(__file__).resolve().parents[2]
-INSTALLER_ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
-    "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(ROOT / ".hatch" / "uv")),
-    "UV_PYTHON_DOWNLOADS": "never",
-    "UV_SYSTEM_CERTS": "1",
-}
-if "PIP_INDEX_URL" in os.environ:
-    INSTALLER_ENVIRONMENT.setdefault("UV_DEFAULT_INDEX", os.environ["PIP_INDEX_URL"])
-
-
-Ask = Callable[..., dict[str, Any]]
-
-INITIALIZE = {
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
-
-
-def at(kernel: LocalKernel) -> dict[str, str]:
-    """The environment variables that lead to the local kernel."""
-    return {"CHAOJIYUYAN_API_KEY": kernel.api_key, "HEBING_BASE_URL": kernel.base_url}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,108 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(400))
-
-
-class Environment:
-    """A virtual environment and a home folder, with nothing of this checkout on a path."""
-
-    def __init__(self, folder: Path, interpreter: Path, wheels: Path, uv: Path) -> None:
-        self.folder, self.home, self.wheels, self._uv = folder, folder / "home", wheels, uv
-        self.bin = folder / "venv" / "bin"
-        self.python = self.bin / "python"
-        self.home.mkdir(parents=True)
-        self._installer("venv", "--python", interpreter, folder / "venv")
-
-    def _installer(self, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return run([self._uv, *args], INSTALLER_ENVIRONMENT, check=check)
-
-    def install(self, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """``uv pip install``, where the built wheels lie beside the index."""
-        where = ("--python", self.python, "--find-links", self.wheels)
-        return self._installer("pip", "install", *where, *args, check=check)
-
-    def pip(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """``pip install``, where the built wheels lie beside the index."""
-        command = [self.python, "-m", "pip", "install", "--find-links", self.wheels, *args]
-        return run(command, INSTALLER_ENVIRONMENT, check=check)
-
-    def run(
-        self,
-        *command: str | Path,
-        check: bool = True,
-        input: str | None = None,  # noqa: A002 - as subprocess.run names it
-        cwd: Path | None = None,
-        **environment: str,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a program with this environment first on PATH, and no other variables than these."""
-        variables = self.variables(**environment)
-        return run(list(command), variables, check, input, cwd or self.home)
-
-    @contextmanager
-    def conversation(self, *command: str | Path, **environment: str) -> Iterator[Ask]:
-        """Run a program that is spoken to in lines of JSON; yields a function that asks it."""
-        with subprocess.Popen(
-            list(command),
-            env=self.variables(**environment),
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=self.home,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            stdin, stdout = process.stdin, process.stdout
-
-            def ask(messages: list[dict[str, Any]], until: int) -> dict[str, Any]:
-                for message in messages:
-                    stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
-                stdin.flush()
-                for line in stdout:
-                    if (answer := json.loads(line)).get("id") == until:
-                        return answer
-                pytest.fail(f"{command[0]} ended before its answer")
-
-            try:
-                yield ask
-                stdin.close()
-                assert process.wait(30) == 0
-            finally:
-                process.kill()
-
-    def variables(self, **more: str) -> dict[str, str]:
-        """What a program of this environment is started with."""
-        return {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), **more}
-
-    def packages(self) -> dict[str, str]:
-        """The distributions that are installed, with their versions."""
-        listed = self._installer("pip", "list", "--python", self.python, "--format", "json")
-        return {row["name"]: row["version"] for row in json.loads(listed.stdout)}
-
-    @property
-    def site_packages(self) -> Path:
-        """Where it is installed."""
-        return next((self.folder / "venv" / "lib").glob("python3*/site-packages"))
-
-    def megabytes(self) -> float:
-        """The size of what is installed, without compiled files."""
-        files = (file for file in self.site_packages.rglob("*") if file.suffix != ".pyc")
-        return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
-
-
-def run(
-    command: list[str | Path],
-    environment: dict[str, str],
-    check: bool = True,
-    text: str | None = None,
-    cwd: Path | None = None,
-) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        command, env=environment, cwd=cwd, input=text, text=True, capture_output=True, timeout=300
-    )
-    if check and result.returncode:
-        shown = " ".join(map(str, command))
-        pytest.fail(f"{shown} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
-    return result
 
 
 @pytest.fixture(scope="session")
@@ -196,24 +73,6 @@ def interpreter(request: pytest.FixtureRequest) -> Path:
 def interpreter_3_10() -> Path:
     """The oldest Python that is supported."""
     return interpreter_of("3.10")
-
-
-def interpreter_of(version: str) -> Path:
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    on_path = (Path(folder, f"python{version}") for folder in os.get_exec_path())
-    for candidate in (sys.executable, *pyenv.glob(f"{version}.*/bin/python"), *on_path):
-        if _runs(candidate, version):
-            return Path(candidate)
-    pytest.skip(f"no Python {version} on this machine")
-
-
-def _runs(candidate: str | Path, version: str) -> bool:
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:  # pyenv's shims are there for versions that they then refuse to run
-        shown = subprocess.run([candidate, "-c", code], text=True, capture_output=True, timeout=20)
-    except OSError:
-        return False
-    return shown.stdout.strip() == version
 
 
 @pytest.fixture(scope="session")
@@ -285,6 +144,6 @@ def digest_worker(
     """A worker for ``text.digest.v1`` at the local kernel, the demo's."""
     environment = {**os.environ, **at(kernel)}
     command = [sys.executable, "-m", "chaojiyuyan_worker", "digest_worker:worker"]
-    process = background(command, cwd=ROOT / "scripts", env=environment)
+    process = background(command, cwd=ROOT / "examples", env=environment)
     yield
     assert process.poll() is None, process.communicate()[0]

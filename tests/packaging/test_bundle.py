@@ -9,7 +9,8 @@ import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from .conftest import INSTALLER_ENVIRONMENT, ROOT
+from support.environments import INSTALLER_ENVIRONMENT, ROOT
+
 from .test_claude_desktop import CONVERSATION, TOOLS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .conftest import Environment
+    from support.environments import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import INITIALIZE, at
+from support.environments import INITIALIZE, at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Environment
+    from support.environments import Environment
 
 TOOLS = [
     "kernel_list_capabilities",

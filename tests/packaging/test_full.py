@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import INITIALIZE, at
+from support.environments import INITIALIZE, at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Environment
+    from support.environments import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 FIVE = {f"chaojiyuyan-{name}" for name in ("core", "client", "worker", "cli", "mcp")}
@@ -55,7 +54,7 @@ def test_every_documented_import_works(full: Environment, tmp_path: Path) -> Non
     surface = ROOT / "tests" / "sdk" / "test_surface.py"
     shown = full.run(
         *(full.python, "-m", "pytest", "-q", "-c", "/dev/null", "-p", "no:cacheprovider"),
-        *("--import-mode=importlib", surface),
+        *("--import-mode=importlib", "-o", f"pythonpath={ROOT / 'tests'}", surface),
         PYTHONPATH=str(tmp_path),
     )
     assert re.search(r"\d{2} passed", shown.stdout), shown.stdout

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import at
+from support.environments import at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Environment
+    from support.environments import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import at
+from support.environments import at
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel

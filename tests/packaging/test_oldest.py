@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from .conftest import INITIALIZE, at
+from support.environments import INITIALIZE, at
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Environment
+    from support.environments import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

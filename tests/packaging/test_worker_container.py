@@ -19,8 +19,7 @@ import pytest
 import yaml
 
 from chaojiyuyan_worker import Worker
-
-from .conftest import at
+from support.environments import at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
     from chaojiyuyan_devserver.testing import LocalKernel
-
-    from .conftest import Environment
+    from support.environments import Environment
 
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy"
 

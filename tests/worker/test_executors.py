@@ -12,6 +12,7 @@ import pytest
 from chaojiyuyan_worker import ExecutorBroken, TaskContext, Worker
 from chaojiyuyan_worker.execution import Execution, run_elsewhere
 from chaojiyuyan_worker.handlers import Handler
+from support.workers import running, until
 
 ECHO = "test.echo.v1"
 MEDIA = "media.echo.v1"
@@ -70,7 +71,7 @@ def test_jobs_run_side_by_side_up_to_the_limits(site) -> None:
 
     worker.handler(ECHO)(work)
     worker.handler(MEDIA, concurrency=1)(work)
-    with site.running(worker):
+    with running(worker):
         jobs = [site.post(key=MEDIA) for _ in range(4)] + [site.post() for _ in range(4)]
         for job_id in jobs:
             assert site.ended(job_id)["status"] == "succeeded"
@@ -87,7 +88,7 @@ def test_a_handlers_own_concurrency_raises_the_workers(site) -> None:
         both.wait(10)
         return {}
 
-    with site.running(worker):
+    with running(worker):
         jobs = [site.post(), site.post()]
         assert {site.ended(job_id)["status"] for job_id in jobs} == {"succeeded"}
 
@@ -102,7 +103,7 @@ def test_coroutines_share_one_event_loop(site) -> None:
         await asyncio.sleep(0.1)
         return {"n": task.input["n"]}
 
-    with site.running(worker):
+    with running(worker):
         jobs = [site.post({"n": n}) for n in range(4)]
         assert [site.ended(job_id)["output_envelope"]["n"] for job_id in jobs] == [0, 1, 2, 3]
     assert len(loops) == 1
@@ -134,10 +135,10 @@ def test_a_coroutine_past_its_timeout_is_cancelled_and_its_job_given_up(calm_sit
             cleaned_up.append(task.cancelled)
         return {}
 
-    with calm_site.running(worker):
+    with running(worker):
         job_id = calm_site.post()
-        calm_site.until(lambda: cleaned_up)
-        calm_site.until(lambda: "ran longer than its timeout" in caplog.text)
+        until(lambda: cleaned_up)
+        until(lambda: "ran longer than its timeout" in caplog.text)
     assert cleaned_up[0] is True
     assert calm_site.job(job_id)["settlements"] == 0
 
@@ -149,15 +150,15 @@ def test_a_thread_past_its_timeout_holds_its_slot_until_it_returns(site) -> None
     @worker.handler(ECHO, timeout=0.2)
     def echo(task):
         if task.input.get("slow"):
-            site.until(lambda: task.cancelled)
+            until(lambda: task.cancelled)
             order.append("slow returned")
         else:
             order.append("next ran")
         return {}
 
-    with site.running(worker):
+    with running(worker):
         slow = site.post({"slow": True})
-        site.until(lambda: site.job(slow)["status"] == "running")
+        until(lambda: site.job(slow)["status"] == "running")
         assert site.ended(site.post())["status"] == "succeeded"
     assert order[:2] == ["slow returned", "next ran"]
     assert site.job(slow)["settlements"] == 0
@@ -229,7 +230,7 @@ def test_handlers_run_on_a_dask_cluster(site) -> None:
     ):
         worker: Worker = site.worker(concurrency=2, executor=executor)
         worker.handler(ECHO)(in_a_process)
-        with site.running(worker):
+        with running(worker):
             # Equal inputs are still two jobs: each is run.
             jobs = [site.ended(site.post({"n": 1})) for _ in range(2)]
     assert {job["status"] for job in jobs} == {"succeeded"}

@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 
+from support.workers import running, until
+
 ECHO = "test.echo.v1"
 
 
@@ -30,11 +32,11 @@ def test_a_dropped_answer_costs_no_job(site, endpoint, when) -> None:
     worker = site.worker()
     runs = counting(worker)
     site.kernel.set_faults([f"{endpoint}={when}@1"])
-    with site.running(worker):
+    with running(worker):
         job_id = site.post({"seconds": 1 if endpoint == "heartbeat" else 0})
         job = site.ended(job_id)
         # The answer to the submit may have been dropped: the handler must not run for that.
-        site.until(lambda: not worker.health().jobs_in_hand)
+        until(lambda: not worker.health().jobs_in_hand)
     assert job["status"] == "succeeded"
     assert job["settlements"] == 1
     assert runs == {job_id: 1}
@@ -48,7 +50,7 @@ def test_a_faulty_answer_on_every_endpoint_costs_no_job(site, effect) -> None:
     worker = site.worker()
     runs = counting(worker)
     site.kernel.set_faults([f"{endpoint}={effect}@1" for endpoint in endpoints])
-    with site.running(worker):
+    with running(worker):
         job_id = site.post({"seconds": 1})
         job = site.ended(job_id)
     assert job["status"] == "succeeded"
@@ -60,7 +62,7 @@ def test_one_hanging_beat_costs_no_other_lease(site) -> None:
     worker = site.worker(concurrency=32)
     runs = counting(worker)
     site.kernel.set_faults(["heartbeat=delay:20s@1"])
-    with site.running(worker):
+    with running(worker):
         job_ids = [site.post({"seconds": 1.5 * site.lease}) for _ in range(32)]
         jobs = [site.ended(job_id) for job_id in job_ids]
     assert {job["status"] for job in jobs} == {"succeeded"}
@@ -71,7 +73,7 @@ def test_a_clock_ten_minutes_off_does_not_matter(site) -> None:
     worker = site.worker()
     runs = counting(worker)
     site.kernel.advance(600)  # from here on the local clock is ten minutes slow
-    with site.running(worker):
+    with running(worker):
         job_id = site.post({"seconds": 1.5 * site.lease})
         job = site.ended(job_id)
     assert job["status"] == "succeeded"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaojiyuyan_core.errors import NonRetryableError
+from support.workers import running, until
 
 ECHO = "test.echo.v1"
 DIGEST = "text.digest.v1"
@@ -23,7 +24,7 @@ def test_a_handler_that_raises_is_tried_again(site) -> None:
             raise ValueError("not yet")
         return {}
 
-    with site.running(worker):
+    with running(worker):
         job = site.ended(site.post())
     assert attempts == [1, 2, 3]
     assert job["status"] == "succeeded"
@@ -39,10 +40,10 @@ def test_a_job_whose_handler_keeps_raising_is_left_to_others(site, caplog) -> No
         runs.append(task.task_run_id)
         raise ValueError("never")
 
-    with site.running(worker, max_retries=1):
+    with running(worker, max_retries=1):
         job_id = site.post()
-        site.until(lambda: len(runs) == 2)
-        site.until(lambda: "failed: ValueError: never" in caplog.text)
+        until(lambda: len(runs) == 2)
+        until(lambda: "failed: ValueError: never" in caplog.text)
     assert site.job(job_id)["settlements"] == 0
     assert len(set(runs)) == 1
 
@@ -56,7 +57,7 @@ def test_a_refused_output_runs_the_handler_again_and_tells_it_why(site) -> None:
         told.append((task.attempt, task.validation_errors))
         return GOOD if task.validation_errors else {"lines": -1}
 
-    with site.running(worker):
+    with running(worker):
         job = site.ended(site.post({"text": "x"}, key=DIGEST))
     assert job["status"] == "succeeded"
     assert told[0] == (1, [])
@@ -83,9 +84,9 @@ def test_an_output_that_no_submit_can_carry_gives_the_job_up(site, caplog, outpu
         runs.append(task.job_id)
         return {} if task.input.get("good") else output
 
-    with site.running(worker):
+    with running(worker):
         site.post()
-        site.until(lambda: why in caplog.text)
+        until(lambda: why in caplog.text)
         assert site.ended(site.post({"good": True}))["status"] == "succeeded"
 
 
@@ -98,9 +99,9 @@ def test_a_non_retryable_error_gives_the_job_up_at_once(site, caplog) -> None:
         attempts.append(task.attempt)
         raise NonRetryableError("no such picture")
 
-    with site.running(worker):
+    with running(worker):
         site.post()
-        site.until(lambda: "given up: no such picture" in caplog.text)
+        until(lambda: "given up: no such picture" in caplog.text)
     assert set(attempts) == {1}
 
 
@@ -112,12 +113,12 @@ def test_a_lost_lease_cancels_the_task_and_its_result_is_not_submitted(site, cap
     def echo(task):
         if not seen:
             site.kernel.expire_lease(task.job_id)
-            site.until(lambda: task.cancelled)
+            until(lambda: task.cancelled)
             seen.append(task.task_run_id)
             task.raise_if_cancelled()
         return {"run": task.task_run_id}
 
-    with site.running(worker):
+    with running(worker):
         job = site.ended(site.post())
     assert job["output_envelope"]["run"] != seen[0]
     assert job["settlements"] == 1
@@ -169,7 +170,7 @@ def test_what_takes_longer_than_the_grace_is_abandoned(site, concurrency) -> Non
     @worker.handler(ECHO)
     def echo(task):
         worker.stop()
-        site.until(lambda: task.cancelled)
+        until(lambda: task.cancelled)
         ended.append(task.job_id)
         return {}
 
@@ -203,6 +204,6 @@ def test_a_bid_that_lost_the_race_is_left_alone(site) -> None:
     offered = worker.available()
     assert [row["job_id"] for row in offered] == [original]
     rival.bid(original)
-    with site.running(worker):
+    with running(worker):
         assert site.ended(site.post())["status"] == "succeeded"
     assert original not in runs[:1]

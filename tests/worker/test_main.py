@@ -17,6 +17,7 @@ from chaojiyuyan_worker import ExecutorBroken, logs
 from chaojiyuyan_worker.__main__ import main
 from chaojiyuyan_worker.health import STALLED, Health
 from chaojiyuyan_worker.probes import HealthServer
+from support.workers import running, until
 
 MODULE = """
 from chaojiyuyan_worker import Worker
@@ -66,11 +67,11 @@ def test_a_container_runs_it(site, folder) -> None:
         def lines() -> list[dict]:
             return [json.loads(line) for line in log.read_text().splitlines()]
 
-        port = site.until(
+        port = until(
             lambda: next((line["port"] for line in lines() if "port" in line), process.poll())
         )
         url = f"http://127.0.0.1:{port}"
-        site.until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+        until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
         assert httpx.get(f"{url}/livez").json()["live"] is True
         assert httpx.get(f"{url}/other").status_code == 404
         job_id = site.post({"n": 1})
@@ -139,10 +140,10 @@ def test_a_poll_that_no_longer_advances_is_not_live(site) -> None:
     worker = site.worker()
     worker.handler("test.echo.v1")(lambda task: {})
     assert worker.health() == Health(live=True, ready=False, draining=False, jobs_in_hand=0)
-    with site.running(worker):
-        site.until(lambda: worker.health().ready)
+    with running(worker):
+        until(lambda: worker.health().ready)
         polling = worker._session.polling
-        site.until(lambda: polling.advanced_at)
+        until(lambda: polling.advanced_at)
         polling.advanced_at -= STALLED + 1
         assert not worker.health().live
         polling.advanced_at += STALLED + 1
@@ -155,11 +156,11 @@ def test_a_worker_that_finishes_what_is_in_hand_is_live_and_not_ready(site) -> N
     finish = threading.Event()
     worker.handler("test.echo.v1")(lambda task: {"finished": finish.wait(20)})
     worker.handler("media.echo.v1", executor=pool)(lambda task: {})
-    with pytest.raises(ExecutorBroken), site.running(worker):
+    with pytest.raises(ExecutorBroken), running(worker):
         job_id = site.post()
-        site.until(lambda: site.job(job_id)["status"] == "running")
+        until(lambda: site.job(job_id)["status"] == "running")
         site.post(key="media.echo.v1")
-        site.until(lambda: worker.health().draining)
+        until(lambda: worker.health().draining)
         worker._session.polling.advanced_at -= STALLED + 1
         assert worker.health() == Health(live=True, ready=False, draining=True, jobs_in_hand=1)
         finish.set()

@@ -8,11 +8,13 @@ import time
 
 import pytest
 
+from support.workers import until
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 def started(site, count: int = 1) -> None:
-    site.until(lambda: len(site.runs()) >= count)
+    until(lambda: len(site.runs()) >= count)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
@@ -49,7 +51,7 @@ def test_a_second_signal_ends_it(site, signum: signal.Signals) -> None:
     site.post({"seconds": 30})
     started(site)
     process.send_signal(signum)
-    site.until(lambda: "finishing what is in hand" in site.log())
+    until(lambda: "finishing what is in hand" in site.log())
     process.send_signal(signum)
     assert process.wait(5) == 128 + signum
 
@@ -80,7 +82,7 @@ def test_a_worker_frozen_past_its_lease_leaves_its_sibling_alone(site) -> None:
     assert job["settlements"] == 1
     assert job["output_envelope"] == {"pid": second.pid, "late": False}
     assert len(job["attempts"]) == 2
-    site.until(lambda: "lost: " in site.log(0))
+    until(lambda: "lost: " in site.log(0))
     assert "the process was stopped" in site.log(0)
     # It has let go of the job, not of its work.
     second.terminate()
@@ -106,7 +108,7 @@ def test_the_kernel_is_restarted_in_the_middle_of_a_job(site) -> None:
 def test_three_workers_race_and_nothing_runs_twice(site) -> None:
     processes = [site.start(CONCURRENCY="8") for _ in range(3)]
     job_ids = [site.post({"seconds": 0.05}) for _ in range(300)]
-    site.until(lambda: len(site.runs()) >= 300, 60)
+    until(lambda: len(site.runs()) >= 300, 60)
     for process in processes:
         process.terminate()
     assert [process.wait(20) for process in processes] == [0, 0, 0]

@@ -23,8 +23,13 @@ from .config_file import (
 )
 from .connections import Connection, Connections
 from .login import ask
-from .mcp_clients import CLAUDE_CODE, McpClient, file_clients, mcp_json
-from .mcp_clients import claude_code as claude_code_client
+from .mcp_clients import (
+    CLAUDE_CODE,
+    McpClient,
+    claude_code as claude_code_client,
+    file_clients,
+    mcp_json,
+)
 from .output import escaped
 
 if TYPE_CHECKING:

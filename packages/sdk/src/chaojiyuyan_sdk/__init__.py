@@ -76,15 +76,17 @@ if TYPE_CHECKING:
         Worker,
     )
 
-    from . import cli as cli
-    from . import client as client
-    from . import credentials as credentials
-    from . import errors as errors
-    from . import mcp_server as mcp_server
-    from . import mcp_writer as mcp_writer
-    from . import schemas as schemas
-    from . import webhook as webhook
-    from . import worker as worker
+    from . import (
+        cli as cli,
+        client as client,
+        credentials as credentials,
+        errors as errors,
+        mcp_server as mcp_server,
+        mcp_writer as mcp_writer,
+        schemas as schemas,
+        webhook as webhook,
+        worker as worker,
+    )
 
 __all__ = [
     "CREDENTIALS_PATH",

@@ -22,8 +22,7 @@ from chaojiyuyan_devserver.kernel.webhooks import Delivery, Webhook
 from . import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping as ReadMapping
+    from collections.abc import Callable, Mapping as ReadMapping
 
     from sqlalchemy import Table
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benches.method import Row
+    from .method import Row
 
 AREAS = tuple(
     sorted(
         path.stem
-        for path in Path(__file__).with_name("benches").glob("*.py")
-        if "def rows(" in path.read_text(encoding="utf-8")
+        for path in Path(__file__).parent.glob("*.py")
+        if "\ndef rows(" in path.read_text(encoding="utf-8")
     )
 )
 
@@ -34,7 +34,7 @@ def main() -> int:
     print(f"{'area':<8} {'what':<58} {'ours':>10} {'other':>10} {'ratio':>7}  goal     against")
     missed = 0
     for area in areas:
-        rows: list[Row] = importlib.import_module(f"benches.{area}").rows()
+        rows: list[Row] = importlib.import_module(f"{__package__}.{area}").rows()
         for row in rows:
             verdict = {True: "ok", False: "MISSED", None: ""}[row.met]
             missed += row.met is False

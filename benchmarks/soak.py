@@ -19,10 +19,10 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
-from soak_worker import MANY
-
-from benches.worker import Server
 from chaojiyuyan_devserver.testing import LocalKernel
+
+from .soak_worker import MANY
+from .worker import Server
 
 WORKER = Path(__file__).with_name("soak_worker.py")
 WORKERS = 3

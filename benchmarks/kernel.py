@@ -99,7 +99,7 @@ def _load(pid: int, base_url: str, api_key: str) -> float:
     before = _processor_time(pid)
     # the key goes by the environment: arguments are there for all to read
     subprocess.run(
-        [sys.executable, "-m", "benches.kernel", base_url],
+        [sys.executable, "-m", "benchmarks.kernel", base_url],
         check=True,
         env={**os.environ, "BENCH_KEY": api_key},
         cwd=Path(__file__).parents[1],

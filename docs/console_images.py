@@ -2,7 +2,7 @@
 
 Run it in the tests' environment; it needs Debian's ``chromium`` and ``fonts-noto-cjk``::
 
-    python scripts/console_images.py
+    python docs/console_images.py
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chaojiyuyan_devserver.testing import LocalKernel
 if TYPE_CHECKING:
     import httpx
 
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
+FOLDER = Path(__file__).parent / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 DESKTOP = {"width": 1280, "height": 860}
 TALL = {"width": 1280, "height": 1280}

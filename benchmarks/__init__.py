@@ -1,0 +1,1 @@
+"""What ``scripts/bench`` measures, one module per area, each with ``rows()``; and the soak test."""

@@ -1,1 +1,0 @@
-"""What ``scripts/bench`` measures, a module an area, each with ``rows()``."""
