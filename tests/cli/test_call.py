@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaojiyuyan_cli.artifacts import file_name
+from chaojiyuyan_cli._artifacts import file_name
 from support.command_line import finish, interrupt, job_id_of
 
 if TYPE_CHECKING:

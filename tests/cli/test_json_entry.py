@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from chaojiyuyan_cli.json_entry import JsonTextError, entries_of, remove_entry, set_entry
+from chaojiyuyan_cli._clients.json_text import JsonTextError, entries_of, remove_entry, set_entry
 
 KEY, CONTAINER = "chaojiyuyan", "mcpServers"
 ENTRY = {"command": "/opt/bin/chaojiyuyan", "args": ["mcp-server"], "env": {"NAME": "值"}}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaojiyuyan_cli import overview
-from chaojiyuyan_cli.failures import Steps
-from chaojiyuyan_cli.group import cli as group
+from chaojiyuyan_cli import _group, _help_page
+from chaojiyuyan_cli._failures import Steps
+from chaojiyuyan_cli._group import cli as group
+from chaojiyuyan_cli._session import Session
 from chaojiyuyan_cli.main import EX_API_ERROR, EX_OK, EX_USER_ERROR, main
-from chaojiyuyan_cli.session import Session
 from support.command_line import COMMAND, KEY
 
 if TYPE_CHECKING:
@@ -44,20 +44,20 @@ def test_the_page_shows_where_to_begin(cli: Cli, arguments: list[str]) -> None:
     assert done.stderr == ""
 
 
-def test_the_page_says_of_each_command_what_the_command_says_of_itself() -> None:
+def test_the_copy_of_the_page_is_up_to_date() -> None:
     context = group.make_context("chaojiyuyan", ["version"])
-    for commands in overview.SECTIONS.values():
-        for name, text in commands.items():
-            command = group.get_command(context, name)
-            assert command is not None
-            assert command.name == name
-            assert command.get_short_help_str(200) == text
-            assert f"  {text}" in overview.page()
+    assert _group.render_help_page(context) == _help_page.PAGE, "run scripts/help_page.py"
+
+
+def test_the_page_lists_every_command() -> None:
+    folder = Path(_group.__file__).with_name("_commands")
+    modules = {path.stem.replace("_", "-") for path in folder.glob("[a-z]*.py")}
+    assert set(_group.COMMANDS) == modules
 
 
 def test_every_command_takes_the_common_options() -> None:
     context = group.make_context("chaojiyuyan", ["version"])
-    for name in overview.COMMANDS:
+    for name in _group.COMMANDS:
         command = group.get_command(context, name)
         assert command is not None
         names = {option for parameter in command.params for option in parameter.opts}
@@ -84,6 +84,12 @@ def test_main_returns_the_code_and_raises_for_bad_usage(
     assert usage.value.code == 2
 
 
+def test_the_version_is_an_option_too(cli: Cli) -> None:
+    version = cli("version").stdout
+    assert version.startswith("chaojiyuyan-sdk 0.")
+    assert cli("--version").stdout == cli("--debug", "--version").stdout == version
+
+
 def test_the_module_runs_too(cli: Cli) -> None:
     cli.command = [sys.executable, "-m", "chaojiyuyan_cli"]
     assert cli("version").stdout == cli("version", "--base-url", DEAD).stdout
@@ -99,6 +105,7 @@ def test_version_names_all_parts_as_json(cli: Cli) -> None:
     ("arguments", "absent"),
     [
         (["version"], ["click", "httpx", "typing", "importlib.metadata"]),
+        (["--version"], ["click", "httpx", "typing", "importlib.metadata"]),
         (["--help"], ["click", "httpx", "typing", "importlib.metadata"]),
         (["status"], ["httpx", "chaojiyuyan_client", "importlib.metadata"]),
         (["connect", "--dry-run"], ["httpx", "chaojiyuyan_client", "chaojiyuyan_worker"]),

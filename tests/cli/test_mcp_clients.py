@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaojiyuyan_cli.mcp_clients import claude_code, file_clients, mcp_json
+from chaojiyuyan_cli._clients.locations import claude_code, file_clients, mcp_json
 
 HOME = Path("/home/you")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from chaojiyuyan_cli.config_file import Dialogue, read_entry, write_entry
+from chaojiyuyan_cli._clients.config_file import Dialogue, read_entry, write_entry
 from chaojiyuyan_cli.mcp_config import (
     DEFAULT_ARGS,
     DEFAULT_COMMAND,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from chaojiyuyan_cli import output
-from chaojiyuyan_cli.output import cell_width, cut, echo_json, echo_table, escaped
-from chaojiyuyan_cli.spinner import duration
+from chaojiyuyan_cli import _output as output
+from chaojiyuyan_cli._output import cell_width, cut, echo_json, echo_table, escape
+from chaojiyuyan_cli._spinner import duration
 from support.command_line import KEY
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ CATALOG = [
 @settings(deadline=None)
 @given(st.text())
 def test_escaped_text_has_no_character_that_steers(text: str) -> None:
-    shown = escaped(text)
+    shown = escape(text)
     assert all(
         character.isprintable() or character.isspace()
         for character in shown

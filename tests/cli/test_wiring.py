@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chaojiyuyan_cli.connections import Connection, Connections
-from chaojiyuyan_cli.wiring import server_command
+from chaojiyuyan_cli._clients.record import Connection, Connections
+from chaojiyuyan_cli._clients.wiring import server_command
 
 
 @pytest.fixture

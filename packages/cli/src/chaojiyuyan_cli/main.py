@@ -1,6 +1,6 @@
 """The `chaojiyuyan` command as a process: exit codes, and errors as one line.
 
-click and all else load inside, so that Ctrl-C during the start is one line as well.
+click and everything else load inside functions, so that Ctrl-C during the start is one line too.
 """
 
 from __future__ import annotations
@@ -9,32 +9,30 @@ import io
 import os
 import sys
 
+from ._exit_codes import EX_API_ERROR, EX_INTERRUPTED, EX_JOB_FAILED, EX_OK, EX_USER_ERROR
+
 TYPE_CHECKING = False  # typing's own costs as much time as the rest of the instant answers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from click import UsageError
 
-    from .session import Session
+    from ._session import Session
 
-EX_OK = 0
-"""All is well."""
-
-EX_USER_ERROR = 1
-"""Something on this side: no credentials, a file that cannot be read, input that is not JSON."""
-
-EX_API_ERROR = 2
-"""The platform refused or cannot be reached, a wait timed out, or the usage is wrong."""
-
-EX_JOB_FAILED = 3
-"""The job ended other than succeeded."""
-
-EX_INTERRUPTED = 130
-"""Ctrl-C."""
+__all__ = [
+    "EX_API_ERROR",
+    "EX_INTERRUPTED",
+    "EX_JOB_FAILED",
+    "EX_OK",
+    "EX_USER_ERROR",
+    "main",
+    "run",
+]
 
 _PROGRAM = "chaojiyuyan"
 _COMPLETE = "_CHAOJIYUYAN_COMPLETE"
-_INSTANT: tuple[list[str], ...] = ([], ["-h"], ["--help"], ["version"])
+_HELP: tuple[list[str], ...] = ([], ["-h"], ["--help"])
+_VERSION: tuple[list[str], ...] = (["version"], ["--version"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,26 +51,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     session: Session | None = None
     try:
-        if arguments in _INSTANT and _COMPLETE not in os.environ:
-            return _answer_instantly(arguments)
-        from .session import Session
+        if _COMPLETE not in os.environ and _answer_instantly(arguments):
+            return EX_OK
+        from ._session import Session
 
         session = Session()
         return _invoke(arguments, session)
     except KeyboardInterrupt as interrupt:
-        return _interrupted(interrupt)
+        return _report_interrupt(interrupt)
     except (SystemExit, BrokenPipeError):
         raise
-    except Exception as error:  # noqa: BLE001  # whatever it is, a user gets one line
-        from .failures import explain
+    except Exception as error:  # noqa: BLE001  # a user gets one line, whatever it is
+        from ._failures import explain
 
         message, code = explain(error)
-        _tell(session, error, message)
+        _report(session, error, message)
         return code
 
 
 def run() -> int:
-    """Run the command as the process's own: the console script's entry point.
+    """Run the command as the process's own: the entry point of the console script.
 
     Returns:
         The exit code.
@@ -87,21 +85,21 @@ def run() -> int:
         code = main()
         sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
-        return _interrupted(interrupt)
+        return _report_interrupt(interrupt)
     except BrokenPipeError:
-        # The interpreter flushes once more at its end, and would complain.
+        # The interpreter flushes once more when it exits, and would complain.
         _abandon_output()
         return EX_OK
     except OSError as error:  # such as a full disk
         _abandon_output()
-        if code == EX_OK:  # else a line has been said already
+        if code == EX_OK:  # else an error has been reported already
             print(f"Error: standard output: {error.strerror or error}", file=sys.stderr)
         return code or EX_USER_ERROR
     return code
 
 
 def _open_missing_streams() -> None:
-    """Put an empty stream where the process was started with one closed; Python has None there."""
+    """Open an empty stream where the process was started with a closed one; Python has None."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
@@ -111,29 +109,35 @@ def _abandon_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _answer_instantly(arguments: list[str]) -> int:
-    """Answer what is asked most without loading click, which takes three times what Python does."""
-    if arguments == ["version"]:
-        from . import versions
+def _answer_instantly(arguments: list[str]) -> bool:
+    """Answer the most frequent questions without click, which takes three times what Python does.
 
-        print(versions.current())
-    else:
-        from . import overview
+    Returns:
+        Whether the arguments were such a question.
+    """
+    if arguments in _VERSION:
+        from . import _versions
 
-        print(overview.page())
-    return EX_OK
+        print(_versions.describe_sdk())
+        return True
+    if arguments in _HELP:
+        from ._help_page import PAGE
+
+        print(PAGE)
+        return True
+    return False
 
 
 def _invoke(arguments: list[str], session: Session) -> int:
     import click
 
-    from .group import cli
+    from ._group import cli
 
-    if _COMPLETE in os.environ:  # the shell asks what may come next
+    if _COMPLETE in os.environ:  # the shell asks for completions
         cli.main(arguments, prog_name=_PROGRAM, complete_var=_COMPLETE)
     try:
         with (
-            session.warnings_as_lines(),
+            session.show_warnings_as_lines(),
             cli.make_context(_PROGRAM, arguments, obj=session) as context,
         ):
             code = cli.invoke(context)
@@ -146,25 +150,25 @@ def _invoke(arguments: list[str], session: Session) -> int:
 
 
 def _show_usage(error: UsageError, session: Session) -> None:
-    from .output import escaped
+    from ._output import escape
 
     shown = io.StringIO()
-    error.show(file=shown)  # it quotes what was typed: a key in a wrong place, maybe
-    print(escaped(session.masked(shown.getvalue()), keep="\n"), end="", file=sys.stderr)
+    error.show(file=shown)  # it quotes what was typed, which may be a key in a wrong place
+    print(escape(session.mask(shown.getvalue()), keep="\n"), end="", file=sys.stderr)
 
 
-def _interrupted(interrupt: KeyboardInterrupt) -> int:
+def _report_interrupt(interrupt: KeyboardInterrupt) -> int:
     after_echo = "\n" if sys.stderr.isatty() else ""  # a terminal has just shown ^C
     print(f"{after_echo}Interrupted. {interrupt}".rstrip(), file=sys.stderr)
     return EX_INTERRUPTED
 
 
-def _tell(session: Session | None, error: Exception, message: str) -> None:
-    print(message if session is None else session.masked(message), file=sys.stderr)
+def _report(session: Session | None, error: Exception, message: str) -> None:
+    print(message if session is None else session.mask(message), file=sys.stderr)
     if session is not None and session.debug:
         import traceback
 
-        from .output import escaped
+        from ._output import escape
 
         text = "".join(traceback.format_exception(error))
-        print(escaped(session.masked(text), keep="\n"), file=sys.stderr)
+        print(escape(session.mask(text), keep="\n"), file=sys.stderr)

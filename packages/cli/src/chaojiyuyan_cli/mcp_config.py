@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .config_file import (
+from ._clients.config_file import (
     DEFAULT_SERVER_KEY,
     Dialogue,
     McpWriterError,
@@ -18,7 +18,7 @@ from .config_file import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .json_entry import Json
+    from ._clients.json_text import Json
 
 __all__ = [
     "DEFAULT_ARGS",

@@ -1,0 +1,93 @@
+"""Brings a job's artifacts into a folder."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from ._output import cut, escape
+from ._spinner import Spinner, duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from chaojiyuyan_client import Job, NexusClient
+    from chaojiyuyan_core.models import Artifact
+
+_UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\ud800-\udfff]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.IGNORECASE)  # on Windows
+_LONGEST_NAME = 120
+_SHOWN_NAME = 24  # columns, so that the bar has room beside it
+_BAR = 30  # columns
+
+
+def save_artifacts(client: NexusClient, job: Job, folder: Path) -> Iterator[Path]:
+    """Download every artifact of a job, and yield the file of each when it is whole.
+
+    Args:
+        client: What downloads.
+        job: A job that has ended.
+        folder: Where the files go; it is made where it is absent.
+
+    Raises:
+        DownloadError: An artifact cannot be had, or is not of the size that it should be.
+        httpx.HTTPError: Its host cannot be reached.
+        OSError: A file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names: set[str] = set()
+    for number, artifact in enumerate(job.artifacts, 1):
+        name = file_name(artifact, number)
+        if name.casefold() in names:
+            name = f"{number}-{name}"
+        names.add(name.casefold())
+        progress = _Progress(name, artifact.get("size_bytes"))
+        with Spinner(progress.describe):
+            path = client.download(artifact, folder / name, on_progress=progress.update)
+        yield path
+
+
+class _Progress:
+    """How far a download has come, as a line for people."""
+
+    def __init__(self, name: str, size: object) -> None:
+        self._name = cut(escape(name), _SHOWN_NAME)
+        self._size = size if isinstance(size, int) and size > 0 else None
+        self._done = 0
+
+    def update(self, done: int) -> None:
+        self._done = done
+
+    def describe(self, elapsed: float) -> str:
+        amount = f"{self._done / 1e6:.1f} MB  {duration(elapsed)}"
+        if self._size is None:
+            return f"{self._name}  {amount}"
+        share = min(self._done / self._size, 1.0)
+        bar = "#" * round(share * _BAR)
+        return f"{self._name}  [{bar:-<{_BAR}}] {share:4.0%}  {amount}"
+
+
+def file_name(artifact: Artifact, number: int) -> str:
+    """Return a name for an artifact's file that cannot lead out of its folder.
+
+    Args:
+        artifact: As the API describes it; its ``meta`` may name a file.
+        number: The artifact's place among the job's, for one without an id.
+    """
+    meta = artifact.get("meta")
+    named = (meta.get("filename") or meta.get("name")) if isinstance(meta, dict) else None
+    text = PurePosixPath(str(named).replace("\\", "/")).name if named else ""
+    if not text.strip(". "):
+        mime = artifact.get("mime_type") or artifact.get("mime") or ""
+        suffix = mimetypes.guess_extension(str(mime).partition(";")[0].strip()) or ""
+        text = f"{artifact.get('id') or f'artifact-{number}'}{suffix}"
+    fit = _UNFIT.sub("_", text).strip(". ") or f"artifact-{number}"
+    if _DEVICE.match(fit):
+        fit = f"_{fit}"
+    if len(fit) <= _LONGEST_NAME:
+        return fit
+    stem, dot, suffix = fit.rpartition(".")
+    return f"{(stem or suffix)[:_LONGEST_NAME]}{dot}{suffix[:16] if dot else ''}"

@@ -1,0 +1,1 @@
+"""MCP clients: which exist, where they keep their servers, and how those files are edited."""

@@ -1,0 +1,52 @@
+"""`chaojiyuyan doctor`: is everything in order, and if not, what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chaojiyuyan_cli._exit_codes import EX_OK, EX_USER_ERROR
+from chaojiyuyan_cli._options import Command, json_option, pass_session
+
+if TYPE_CHECKING:
+    from chaojiyuyan_cli._session import Session
+
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+
+
+@click.command("doctor", cls=Command)
+@json_option
+@pass_session
+def command(session: Session, as_json: bool) -> int:
+    """Check that all is in order, and say how to mend it.
+
+    Looks at the installation, the credentials, the platform and the MCP clients. Exit code 1 says
+    that something is wrong.
+    """
+    import os
+    import sys
+    from dataclasses import asdict
+
+    from chaojiyuyan_cli._checks import all_checks
+    from chaojiyuyan_cli._clients.wiring import Wiring, terminal_dialogue
+    from chaojiyuyan_cli._output import echo_json, escape, use_color
+    from chaojiyuyan_cli._session import home_folder
+    from chaojiyuyan_core.masking import mask_keys
+
+    checks = []
+    wiring = Wiring(home_folder(), os.environ, terminal_dialogue(yes=False))
+    for check in all_checks(session, wiring):
+        checks.append(check)
+        if as_json:
+            continue
+        mark, color = _MARKS.get(check.status, ("–", "bright_black"))
+        styled = click.style(mark, fg=color) if use_color(sys.stdout) else mark
+        click.echo(f"{styled} {check.name:<19} {escape(mask_keys(check.detail))}")
+        if check.remedy and check.status != "ok":
+            click.echo(f"  {'':<19} → {escape(check.remedy)}")
+    failed = any(check.status == "failed" for check in checks)
+    if as_json:
+        rows = [{**asdict(check), "detail": mask_keys(check.detail)} for check in checks]
+        echo_json({"ok": not failed, "checks": rows})
+    return EX_USER_ERROR if failed else EX_OK

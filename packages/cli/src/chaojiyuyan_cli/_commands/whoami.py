@@ -1,0 +1,49 @@
+"""`chaojiyuyan whoami`: whose key it is, and whether the platform takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chaojiyuyan_cli._options import Command, json_option, pass_session
+
+if TYPE_CHECKING:
+    from chaojiyuyan_cli._session import Session
+
+
+@click.command("whoami", cls=Command)
+@json_option
+@pass_session
+def command(session: Session, as_json: bool) -> None:
+    """Show whose key is in use, and that it is accepted."""
+    from chaojiyuyan_cli._output import echo_fields, echo_json
+    from chaojiyuyan_cli._probe import check_key
+    from chaojiyuyan_core.credentials import load_credentials, profile_name
+    from chaojiyuyan_core.masking import mask_key
+
+    settings = session.settings()
+    check_key(settings)
+    profile = profile_name(session.profile)
+    saved = load_credentials(profile=profile) or {}
+    # The account is known of a saved key alone.
+    account = saved.get("account_id") if saved.get("api_key") == settings.api_key else None
+    if as_json:
+        echo_json(
+            {
+                "account_id": account,
+                "profile": profile,
+                "api_key": mask_key(settings.api_key),
+                "api_key_source": settings.key_source,
+                "base_url": settings.base_url,
+            }
+        )
+        return
+    echo_fields(
+        {
+            "Account": account or "not known here: the key was given, not logged in for",
+            "Profile": profile,
+            "API key": f"{mask_key(settings.api_key)}  (from {settings.key_source}), accepted",
+            "Base URL": settings.base_url,
+        }
+    )

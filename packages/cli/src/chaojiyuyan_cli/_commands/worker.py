@@ -1,0 +1,94 @@
+"""`chaojiyuyan worker`: an echo stub for trying things out, or a real worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chaojiyuyan_cli._exit_codes import EX_OK
+from chaojiyuyan_cli._options import Command, pass_session
+
+if TYPE_CHECKING:
+    from chaojiyuyan_cli._session import Session
+    from chaojiyuyan_worker import TaskContext
+
+_WARNING = """\
+`chaojiyuyan worker` will start an ECHO-STUB handler on {capability!r}.
+Any bid this worker wins will be settled with an echo response.
+DO NOT run this against a production capability whose callers
+expect real work — that produces a garbage settlement.\
+"""
+
+
+@click.command("worker", cls=Command)
+@click.argument("capability_key", required=False)
+@click.option("--app", metavar="MODULE:WORKER", help="Run this Worker instead of the echo stub.")
+@click.option(
+    "--poll-interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Between two idle polls of the stub.  [default: 1]",
+)
+@click.option(
+    "--heartbeat-interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Between two heartbeats of the stub.  [default: 10]",
+)
+@click.option("--yes", is_flag=True, help="Start the stub without asking.")
+@pass_session
+def command(
+    session: Session,
+    capability_key: str | None,
+    app: str | None,
+    poll_interval: float | None,
+    heartbeat_interval: float | None,
+    yes: bool,
+) -> int:
+    """Work for a capability: as an echo stub, or by --app.
+
+    Ctrl-C and SIGTERM let the job in hand finish; a second one ends it at once.
+    """
+    if app is not None and capability_key is None:
+        if poll_interval is not None or heartbeat_interval is not None:
+            raise click.UsageError("The intervals are for the echo stub; set --app's in its code.")
+        return _run_app(session, app)
+    if capability_key is None or app is not None:
+        raise click.UsageError("Name a capability for the echo stub, or a worker by --app.")
+    return _run_stub(session, capability_key, poll_interval or 1.0, heartbeat_interval or 10.0, yes)
+
+
+def _run_app(session: Session, app: str) -> int:
+    from chaojiyuyan_worker.__main__ import main
+
+    session.export()
+    return main([app])
+
+
+def _run_stub(
+    session: Session, capability: str, poll_interval: float, heartbeat_interval: float, yes: bool
+) -> int:
+    from chaojiyuyan_cli._clients.wiring import terminal_dialogue
+    from chaojiyuyan_cli._output import escape
+
+    settings = session.settings()
+    click.echo(escape(_WARNING.format(capability=capability), keep="\n"))
+    if not yes and not terminal_dialogue(yes=yes).agreed("Continue?"):
+        click.echo("Aborted.")
+        return EX_OK
+
+    from chaojiyuyan_worker import Worker, logs
+    from chaojiyuyan_worker._version import __version__
+
+    if not session.debug:
+        logs.configure("text")
+    with Worker(settings.api_key, settings.base_url) as worker:
+
+        @worker.handler(capability)
+        def echo(task: TaskContext) -> dict[str, object]:
+            return {"echo": task.input, "by": f"chaojiyuyan worker stub ({__version__})"}
+
+        click.echo(f"Worker running against {worker.base_url} (Ctrl-C to stop).")
+        worker.run(poll_interval=poll_interval, heartbeat_interval=heartbeat_interval)
+    return EX_OK

@@ -1,0 +1,103 @@
+"""What went wrong, as one line that says what to do, and as an exit code."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from chaojiyuyan_core.errors import (
+    AuthenticationError,
+    DeviceFlowError,
+    HebingAPIError,
+    HebingError,
+    JobTimeout,
+)
+from chaojiyuyan_core.masking import mask_keys
+
+from ._clients.config_file import McpWriterError
+from ._errors import UserError
+from ._exit_codes import EX_API_ERROR, EX_USER_ERROR
+from ._output import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Steps:
+    """Steps that stand each for itself: a failure is told, and the next one goes on.
+
+    Attributes:
+        failed: Whether one of them has failed.
+    """
+
+    failed = False
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Tell what goes wrong with a file or another program instead of raising it."""
+        try:
+            yield
+        except BrokenPipeError:  # nobody reads what is told: that ends the command, in silence
+            raise
+        except (McpWriterError, UserError, OSError) as error:
+            click.echo(explain(error)[0], err=True)
+            self.failed = True
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """Describe an exception to a user.
+
+    Args:
+        error: What a command raised.
+
+    Returns:
+        A line, without key material and control characters, and the exit code.
+    """
+    if isinstance(error, (UserError, McpWriterError)):
+        return f"Error: {_clean(str(error), keep=chr(10))}", EX_USER_ERROR
+    text, code = _reason(error)
+    return _clean(text), code
+
+
+def _reason(error: Exception) -> tuple[str, int]:
+    if isinstance(error, JobTimeout):
+        return (
+            f"Timeout: {error}; the job goes on, see `chaojiyuyan status {error.job_id}`",
+            EX_API_ERROR,
+        )
+    if isinstance(error, DeviceFlowError):
+        return f"Login failed: {error}", EX_API_ERROR
+    if isinstance(error, AuthenticationError):
+        return f"Error: {error}; run `chaojiyuyan connect` for a new key", EX_API_ERROR
+    if isinstance(error, HebingAPIError):
+        return f"Error: {error}", EX_API_ERROR
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"Error: {where}{error.strerror or error}", EX_USER_ERROR
+    httpx = sys.modules.get("httpx")  # no request without it, and so no fault of one
+    if httpx is not None and isinstance(error, httpx.HTTPError):
+        return f"Error: {_fault(error)}", EX_API_ERROR
+    if isinstance(error, ValueError):  # a CredentialsError is one
+        return f"Error: {error}", EX_USER_ERROR
+    if isinstance(error, HebingError):
+        return f"Error: {error}", EX_API_ERROR
+    kind = type(error).__name__
+    return f"Error: {kind}: {error} (`--debug` shows where)", EX_USER_ERROR
+
+
+def _fault(error: Exception) -> str:
+    """A fault on the wire, with the host that did not answer as it should."""
+    try:
+        url = error.request.url  # type: ignore[attr-defined]
+        host = f"{url.scheme}://{url.netloc.decode()}"
+    except RuntimeError:  # raised before there was a request
+        host = "the server"
+    reason = str(error) or type(error).__name__
+    return f"cannot reach {host}: {reason}; `chaojiyuyan doctor` checks the connection"
+
+
+def _clean(text: str, *, keep: str = "") -> str:
+    return escape(mask_keys(text.strip()), keep=keep)

@@ -1,0 +1,43 @@
+"""The help page, made by scripts/help_page.py from the commands. Do not edit it."""
+
+PAGE = """\
+Usage: chaojiyuyan [OPTIONS] COMMAND [ARGS]...
+
+Call capabilities of the chaojiyuyan platform, run workers for them, and connect MCP clients.
+
+Quick start:
+  chaojiyuyan connect                                   log in and connect your MCP clients
+  chaojiyuyan capabilities                              list what you can call
+  chaojiyuyan call CAP --input '{"text": "hi"}' --wait  call one
+
+Account:
+  connect     Log in, and register the MCP server with your clients.
+  disconnect  Forget the key, and take the MCP server out of your clients.
+  login       Log in and save the key; MCP clients are left alone.
+  logout      Forget the saved key; MCP clients are left alone.
+  whoami      Show whose key is in use, and that it is accepted.
+  status      Show the key and base URL in use, or one job.
+  doctor      Check that all is in order, and say how to mend it.
+
+Jobs:
+  capabilities  List what can be called, and what it costs.
+  call          Post a job for a capability.
+  jobs          List the jobs that you have posted, newest first.
+  events        List what has happened to a job, oldest first.
+
+Working and serving:
+  worker      Work for a capability: as an echo stub, or by --app.
+  mcp-server  Serve MCP over standard input and output.
+  dev         Run the whole platform on this machine.
+
+This program:
+  completion  Print the completion script of a shell.
+  version     Print the version.
+
+Options:
+  --profile NAME  Use this profile of the credentials file, not the environment.
+  --base-url URL  Base URL of the API; overrides the environment and the profile.
+  --debug         Show requests, and the place that an error comes from.
+  --version       Print the version and exit.
+  -h, --help      Show this message and exit."""
+"""What `chaojiyuyan --help` prints."""

@@ -1,0 +1,208 @@
+"""Where a key comes from: the command line, standard input, a hidden prompt, or a device login."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from chaojiyuyan_core.addresses import checked_api_key
+
+from ._errors import UserError
+from ._output import escape, is_terminal
+
+if TYPE_CHECKING:
+    from chaojiyuyan_core.models import DeviceCode, DeviceToken
+
+    from ._session import Session
+
+FROM_INPUT = "-"
+"""As ``--api-key``: the key stays out of the shell's history."""
+
+_LONGEST = 600.0  # seconds that a device login may take
+
+
+def base_url_for_login(session: Session) -> tuple[str, str]:
+    """Return the base URL that a new key is for, and where it comes from.
+
+    ``--base-url``, then the environment, then production; a saved one belongs to the saved key.
+
+    Args:
+        session: The options.
+
+    Raises:
+        ValueError: It is not a URL.
+    """
+    from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_base_url
+    from chaojiyuyan_core.settings import BASE_URL_VARIABLES
+
+    candidates = [("--base-url", session.base_url or "")]
+    candidates += [(name, os.environ.get(name, "").strip()) for name in BASE_URL_VARIABLES]
+    candidates += [("the production platform", DEFAULT_BASE_URL)]
+    source, url = next(candidate for candidate in candidates if candidate[1])
+    return checked_base_url(url), source
+
+
+def log_in(
+    session: Session, api_key: str | None, base_url: str, client_name: str, *, browser: bool
+) -> str:
+    """Take the key that is given or log in for one, save it, and say so.
+
+    Args:
+        session: The options.
+        api_key: ``--api-key``.
+        base_url: The base URL that goes with the key.
+        client_name: What the person who approves a login is told.
+        browser: Whether to offer to open the browser.
+
+    Returns:
+        The key.
+
+    Raises:
+        ValueError: What was given is no key.
+        CredentialsError: The credentials file cannot be written.
+        DeviceFlowError: The login was denied, or nobody approved it in time.
+        HebingAPIError: The platform refused.
+        httpx.HTTPError: The platform cannot be reached.
+    """
+    from chaojiyuyan_core.credentials import check_writable, save_credentials
+    from chaojiyuyan_core.masking import mask_key
+
+    if api_key is not None:
+        key, account, how = read_key(api_key), None, "Connected with provided Agent KEY"
+    else:
+        check_writable()  # nobody is to approve a login whose key is lost then
+        token = device_login(base_url, client_name, browser=browser)
+        key, account, how = token["api_key"], token.get("account_id"), "Login OK"
+    session.keep_secret(key)
+    path = save_credentials(key, base_url=base_url, account_id=account, profile=session.profile)
+    click.echo(f"{how}; saved to {path}")
+    click.echo(f"Active key: {mask_key(key)}")
+    return key
+
+
+def log_out(session: Session) -> None:
+    """Clear the saved profile, and say so, and what still stands in the environment.
+
+    Args:
+        session: The options.
+
+    Raises:
+        CredentialsError: The credentials file cannot be read or written.
+    """
+    from chaojiyuyan_core.credentials import CREDENTIALS_PATH, clear_credentials
+    from chaojiyuyan_core.settings import API_KEY_VARIABLES
+
+    if clear_credentials(profile=session.profile):
+        click.echo(f"Cleared credentials from {CREDENTIALS_PATH}.")
+    else:
+        click.echo("No saved credentials.")
+    for name in API_KEY_VARIABLES:
+        if os.environ.get(name, "").strip():
+            click.echo(f"Note: {name} is still set in the environment.")
+
+
+def read_key(option: str) -> str:
+    """Return the key of ``--api-key``; ``-`` reads it from standard input or a hidden prompt.
+
+    Args:
+        option: The option's value.
+
+    Raises:
+        ValueError: It is no key.
+    """
+    if option != FROM_INPUT:
+        return checked_api_key(option)
+    if sys.stdin.isatty():
+        import getpass
+
+        try:
+            return checked_api_key(getpass.getpass("Agent key: "))
+        except EOFError:
+            raise UserError("No key was entered.") from None
+    return checked_api_key(sys.stdin.readline().strip())
+
+
+def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceToken:
+    """Show a code, and wait until it is approved in a browser.
+
+    Args:
+        base_url: Where to log in.
+        client_name: What the person who approves is told.
+        browser: Whether to offer to open the browser.
+
+    Raises:
+        DeviceFlowError: The login was denied, or nobody approved it in time.
+        HebingAPIError: The platform refused.
+        httpx.HTTPError: The platform cannot be reached.
+    """
+    from chaojiyuyan_core.device_login import instructions, start_device_login, wait_for_approval
+    from chaojiyuyan_core.flow import run
+    from chaojiyuyan_core.transport import Requests, Transport
+
+    from ._spinner import Spinner, duration
+
+    transport = Transport(Requests(None, base_url, timeout=30.0))
+    try:
+        code = run(start_device_login(client_name), transport)
+        *lines, waiting = map(escape, instructions(code))
+        click.echo("\n".join(lines))
+        if browser and _can_open_browser():
+            _offer_browser(code)
+        if not is_terminal(sys.stderr):
+            click.echo(waiting)
+        expires = code.get("expires_in")
+        limit = min(expires, _LONGEST) if isinstance(expires, (int, float)) else _LONGEST
+
+        def left(elapsed: float) -> str:
+            return f"{waiting} {duration(max(limit - elapsed, 0))} left"
+
+        with Spinner(left):
+            return run(wait_for_approval(code, now=time.monotonic, timeout=_LONGEST), transport)
+    finally:
+        transport.close()
+
+
+def ask(question: str) -> str:
+    """Ask on standard output and read a line; the prompt of an edit's dialogue.
+
+    Args:
+        question: With its blank at the end.
+
+    Raises:
+        EOFError: There is nobody to answer.
+    """
+    click.echo(question, nl=False)
+    line = sys.stdin.readline()
+    if not line:
+        click.echo()
+        raise EOFError
+    return line.strip()
+
+
+def _can_open_browser() -> bool:
+    """Whether a browser opened here would be seen by whoever reads this."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    if any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
+        return False
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return True
+
+
+def _offer_browser(code: DeviceCode) -> None:
+    import webbrowser
+
+    url = code.get("verification_url_complete") or code["verification_url"]
+    if not url.startswith(("https://", "http://")):  # a server must not start other programs
+        raise UserError(f"The server names no web page to log in at: {url}")
+    try:
+        answer = ask("Open it in your browser now? [Y/n] ").lower()
+    except EOFError:
+        return
+    if answer in {"", "y", "yes"} and not webbrowser.open(url):
+        click.echo("No browser could be started; open the address by hand.")

@@ -1,0 +1,169 @@
+"""What the options that every command takes have come to, and the client that follows from it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_core.masking import mask_key, mask_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from chaojiyuyan_client import NexusClient
+    from chaojiyuyan_core.settings import Settings
+
+
+@dataclass
+class Session:
+    """One run of the command.
+
+    Args:
+        profile: ``--profile``; it beats a key in the environment.
+        base_url: ``--base-url``; it beats environment and credentials file.
+        debug: ``--debug``.
+    """
+
+    profile: str | None = None
+    base_url: str | None = None
+    debug: bool = False
+    _secrets: set[str] = field(default_factory=set, repr=False)
+
+    def settings(self) -> Settings:
+        """Find key and base URL: the options, then the environment, then the credentials file.
+
+        Raises:
+            UserError: ``--profile`` names one that is not saved.
+            ValueError: There is no key, or a base URL is not one.
+            CredentialsError: The credentials file cannot be read.
+        """
+        from chaojiyuyan_core.settings import load_settings
+
+        if self.profile is not None:
+            self._check_profile(self.profile)
+        settings = load_settings(
+            profile=self.profile,
+            base_url=self.base_url,
+            prefer_profile=self.profile is not None,
+        )
+        self.keep_secret(settings.api_key)
+        return settings
+
+    def settings_or_none(self) -> Settings | None:
+        """Return what :meth:`settings` finds, None where there is no key.
+
+        Raises:
+            ValueError: A base URL is not one.
+            CredentialsError: The credentials file cannot be read.
+        """
+        from chaojiyuyan_core.settings import NO_CREDENTIALS
+
+        try:
+            return self.settings()
+        except ValueError as error:
+            if str(error) == NO_CREDENTIALS:
+                return None
+            raise
+
+    def client(self) -> NexusClient:
+        """Return a client for what :meth:`settings` finds; the caller closes it.
+
+        Raises:
+            ValueError: As in :meth:`settings`.
+        """
+        from chaojiyuyan_client import NexusClient
+
+        settings = self.settings()
+        return NexusClient(settings.api_key, settings.base_url)
+
+    def export(self) -> None:
+        """Hand ``--profile`` and ``--base-url`` to code that looks at the environment itself.
+
+        Raises:
+            ValueError: As in :meth:`settings`.
+        """
+        if self.profile is None and self.base_url is None:
+            return
+        settings = self.settings()
+        os.environ.update(CHAOJIYUYAN_API_KEY=settings.api_key, HEBING_BASE_URL=settings.base_url)
+
+    def keep_secret(self, text: str) -> None:
+        """Mask a text in everything that ``--debug`` shows.
+
+        Args:
+            text: A key.
+        """
+        self._secrets.add(text)
+
+    def mask(self, text: str) -> str:
+        """Return the text with all keys in it masked.
+
+        Args:
+            text: Such as a traceback.
+        """
+        for secret in self._secrets:
+            text = text.replace(secret, mask_key(secret))
+        return mask_keys(text)
+
+    def show_requests(self) -> None:
+        """Log every request to standard error, keys masked."""
+        import logging
+
+        from ._output import escape
+
+        mask = self.mask
+
+        class Formatter(logging.Formatter):
+            def format(self, record: logging.LogRecord) -> str:
+                return escape(mask(super().format(record)), keep="\n\t")
+
+        handler = logging.StreamHandler()
+        handler.setFormatter(Formatter("%(asctime)s %(name)s %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+    @contextmanager
+    def show_warnings_as_lines(self) -> Iterator[None]:
+        """Show a warning as one line on standard error, without a place in the source."""
+        with warnings.catch_warnings():
+
+            def show(message: Warning | str, *_: object, **__: object) -> None:
+                import click
+
+                from ._output import escape
+
+                click.echo(f"Warning: {self.mask(escape(message))}", err=True)
+
+            warnings.simplefilter("once", UserWarning)
+            warnings.showwarning = show
+            yield
+
+    def _check_profile(self, profile: str) -> None:
+        from chaojiyuyan_core.credentials import CREDENTIALS_PATH, load_credentials
+
+        if load_credentials(profile=profile) is None:
+            from ._errors import UserError
+
+            raise UserError(
+                f"No profile {profile!r} in {CREDENTIALS_PATH};"
+                f" run `chaojiyuyan login --profile {profile}`"
+            )
+
+
+def home_folder() -> Path:
+    """Return the user's home folder.
+
+    Raises:
+        UserError: There is none: no HOME, and no entry in the password file.
+    """
+    from pathlib import Path
+
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # says nothing where there is none
+    if not home.is_absolute():
+        from ._errors import UserError
+
+        raise UserError("There is no home folder: set HOME")
+    return home

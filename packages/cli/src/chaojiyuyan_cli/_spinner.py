@@ -1,0 +1,74 @@
+"""A line on standard error that shows that something is going on, on a terminal only."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from ._output import cut, escape, is_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_PLAIN_FRAMES = "|/-\\"
+_INTERVAL = 0.1
+
+
+class Spinner:
+    """Redraws a line until it is left, then removes it.
+
+    A thread of its own draws, so that the time goes on while a request is under way.
+
+    Args:
+        describe: Called with the seconds that have passed, at every redraw; gives the text.
+    """
+
+    def __init__(self, describe: Callable[[float], str]) -> None:
+        self._describe = describe
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Spinner:
+        if is_terminal(sys.stderr):
+            self._thread = threading.Thread(target=self._draw, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _draw(self) -> None:
+        unicode = (sys.stderr.encoding or "").lower().startswith("utf")
+        started = time.monotonic()
+        for frame in itertools.cycle(_FRAMES if unicode else _PLAIN_FRAMES):
+            columns = shutil.get_terminal_size().columns - len("/ ") - 1
+            text = cut(escape(self._describe(time.monotonic() - started)), columns)
+            click.echo(f"\r{frame} {text}\x1b[K", nl=False, err=True, color=True)
+            if self._over.wait(_INTERVAL):
+                break
+        click.echo("\r\x1b[K", nl=False, err=True, color=True)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person writes them: ``7 s``, ``2:05``.
+
+    Args:
+        seconds: How long.
+    """
+    whole = int(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02}"
