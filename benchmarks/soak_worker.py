@@ -12,8 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from chaojiyuyan_worker import TaskContext, Worker
-from chaojiyuyan_worker.logs import configure
+from chaojiyuyan_worker import TaskContext, Worker, configure_logging
 
 FEW, MANY = 1_000, 10_000
 
@@ -41,7 +40,7 @@ def measure(url: str) -> None:
 
 
 def endure(runs_file: str) -> None:
-    configure("text")
+    configure_logging("text")
     worker = Worker.from_env(concurrency=8)
     with open(runs_file, "a", buffering=1) as runs:  # noqa: PTH123
 

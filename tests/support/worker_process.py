@@ -7,8 +7,7 @@ import os
 import time
 from typing import Any
 
-from chaojiyuyan_worker import TaskContext, Worker
-from chaojiyuyan_worker.logs import configure
+from chaojiyuyan_worker import TaskContext, Worker, configure_logging
 
 
 def note(task: TaskContext) -> None:
@@ -36,7 +35,7 @@ def die(task: TaskContext) -> dict[str, Any]:
 
 
 def main() -> None:
-    configure("text")
+    configure_logging("text")
     worker = Worker.from_env(concurrency=int(os.environ.get("CONCURRENCY", "1")))
     executor = None
     if os.environ.get("PROCESSES"):

@@ -10,8 +10,9 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 import pytest
 
 from chaojiyuyan_worker import ExecutorBroken, TaskContext, Worker
-from chaojiyuyan_worker.execution import Execution, run_elsewhere
-from chaojiyuyan_worker.handlers import Handler
+from chaojiyuyan_worker._run.execution import Execution, run_elsewhere
+from chaojiyuyan_worker._run.handlers import Handler
+from chaojiyuyan_worker._run.runtime import Runtime
 from support.workers import running, until
 
 ECHO = "test.echo.v1"
@@ -30,7 +31,7 @@ def in_a_process(task: TaskContext) -> dict[str, object]:
 
 @pytest.fixture
 def execution():
-    made = Execution()
+    made = Execution(Runtime())
     yield made
     made.close()
 

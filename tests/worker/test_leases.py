@@ -14,6 +14,7 @@ import pytest
 from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.transport import Transport
 from chaojiyuyan_worker.leases import LeaseKeeper, Loss, boot_clock, is_gone, lease_deadline
+from support.clocks import HandClock
 
 
 def lease_answer(seconds: float = 30, status: int = 200, **json) -> httpx.Response:
@@ -158,13 +159,13 @@ def test_a_failed_beat_is_unknown_until_the_deadline(platform, keeper_of, fault)
 
 
 def test_the_deadline_passed_means_lost_before_anyone_looks(keeper_of) -> None:
-    now = [100.0]
-    keeper = keeper_of(interval=3600, clock=lambda: now[0])
+    clock = HandClock()
+    keeper = keeper_of(interval=3600, runtime=clock)
     told = []
     lease = keeper.hold("job-1", 110.0, on_lost=told.append)
-    now[0] = 109.9
+    clock.at = 109.9
     assert lease.lost is None
-    now[0] = 110.0
+    clock.at = 110.0
     assert lease.lost is Loss.EXPIRED
     assert told == [lease]
     assert lease.lost is Loss.EXPIRED
@@ -209,14 +210,14 @@ def test_a_lease_is_let_go_after_the_longest_hold(platform, keeper_of) -> None:
 def test_a_hold_that_ended_before_its_lease_did_is_the_reason_however_late_it_is_seen(
     keeper_of,
 ) -> None:
-    now = 100.0
-    keeper = keeper_of(interval=50.0, clock=lambda: now)
+    clock = HandClock()
+    keeper = keeper_of(interval=50.0, runtime=clock)
     lost = threading.Event()
     lease = keeper.hold("job-1", 110.0, on_lost=lambda _: lost.set())
     with keeper._changed:  # so that the schedule sees both at once
         lease.held_until = 105.0
         keeper._plan(lease)
-        now = 120.0
+        clock.at = 120.0
     assert lost.wait(10)
     assert lease.lost is Loss.HELD_TOO_LONG
 
@@ -298,7 +299,7 @@ def test_closing_waits_for_no_beat_but_tells_when_the_last_has_ended(platform, k
 
 @pytest.mark.parametrize(("busy", "cause"), [(0.0, "was stopped"), (60.0, "interpreter lock")])
 def test_a_late_beat_is_told_with_its_likely_cause(keeper_of, caplog, busy, cause) -> None:
-    keeper = keeper_of(clock=lambda: 130.0)
+    keeper = keeper_of(runtime=HandClock(130.0))
     lease = keeper.hold("job-1", 1000.0)
     lease.wake = 100.0
     with caplog.at_level(logging.WARNING):

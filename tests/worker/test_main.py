@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from chaojiyuyan_worker import ExecutorBroken, logs
+from chaojiyuyan_worker import ExecutorBroken
 from chaojiyuyan_worker.__main__ import main
-from chaojiyuyan_worker.health import STALLED, Health
-from chaojiyuyan_worker.probes import HealthServer
+from chaojiyuyan_worker._observe import logs
+from chaojiyuyan_worker._observe.health import STALLED, Health
+from chaojiyuyan_worker._observe.probes import HealthServer
 from support.workers import running, until
 
 MODULE = """
@@ -142,7 +143,7 @@ def test_a_poll_that_no_longer_advances_is_not_live(site) -> None:
     assert worker.health() == Health(live=True, ready=False, draining=False, jobs_in_hand=0)
     with running(worker):
         until(lambda: worker.health().ready)
-        polling = worker._session.polling
+        polling = worker._run.polling
         until(lambda: polling.advanced_at)
         polling.advanced_at -= STALLED + 1
         assert not worker.health().live
@@ -161,7 +162,7 @@ def test_a_worker_that_finishes_what_is_in_hand_is_live_and_not_ready(site) -> N
         until(lambda: site.job(job_id)["status"] == "running")
         site.post(key="media.echo.v1")
         until(lambda: worker.health().draining)
-        worker._session.polling.advanced_at -= STALLED + 1
+        worker._run.polling.advanced_at -= STALLED + 1
         assert worker.health() == Health(live=True, ready=False, draining=True, jobs_in_hand=1)
         finish.set()
         assert site.ended(job_id)["status"] == "succeeded"

@@ -11,8 +11,9 @@ import pytest
 from chaojiyuyan_core.errors import AuthenticationError, PermissionDeniedError, WorkerNotEnabled
 from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.transport import Transport
-from chaojiyuyan_worker.offers import Offers
-from chaojiyuyan_worker.polling import LONGEST_WAIT, Polling
+from chaojiyuyan_worker._run.offers import Offers
+from chaojiyuyan_worker._run.polling import LONGEST_WAIT, Polling
+from support.clocks import HandClock
 
 
 class Bench:
@@ -21,7 +22,7 @@ class Bench:
     def __init__(
         self, *keys: str, interval: float = 1.0, register: bool = True, slots: int = 1
     ) -> None:
-        self.now = 100.0
+        self.clock = HandClock()
         self.requests: list[httpx.Request] = []
         self.pages: list[object] = []
         self.page: object = []
@@ -29,14 +30,14 @@ class Bench:
         requests = Requests("nxt_ag_test_test", "http://localhost/api", timeout=30)
         self.client = httpx.Client(transport=httpx.MockTransport(self.answer))
         transport = Transport(requests, http_client=self.client)
-        self.offers = Offers(dict.fromkeys(keys, 1), slots, clock=lambda: self.now)
+        self.offers = Offers(dict.fromkeys(keys, 1), slots, self.clock)
         self.polling = Polling(
             transport,
             self.offers,
             keys,
             interval=interval,
             register=register,
-            clock=lambda: self.now,
+            runtime=self.clock,
         )
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -54,8 +55,8 @@ class Bench:
         """Poll once; return the seconds until the next poll, should nothing come of this one."""
         self.polling._step(False)
         due = max(self.polling._not_before, self.offers._suspended_until)
-        pause = due - self.now
-        self.now = max(self.now, due)
+        pause = due - self.clock.at
+        self.clock.at = max(self.clock.at, due)
         return pause
 
     @property
@@ -128,7 +129,7 @@ def test_a_held_poll_that_brought_nothing_is_repeated_at_once(bench_of) -> None:
         bench.step()
 
     def hold(request: httpx.Request) -> httpx.Response:
-        bench.now += 20
+        bench.clock.at += 20
         return httpx.Response(
             200, json={"data": {"jobs": []}}, headers={"preference-applied": "wait=20"}
         )

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from chaojiyuyan_core import api
+from chaojiyuyan_worker._run.submission import Outcome, submit
 from chaojiyuyan_worker.leases import Loss
-from chaojiyuyan_worker.submission import Outcome, submit
 
 SETTLED = httpx.Response(200, json={"data": {"settled": True, "payout_nc": 1}})
 NOT_FOUND = httpx.Response(404, json={"detail": {"error": "no", "code": "task_run_not_found"}})
@@ -45,7 +45,8 @@ class Wire:
 def outcome(*answers, lease=None):
     lease = lease or Lease()
     wire = Wire(*answers)
-    verdict = submit(wire, api.submit("job-1", {"n": 1}), lease, {}, sleep=lease.sleep)
+    call = api.submit("job-1", {"n": 1})
+    verdict = submit(wire, call, lease, {}, sleep=lease.sleep, draw=lambda: 0.5)
     return verdict, wire.sent, lease
 
 

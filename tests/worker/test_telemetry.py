@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from chaojiyuyan_worker.submission import Outcome, Verdict
+from chaojiyuyan_worker._observe.telemetry import OpenTelemetry, Telemetry
+from chaojiyuyan_worker._run.submission import Outcome, Verdict
 from chaojiyuyan_worker.task import TaskContext
-from chaojiyuyan_worker.telemetry import OpenTelemetry, Telemetry
 
 TASK = TaskContext({"job_id": "job-1", "capability_key": "a"}, task_run_id="run-1")
 
@@ -73,7 +73,7 @@ def test_a_job_that_failed_is_a_span_in_error(told) -> None:
 def test_without_opentelemetry_nothing_is_told() -> None:
     code = (
         "import sys; sys.modules['opentelemetry'] = None\n"
-        "from chaojiyuyan_worker.telemetry import Telemetry, telemetry\n"
+        "from chaojiyuyan_worker._observe.telemetry import Telemetry, telemetry\n"
         "assert type(telemetry()) is Telemetry"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from . import logs
+from ._observe.logs import configure_logging
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     :returns: 0 when it was stopped and finished what it had in hand, else 1.
     """
     options = _parser().parse_args(argv)
-    logs.configure(options.log_format)
+    configure_logging(options.log_format)
     try:
         worker = _load(options.worker)
         if options.concurrency is not None:
             worker.concurrency = options.concurrency
         if options.health_port is not None:
-            from .probes import HealthServer
+            from ._observe.probes import HealthServer
 
             server = HealthServer(worker.health, options.health_port)
             log.info("probes on port %d", server.port, extra={"port": server.port})

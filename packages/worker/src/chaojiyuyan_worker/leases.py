@@ -27,8 +27,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-import threading
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,13 +34,15 @@ from chaojiyuyan_core import api
 from chaojiyuyan_core.answers import value_of
 from chaojiyuyan_core.errors import HebingAPIError
 
-from .lease import MARGIN, NEVER, Lease, Loss, boot_clock, is_gone, lease_deadline
-from .threads import Threads
+from ._run.lease import MARGIN, NEVER, Lease, Loss, is_gone, lease_deadline
+from ._run.runtime import Runtime, boot_clock
+from ._run.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chaojiyuyan_core.transport import Transport
+    from ._run.runtime import Thread
+    from ._run.wire import Wire
 
 __all__ = ["Lease", "LeaseKeeper", "Loss", "boot_clock", "is_gone", "lease_deadline"]
 
@@ -71,25 +71,26 @@ class LeaseKeeper:
 
     :param transport: sends the beats; connections of its own keep them free of other traffic.
     :param interval: seconds between the beats of a lease. Above a lease's length none is sent.
-    :param clock: seconds, monotonic; handed in by tests.
+    :param runtime: gives threads and the clock; handed in by tests.
     """
 
     def __init__(
         self,
-        transport: Transport,
+        transport: Wire,
         *,
         interval: float = 10.0,
-        clock: Callable[[], float] = boot_clock,
+        runtime: Runtime | None = None,
     ) -> None:
-        self.clock = clock
+        self._runtime = runtime or Runtime()
+        self.clock = self._runtime.clock
         self._transport = transport
         self._interval = interval
-        self._changed = threading.Condition()
+        self._changed = self._runtime.condition()
         self._schedule: list[Entry] = []
         self._stale = 0
         self._order = itertools.count()
-        self._beats = Threads("chaojiyuyan-beat")
-        self._thread: threading.Thread | None = None
+        self._beats = Threads("chaojiyuyan-beat", self._runtime)
+        self._thread: Thread | None = None
         self._closed = self._told = False
         self._under_way = 0
         self._then: Callable[[], object] | None = None
@@ -128,10 +129,7 @@ class LeaseKeeper:
                 lease.loss = Loss.ABANDONED
                 return lease
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._keep, name="chaojiyuyan-leases", daemon=True
-                )
-                self._thread.start()
+                self._thread = self._runtime.start(self._keep, name="chaojiyuyan-leases")
             self._plan(lease)
         return lease
 
@@ -203,7 +201,7 @@ class LeaseKeeper:
     def _keep(self) -> None:
         """The schedule's thread."""
         while True:
-            asleep, cpu = self.clock(), time.process_time()
+            asleep, cpu = self.clock(), self._runtime.cpu_time()
             lease = self._next_due()
             if lease is None:
                 return
@@ -255,7 +253,7 @@ class LeaseKeeper:
         late = now - lease.wake
         if late < LATE:
             return
-        busy = time.process_time() - cpu
+        busy = self._runtime.cpu_time() - cpu
         if busy >= min(late, now - asleep) / 2:
             cause = "a handler kept the interpreter lock in C code: give it a process executor"
         else:

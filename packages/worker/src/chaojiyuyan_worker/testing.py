@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .execution import Execution
+from ._run.execution import Execution
+from ._run.runtime import Runtime
 from .task import TaskContext
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run(worker: Worker, capability_key: str, payload: Mapping[str, object]) -> J
         },
         task_run_id="test-run",
     )
-    execution = Execution(worker.executor)
+    execution = Execution(Runtime(), worker.executor)
     try:
         output = execution.run(handler, task)
     finally:

@@ -10,12 +10,13 @@ from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checke
 from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.settings import load_settings
 
-from .handlers import Function, Handler, checked_concurrency
-from .health import IDLE, Health
-from .jobs import Publishing
-from .session import Session
-from .steps import Steps
-from .wire import slot_wire
+from ._calls import Steps
+from ._observe.health import IDLE, Health
+from ._run.handlers import Function, Handler, checked_concurrency
+from ._run.options import Publishing, RunOptions
+from ._run.run import Run
+from ._run.runtime import Runtime
+from ._run.wire import wire_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +102,7 @@ class Worker(Steps):
         self.executor = executor
         self._grace = graceful_shutdown_timeout
         self._handlers: dict[str, Handler] = {}
-        self._session: Session | None = None
+        self._run: Run | None = None
 
     @classmethod
     def from_env(cls, *, profile: str | None = None, **options: Unpack[Options]) -> Self:
@@ -194,14 +195,11 @@ class Worker(Steps):
         """
         if not self._handlers:
             raise RuntimeError("No handlers registered: decorate a function with @worker.handler")
-        if self._session is not None:
+        if self._run is not None:
             raise RuntimeError("the worker is running already")
         if heartbeat_interval <= 0:
             raise ValueError(f"heartbeat_interval must be above 0 s, not {heartbeat_interval}")
-        self._session = Session(
-            dict(self._handlers),
-            self._new_transport,
-            lambda: slot_wire(self._requests, self._http_client),
+        options = RunOptions(
             concurrency=checked_concurrency(self.concurrency),
             executor=self.executor,
             publishing=self._publishing,
@@ -209,12 +207,14 @@ class Worker(Steps):
             heartbeat_interval=heartbeat_interval,
             max_retries=max_retries,
             auto_register=auto_register,
-            grace=self._grace,
+            graceful_shutdown_timeout=self._grace,
         )
+        new_wire = wire_factory(self._requests, self._http_client)
+        self._run = Run(Runtime(), new_wire, options, dict(self._handlers))
         try:
-            self._session.run(once=once)
+            self._run.run(once=once)
         finally:
-            self._session = None
+            self._run = None
 
     def run_sse(
         self,
@@ -240,14 +240,14 @@ class Worker(Steps):
 
         Does nothing when the worker is not running.
         """
-        session = self._session
-        if session is not None:
-            session.stop()
+        run = self._run
+        if run is not None:
+            run.stop()
 
     def health(self) -> Health:
         """Return whether the worker is alive and ready, for probes."""
-        session = self._session
-        return IDLE if session is None else session.health()
+        run = self._run
+        return IDLE if run is None else run.health()
 
     def __enter__(self) -> Self:
         return self

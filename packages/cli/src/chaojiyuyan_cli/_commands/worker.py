@@ -78,11 +78,11 @@ def _run_stub(
         click.echo("Aborted.")
         return EX_OK
 
-    from chaojiyuyan_worker import Worker, logs
+    from chaojiyuyan_worker import Worker, configure_logging
     from chaojiyuyan_worker._version import __version__
 
     if not session.debug:
-        logs.configure("text")
+        configure_logging("text")
     with Worker(settings.api_key, settings.base_url) as worker:
 
         @worker.handler(capability)

@@ -13,14 +13,14 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from ._version import __version__
+from chaojiyuyan_worker._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from .submission import Verdict
-    from .task import TaskContext
+    from chaojiyuyan_worker._run.submission import Verdict
+    from chaojiyuyan_worker.task import TaskContext
 
 SCOPE = "chaojiyuyan_worker"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from chaojiyuyan_core.errors import WorkerError
-
-from .task import TaskContext
+from chaojiyuyan_worker.task import TaskContext
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import Artifact
 
     from .handlers import Handler
+    from .runtime import Runtime
 
 
 class ExecutorBroken(WorkerError):
@@ -26,13 +27,15 @@ class ExecutorBroken(WorkerError):
 class Execution:
     """Runs handlers, each until it returns: a slot is not free while its handler still runs.
 
+    :param runtime: gives threads and the event loop.
     :param executor: runs every handler that has none of its own; None for no executor.
     """
 
-    def __init__(self, executor: Executor | None = None) -> None:
+    def __init__(self, runtime: Runtime, executor: Executor | None = None) -> None:
+        self._runtime = runtime
         self._executor = executor
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = threading.Lock()
+        self._lock = runtime.lock()
 
     def run(self, handler: Handler, task: TaskContext) -> object:
         """Run a handler on a task and return its output.
@@ -69,7 +72,7 @@ class Execution:
         except Exception as error:
             raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
         try:
-            result = future.result()
+            result = self._result(future)
         except BrokenExecutor as error:
             raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
         if here:
@@ -94,20 +97,23 @@ class Execution:
             task.on_cancel(lambda: loop.call_soon_threadsafe(inner.cancel))
             return await inner
 
-        output, leave = asyncio.run_coroutine_threadsafe(run(), loop).result()
+        output, leave = self._result(asyncio.run_coroutine_threadsafe(run(), loop))
         if leave is not None:
             raise leave
         return output
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        import asyncio
+    def _result(self, future: Future[Any]) -> Any:
+        done = self._runtime.event()
+        future.add_done_callback(lambda _: done.set())
+        done.wait()
+        return future.result()
 
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(
-                    target=_serve, args=(self._loop,), name="chaojiyuyan-loop", daemon=True
-                ).start()
+                loop = self._runtime.new_event_loop()
+                self._runtime.start(partial(_serve, loop), name="chaojiyuyan-loop")
+                self._loop = loop
             return self._loop
 
 
@@ -152,9 +158,9 @@ def _leave_interrupts_to_parent() -> None:
     import multiprocessing
     import signal
 
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread and multiprocessing.parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if multiprocessing.parent_process() is not None:
+        with suppress(ValueError):  # not the main thread: Ctrl-C does not reach it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -6,13 +6,13 @@ import logging
 import os
 import signal
 import sys
-import threading
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
+
+    from .runtime import Queue, Runtime
 
     _Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
@@ -24,19 +24,21 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class SignalWatch:
     """Owns SIGTERM and SIGINT while it is entered, on the main thread; elsewhere it does nothing.
 
+    :param runtime: gives the thread that waits for them.
     :param drain: called, on a thread of its own, with the first signal.
     """
 
-    def __init__(self, drain: Callable[[], object]) -> None:
+    def __init__(self, runtime: Runtime, drain: Callable[[], object]) -> None:
+        self._runtime = runtime
         self._drain = drain
         # Its put may interrupt itself; an Event set by a handler could wait for its own thread.
-        self._arrived: SimpleQueue[int | None] = SimpleQueue()
+        self._arrived: Queue[int | None] = runtime.queue()
         self._before: dict[int, _Handler] = {}
         self._count = 0
 
     def __enter__(self) -> SignalWatch:
-        if threading.current_thread() is threading.main_thread():
-            threading.Thread(target=self._serve, name="chaojiyuyan-signals", daemon=True).start()
+        if self._runtime.is_main_thread():
+            self._runtime.start(self._serve, name="chaojiyuyan-signals")
             for signum in _SIGNALS:
                 self._before[signum] = signal.signal(signum, self._handle)
         return self

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+
+from chaojiyuyan_worker._run.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +26,7 @@ class HealthServer:
 
     def __init__(self, health: Callable[[], Health], port: int) -> None:
         self._server = _Server(("", port), _handler(health))
-        threading.Thread(
-            target=self._server.serve_forever, name="chaojiyuyan-health", daemon=True
-        ).start()
+        Runtime().start(self._server.serve_forever, name="chaojiyuyan-health")
 
     @property
     def port(self) -> int:

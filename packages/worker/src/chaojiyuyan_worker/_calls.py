@@ -10,8 +10,8 @@ from chaojiyuyan_core.flow import request, run
 from chaojiyuyan_core.retry import Retry
 from chaojiyuyan_core.transport import Transport
 
-from .polling import sound_offers
-from .refusals import bid_rejected, refusal, run_refusal, validation_errors
+from ._errors import bid_rejected, refusal, run_refusal, validation_errors
+from ._run.polling import sound_offers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from chaojiyuyan_core.requests import Requests
 
-    from .jobs import Publishing
+    from ._run.options import Publishing
 
 T = TypeVar("T")
 

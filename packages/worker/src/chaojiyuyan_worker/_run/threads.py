@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .runtime import Queue, Runtime
 
 
 class Threads:
@@ -16,12 +16,14 @@ class Threads:
     ``concurrent.futures.ThreadPoolExecutor`` would make the interpreter wait for a hanging one.
 
     :param name: what the threads are called.
+    :param runtime: starts them.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._name = name
-        self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._work: Queue[Callable[[], object] | None] = runtime.queue()
+        self._lock = runtime.lock()
         self._idle = 0
         self._started = 0
 
@@ -31,9 +33,8 @@ class Threads:
             if self._idle:
                 self._idle -= 1
             else:
+                self._runtime.start(self._serve, name=f"{self._name}-{self._started + 1}")
                 self._started += 1
-                name = f"{self._name}-{self._started}"
-                threading.Thread(target=self._serve, name=name, daemon=True).start()
         self._work.put(function)
 
     def close(self) -> None:

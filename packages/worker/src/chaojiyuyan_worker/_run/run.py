@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
-import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_core.errors import WorkerError
+from chaojiyuyan_worker._observe.health import STALLED, Health
+from chaojiyuyan_worker._observe.telemetry import telemetry
+from chaojiyuyan_worker.leases import LeaseKeeper
 
 from .execution import Execution
-from .health import STALLED, Health
-from .jobs import Jobs, Publishing
-from .leases import LeaseKeeper, boot_clock
+from .jobs import Jobs
 from .offers import Offers
 from .polling import Polling
 from .shutdown import SignalWatch, end_process
-from .telemetry import telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from concurrent.futures import Executor
-
-    from chaojiyuyan_core.transport import Transport
 
     from .handlers import Handler
-    from .wire import Wire
+    from .options import RunOptions
+    from .runtime import Runtime
+    from .wire import NewWire
 
 log = logging.getLogger(__name__)
 
@@ -34,69 +33,60 @@ LAST_CHANCE = 1.0
 TICK = 1.0
 
 
-class Session:
+class Run:
     """Polls, and works what is offered, until it is stopped.
 
-    :param handlers: by capability.
-    :param new_transport: makes a transport with so many connections; it is closed here.
-    :param new_wire: makes what one slot sends by; it is closed here.
-    :param concurrency: how many jobs may be in hand at a time.
-    :param executor: runs handlers that have none of their own.
-    :param publishing: how outputs are published.
-    :param poll_interval: seconds between idle polls.
-    :param heartbeat_interval: seconds between the beats of a lease.
-    :param max_retries: how often a handler that failed is run again.
-    :param auto_register: register the capabilities.
-    :param grace: seconds that jobs in hand may take once it is stopped.
+    Args:
+        runtime: Gives threads, locks, clocks and chance.
+        new_wire: Makes a wire with so many connections; the run closes it.
+        options: What the run is told.
+        handlers: The handlers by capability.
     """
 
     def __init__(
         self,
+        runtime: Runtime,
+        new_wire: NewWire,
+        options: RunOptions,
         handlers: Mapping[str, Handler],
-        new_transport: Callable[[int], Transport],
-        new_wire: Callable[[], Wire],
-        *,
-        concurrency: int,
-        executor: Executor | None,
-        publishing: Publishing,
-        poll_interval: float,
-        heartbeat_interval: float,
-        max_retries: int,
-        auto_register: bool,
-        grace: float,
     ) -> None:
+        concurrency = options.concurrency
         limits = {key: handler.concurrency or concurrency for key, handler in handlers.items()}
-        self._slots = max(concurrency, *limits.values())
+        self._runtime = runtime
         self._new_wire = new_wire
-        self._grace = grace
-        self._poll_transport = new_transport(1)
-        self._beat_transport = new_transport(1000)
-        self.offers = Offers(limits, self._slots, clock=boot_clock)
+        self._slots = max(concurrency, *limits.values())
+        self._grace = options.graceful_shutdown_timeout
+        self._poll_wire = new_wire(1)
+        self._heartbeat_wire = new_wire(1000)
+        self.offers = Offers(limits, self._slots, runtime)
         self.polling = Polling(
-            self._poll_transport,
+            self._poll_wire,
             self.offers,
             list(handlers),
-            interval=poll_interval,
-            register=auto_register,
-            clock=boot_clock,
+            interval=options.poll_interval,
+            register=options.auto_register,
+            runtime=runtime,
         )
-        self._keeper = LeaseKeeper(self._beat_transport, interval=heartbeat_interval)
-        self._execution = Execution(executor)
+        self._keeper = LeaseKeeper(
+            self._heartbeat_wire, interval=options.heartbeat_interval, runtime=runtime
+        )
+        self._execution = Execution(runtime, options.executor)
         self._jobs = Jobs(
             handlers,
             self.offers,
             self._keeper,
             self._execution,
-            publishing,
-            max_retries,
+            options.publishing,
+            options.max_retries,
             self.polling.lost_registration,
             telemetry(),
+            runtime,
         )
-        self._lock = threading.Lock()
+        self._lock = runtime.lock()
         self._stopping = False
         self._abandoned: list[str] = []
         self._leaving = False
-        self._finished = threading.Event()
+        self._finished = runtime.event()
         self._fatal: BaseException | None = None
 
     def run(self, *, once: bool) -> None:
@@ -107,11 +97,9 @@ class Session:
         :raises ExecutorBroken: an executor takes no more work.
         :raises WorkerError: jobs were abandoned, since they took longer than the grace.
         """
-        threading.Thread(
-            target=self._poll, args=(once,), name="chaojiyuyan-poll", daemon=True
-        ).start()
+        self._runtime.start(partial(self._poll, once), name="chaojiyuyan-poll")
         try:
-            with SignalWatch(self._stop_by_signal):
+            with SignalWatch(self._runtime, self._stop_by_signal):
                 if self._slots == 1:
                     self._serve_slot()
                 else:
@@ -119,7 +107,7 @@ class Session:
         finally:
             self._finished.set()
             self.offers.close()
-            self._keeper.close(self._beat_transport.close)
+            self._keeper.close(self._heartbeat_wire.close)
             self._execution.close()
         error = self._fatal or self.polling.fatal
         if error is not None:
@@ -138,7 +126,7 @@ class Session:
         draining = self.offers.closed
         return Health(
             # The poll has ended by then, and what is in hand may take its time.
-            live=draining or boot_clock() - self.polling.advanced_at < STALLED,
+            live=draining or self._runtime.clock() - self.polling.advanced_at < STALLED,
             ready=self.polling.succeeded and not draining,
             draining=draining,
             jobs_in_hand=len(self.offers.in_hand),
@@ -158,7 +146,7 @@ class Session:
             if not self._finished.wait(self._grace):
                 at_last()
 
-        threading.Thread(target=limit, name="chaojiyuyan-drain", daemon=True).start()
+        self._runtime.start(limit, name="chaojiyuyan-drain")
 
     def _abandon(self) -> None:
         """Let go of what is still in hand: the platform gives it to another worker."""
@@ -179,21 +167,19 @@ class Session:
         try:
             self.polling.run(once=once)
         finally:
-            self._poll_transport.close()
+            self._poll_wire.close()
 
     def _serve_slots(self) -> None:
         slots = [
-            threading.Thread(target=self._serve_slot, name=f"chaojiyuyan-slot-{n}", daemon=True)
+            self._runtime.start(self._serve_slot, name=f"chaojiyuyan-slot-{n}")
             for n in range(1, self._slots + 1)
         ]
-        for slot in slots:
-            slot.start()
         for slot in slots:
             while slot.is_alive() and not self._leaving:
                 slot.join(TICK)
 
     def _serve_slot(self) -> None:
-        wire = self._new_wire()
+        wire = self._new_wire(1)
         try:
             while (offer := self.offers.take()) is not None:
                 self._jobs.work(offer, wire)

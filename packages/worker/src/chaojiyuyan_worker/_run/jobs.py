@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,54 +11,29 @@ from chaojiyuyan_core.answers import retry_after, value_of
 from chaojiyuyan_core.errors import HebingAPIError, NonRetryableError, PermissionDeniedError
 from chaojiyuyan_core.requests import encode
 from chaojiyuyan_core.retry import LONGEST_RETRY_AFTER
+from chaojiyuyan_worker.leases import Lease, LeaseKeeper, Loss, lease_deadline
+from chaojiyuyan_worker.task import TaskContext
 
 from .execution import ExecutorBroken
-from .leases import Lease, LeaseKeeper, Loss, lease_deadline
 from .polling import FAULTS, NOT_REGISTERED
 from .submission import Outcome, Verdict, submit
-from .task import TaskContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import httpx
 
-    from chaojiyuyan_core.models import Artifact, BidResult, SubmitResult, TaskInfo
+    from chaojiyuyan_core.models import BidResult, TaskInfo
+    from chaojiyuyan_worker._observe.telemetry import Telemetry
 
     from .execution import Execution
     from .handlers import Handler
     from .offers import Offers
-    from .telemetry import Telemetry
+    from .options import Publishing
+    from .runtime import Event, Runtime
     from .wire import Wire
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Publishing:
-    """How outputs are published as artifacts.
-
-    :param publish: whether they are.
-    :param license: an SPDX identifier, or None.
-    :param tags: their tags, or None.
-    """
-
-    publish: bool = False
-    license: str | None = None
-    tags: Sequence[str] | None = None
-
-    def submit(
-        self, job_id: str, output: Mapping[str, object], artifacts: Sequence[Artifact]
-    ) -> api.Call[SubmitResult]:
-        """Return the submit of a job's output and its artifacts."""
-        return api.submit(
-            job_id,
-            output,
-            artifacts=artifacts,
-            publish_as_artifact=self.publish,
-            artifact_license=self.license,
-            artifact_tags=self.tags,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +48,7 @@ class Jobs:
     :param max_retries: how often a handler that failed is run again.
     :param lost_registration: called when the platform no longer knows the capabilities.
     :param telemetry: told about every job.
+    :param runtime: gives events and chance.
     """
 
     handlers: Mapping[str, Handler]
@@ -84,6 +59,7 @@ class Jobs:
     max_retries: int
     lost_registration: Callable[[], object]
     telemetry: Telemetry
+    runtime: Runtime
 
     def work(self, offer: TaskInfo, wire: Wire) -> None:
         """Bid on an offer that a slot was taken for; if it is awarded, see it through.
@@ -141,7 +117,7 @@ class Jobs:
             task_run_id=award["task_run_id"],
             lease_expires_at=award.get("lease_expires_at"),
         )
-        over = threading.Event()
+        over = self.runtime.event()
 
         def lost(lease: Lease) -> None:
             over.set()
@@ -160,9 +136,7 @@ class Jobs:
                 self.telemetry.ended(task, verdict, lease.remaining())
                 _report(verdict, task)
 
-    def _attempts(
-        self, task: TaskContext, lease: Lease, wire: Wire, over: threading.Event
-    ) -> Verdict:
+    def _attempts(self, task: TaskContext, lease: Lease, wire: Wire, over: Event) -> Verdict:
         """Run the handler, and again where that may help, until the job is decided."""
         handler = self.handlers[task.capability_key]
         last = self.max_retries + 1
@@ -184,7 +158,7 @@ class Jobs:
         task: TaskContext,
         lease: Lease,
         wire: Wire,
-        over: threading.Event,
+        over: Event,
     ) -> Verdict:
         if lease.lost is not None:
             return Verdict(Outcome.LOST, lease.lost.value)
@@ -214,7 +188,7 @@ class Jobs:
             encode(call)
         except (TypeError, ValueError, RecursionError) as error:
             return Verdict(Outcome.GIVEN_UP, f"the output of the handler is not JSON: {error}")
-        return submit(wire, call, lease, task.labels, sleep=over.wait)
+        return submit(wire, call, lease, task.labels, sleep=over.wait, draw=self.runtime.random)
 
 
 def _cancelled(lease: Lease) -> Verdict:

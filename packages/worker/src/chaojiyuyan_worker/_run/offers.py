@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import sys
-import threading
 from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from chaojiyuyan_core.models import TaskInfo
+
+    from .runtime import Runtime
 
 TICK = 1.0 if sys.platform == "win32" else None
 """Seconds that a slot's wait may last: an endless one keeps Windows from delivering Ctrl-C."""
@@ -28,18 +28,17 @@ class Offers:
 
     :param limits: how many jobs of each capability may be in hand at a time.
     :param slots: how many jobs may be in hand at a time, all capabilities together.
-    :param clock: seconds, monotonic.
+    :param runtime: gives locks, the clock and chance.
     """
 
-    def __init__(
-        self, limits: Mapping[str, int], slots: int, *, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, limits: Mapping[str, int], slots: int, runtime: Runtime) -> None:
         self._limits = limits
         self._slots = slots
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._offered = threading.Condition(self._lock)
-        self._wanted = threading.Condition(self._lock)
+        self._clock = runtime.clock
+        self._random = runtime.random
+        self._lock = runtime.lock()
+        self._offered = runtime.condition(self._lock)
+        self._wanted = runtime.condition(self._lock)
         self._kept: dict[str, tuple[TaskInfo, float]] = {}
         self._in_hand: dict[str, str] = {}
         self._running: Counter[str] = Counter()
@@ -186,7 +185,7 @@ class Offers:
         candidates = list(takeable) if self._rivals else list(islice(takeable, 1))
         if not candidates:
             return None
-        return self._kept.pop(random.choice(candidates))[0]  # noqa: S311 - no secret
+        return self._kept.pop(candidates[int(self._random() * len(candidates))])[0]
 
     def _wants(self) -> bool:
         if self._last:

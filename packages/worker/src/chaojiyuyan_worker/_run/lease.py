@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from .leases import LeaseKeeper
+    from chaojiyuyan_worker.leases import LeaseKeeper
 
 DEFAULT_LENGTH = 30.0
 """Seconds that a lease is taken to last where the answer does not tell."""
@@ -33,14 +32,6 @@ class Loss(Enum):
     ABANDONED = "its holder was closed"
 
 
-def _boottime() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-boot_clock: Callable[[], float] = _boottime if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
-"""Seconds that no change of the wall clock touches, a suspended machine's time included."""
-
-
 def lease_deadline(expires_at: object, response: httpx.Response, sent: float) -> float:
     """Return when a lease ends, by the clock that ``sent`` was read from.
 
@@ -48,7 +39,7 @@ def lease_deadline(expires_at: object, response: httpx.Response, sent: float) ->
 
     :param expires_at: the answer's ``lease_expires_at``.
     :param response: the answer; its ``Date`` is the server's now.
-    :param sent: when the request was sent, in seconds of :data:`boot_clock`.
+    :param sent: when the request was sent, in seconds of :func:`boot_clock`.
     """
     until = parse_iso(expires_at)
     date = parse_http_date(response.headers.get("date"))

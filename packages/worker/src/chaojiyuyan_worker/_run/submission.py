@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING
 from chaojiyuyan_core.answers import retry_after, value_of
 from chaojiyuyan_core.errors import HebingAPIError, ResponseFormatError, UnprocessableError
 from chaojiyuyan_core.retry import Retry, is_transient
-
-from .leases import Loss, is_gone
-from .refusals import validation_errors
+from chaojiyuyan_worker._errors import validation_errors
+from chaojiyuyan_worker.leases import Loss, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.models import SubmitResult
+    from chaojiyuyan_worker.leases import Lease
 
-    from .leases import Lease
     from .wire import Wire
 
 log = logging.getLogger(__name__)
@@ -69,6 +67,7 @@ def submit(
     labels: Mapping[str, object],
     *,
     sleep: Callable[[float], object],
+    draw: Callable[[], float],
 ) -> Verdict:
     """Submit until the answer is known or the lease has ended.
 
@@ -76,6 +75,7 @@ def submit(
     :param lease: nothing is sent once it is lost.
     :param labels: what log records about the job carry.
     :param sleep: waits the given seconds.
+    :param draw: gives a number from 0 to 1 for the jitter.
     """
     unanswered = False
     attempt = 0
@@ -97,7 +97,7 @@ def submit(
             return Verdict(Outcome.LOST, reason)
         asked = None if isinstance(answer, Exception) else retry_after(answer)
         unanswered = unanswered or isinstance(answer, Exception) or answer.status_code != 429
-        delay = PAUSES.backoff(attempt, random.random())  # noqa: S311 - no secret
+        delay = PAUSES.backoff(attempt, draw())
         delay = min(max(delay, asked or 0.0), max(lease.remaining(), 0.0))
         log.warning("submit failed, again in %.1f s: %s", delay, reason, extra=dict(labels))
         sleep(delay)

@@ -45,7 +45,7 @@ class JsonFormatter(logging.Formatter):
         return mask_keys(json.dumps(fields, ensure_ascii=False, default=str))
 
 
-def configure(log_format: str) -> None:
+def configure_logging(log_format: str) -> None:
     """Send the process's log, from INFO on, to standard error.
 
     :param log_format: ``text`` or ``json``.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -19,15 +18,16 @@ from chaojiyuyan_core.retry import LONGEST_RETRY_AFTER, Retry
 from chaojiyuyan_core.times import parse_http_date, parse_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeVar
 
     import httpx
 
     from chaojiyuyan_core.models import Registration, TaskInfo
-    from chaojiyuyan_core.transport import Transport
 
     from .offers import Offers
+    from .runtime import Runtime
+    from .wire import Wire
 
     T = TypeVar("T")
 
@@ -64,25 +64,26 @@ class Polling:
     :param keys: the capabilities that this process handles.
     :param interval: seconds between polls that come to nothing, in the long run.
     :param register: register at the start, and again where the platform has forgotten.
-    :param clock: seconds, monotonic.
+    :param runtime: gives the clock and chance.
     """
 
     def __init__(
         self,
-        transport: Transport,
+        transport: Wire,
         offers: Offers,
         keys: Sequence[str],
         *,
         interval: float,
         register: bool,
-        clock: Callable[[], float],
+        runtime: Runtime,
     ) -> None:
         self._transport = transport
         self._offers = offers
         self._keys = list(keys)
         self._interval = interval
         self._register = register
-        self._clock = clock
+        self._clock = runtime.clock
+        self._random = runtime.random
         self._unregistered = register
         self._wait = 0.0  # the first answer comes at once, and tells whether polling works
         self._faults = 0
@@ -92,7 +93,7 @@ class Polling:
         self._foreign = False
         self._turn = 0
         self._malformed = ""
-        self.advanced_at = clock()
+        self.advanced_at = self._clock()
         self.succeeded = False
         self.fatal: Exception | None = None
 
@@ -151,7 +152,7 @@ class Polling:
         pause = self._pause
         self._pause = min(pause * PAUSE_GROWTH, self._interval)
         # Jitter only lengthens: at rest there is at most one poll an interval.
-        return min(pause, self._interval) * (1 + random.random() / 10)  # noqa: S311 - no secret
+        return min(pause, self._interval) * (1 + self._random() / 10)
 
     def _chosen_key(self) -> tuple[str | None, bool]:
         """Return the capability to ask for, None for all, and whether that asks for everything.
@@ -221,7 +222,7 @@ class Polling:
             return None
 
     def _fault(self, what: str, asked: float | None) -> None:
-        delay = FAULTS.backoff(self._faults, random.random())  # noqa: S311 - no secret
+        delay = FAULTS.backoff(self._faults, self._random())
         if asked is not None:
             delay = min(max(delay, asked), LONGEST_RETRY_AFTER)
         self._faults += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from chaojiyuyan_core.transport import Transport, ssl_context
@@ -55,13 +56,22 @@ class DirectWire:
         self._connection.close()
 
 
-def slot_wire(requests: Requests, http_client: httpx.Client | None) -> Wire:
-    """Return what a slot sends its bids and submits by.
+NewWire = Callable[[int], Wire]
+"""Makes a wire with so many connections."""
 
-    :param http_client: a client that was handed in; all goes through it then.
+
+def wire_factory(requests: Requests, http_client: httpx.Client | None) -> NewWire:
+    """Return what makes the wires of a run.
+
+    Args:
+        requests: Makes the requests.
+        http_client: A client that was handed in; all goes through it then.
     """
     from urllib.request import getproxies
 
-    if http_client is not None or getproxies():
-        return Transport(requests, http_client=http_client, connections=1)
-    return DirectWire(requests)
+    def new_wire(connections: int) -> Wire:
+        if connections > 1 or http_client is not None or getproxies():
+            return Transport(requests, http_client=http_client, connections=connections)
+        return DirectWire(requests)
+
+    return new_wire

@@ -1,0 +1,1 @@
+"""How a worker is observed: health, probes, logs, traces and metrics."""

@@ -1,0 +1,1 @@
+"""One run of a worker, from the first poll to the last submit."""

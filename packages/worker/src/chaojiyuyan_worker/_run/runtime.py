@@ -1,0 +1,169 @@
+"""What a run takes from the machine: threads, locks, clocks, sleep and random numbers.
+
+The run's modules use these through one :class:`Runtime` and import none of ``threading``, ``time``,
+``queue`` and ``random``. A simulator hands in a runtime of its own and runs the same code in
+virtual time.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from datetime import datetime, timezone
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from types import TracebackType
+
+T = TypeVar("T")
+
+
+class Lock(Protocol):
+    """A mutex: ``threading.Lock`` as a context manager."""
+
+    def __enter__(self) -> bool:
+        """Acquire the lock."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Release the lock."""
+
+
+class Condition(Protocol):
+    """A condition on a lock: what is used of ``threading.Condition``."""
+
+    def __enter__(self) -> bool:
+        """Acquire the lock."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Release the lock."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Release the lock, wait for a notification, acquire the lock."""
+
+    def notify(self, n: int = 1) -> None:
+        """Wake up to ``n`` waiting threads."""
+
+    def notify_all(self) -> None:
+        """Wake every waiting thread."""
+
+
+class Event(Protocol):
+    """A flag to wait for: what is used of ``threading.Event``."""
+
+    def is_set(self) -> bool:
+        """Return whether the flag is set."""
+
+    def set(self) -> None:
+        """Set the flag."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the flag is set and return whether it is."""
+
+
+class Queue(Protocol[T]):
+    """An unbounded queue: what is used of ``queue.SimpleQueue``."""
+
+    def put(self, item: T) -> None:
+        """Add an item, also from a signal handler."""
+
+    def get(self) -> T:
+        """Wait for an item and take it."""
+
+
+class Thread(Protocol):
+    """A started thread: what is used of ``threading.Thread``."""
+
+    def is_alive(self) -> bool:
+        """Return whether the thread still runs."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended, at most ``timeout`` seconds."""
+
+
+class Runtime:
+    """The standard library's threads, locks and clocks."""
+
+    def start(self, target: Callable[[], object], *, name: str) -> Thread:
+        """Start a daemon thread.
+
+        Args:
+            target: What it runs.
+            name: The thread's name.
+
+        Raises:
+            RuntimeError: The system has no thread left.
+        """
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def lock(self) -> Lock:
+        """Return a new lock."""
+        return threading.Lock()
+
+    def condition(self, lock: Lock | None = None) -> Condition:
+        """Return a new condition on a lock of this runtime, or on one of its own."""
+        owned: Any = lock
+        return threading.Condition(owned)
+
+    def event(self) -> Event:
+        """Return a new event that is not set."""
+        return threading.Event()
+
+    def queue(self) -> Queue[Any]:
+        """Return a new queue."""
+        return SimpleQueue()
+
+    def clock(self) -> float:
+        """Return the seconds of :func:`boot_clock`."""
+        return boot_clock()
+
+    def now(self) -> datetime:
+        """Return the local wall clock in UTC. It may be wrong."""
+        return datetime.now(timezone.utc)
+
+    def cpu_time(self) -> float:
+        """Return the CPU seconds that this process has used."""
+        return time.process_time()
+
+    def sleep(self, seconds: float) -> None:
+        """Pause the calling thread."""
+        time.sleep(seconds)
+
+    def random(self) -> float:
+        """Return a random number from 0 up to 1."""
+        return random.random()  # noqa: S311 - jitter is no secret
+
+    def is_main_thread(self) -> bool:
+        """Return whether signals may be handled on the calling thread."""
+        return threading.current_thread() is threading.main_thread()
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        """Return a new asyncio event loop."""
+        import asyncio
+
+        return asyncio.new_event_loop()
+
+
+def _boot_time() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+boot_clock: Callable[[], float] = _boot_time if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+"""Seconds that no change of the wall clock touches. The time that a machine sleeps counts."""
