@@ -6,12 +6,14 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from chaojiyuyan_client import AsyncJob, AsyncNexusClient, NexusClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
 
 class OnLoop:
@@ -92,3 +94,26 @@ def agent(kernel: Any) -> Any:
 def client(kernel: Any, agent: Any, make_client: Callable[..., Any]) -> Any:
     """A client of either kind for that agent."""
     return make_client(agent.api_key, kernel.base_url)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own, and nothing of ours in the environment."""
+    for name in ("CHAOJIYUYAN", "HEBING", "NEXUS"):
+        for what in ("API_KEY", "BASE_URL", "PROFILE"):
+            monkeypatch.delenv(f"{name}_{what}", raising=False)
+    path = tmp_path / ".chaojiyuyan" / "credentials"
+    monkeypatch.setattr("chaojiyuyan_core.credentials.CREDENTIALS_PATH", path)
+    return path
+
+
+@pytest.fixture
+def mocked(kind: str, make_client: Callable[..., Any]) -> Any:
+    """Makes a client of either kind on a mock wire: ``mocked(handler, …)``."""
+
+    def make(handler: Callable[[httpx.Request], httpx.Response], **options: Any) -> Any:
+        transport = httpx.MockTransport(handler)
+        cls = httpx.Client if kind == "sync" else httpx.AsyncClient
+        return make_client("nxt_ag_key", http_client=cls(transport=transport), **options)
+
+    return make

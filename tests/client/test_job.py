@@ -25,8 +25,23 @@ def test_it_is_the_plain_dict(kind: Any) -> None:
     assert isinstance(job, dict)
     assert json.loads(json.dumps(job)) == DATA
     assert {**job} == DATA
-    assert repr(job) == repr(DATA)
     assert job["id"] == job.id == "j1"
+
+
+def test_its_representation_is_one_short_line(kind: Any) -> None:
+    key, output = "a\n\x1b" + "x" * 500, {"a": "b" * 999}
+    job = kind({**DATA, "capability_key": key, "output_envelope": output})
+    text = repr(job)
+    assert text.startswith(f"<{kind.__name__} id='j1' status='running' capability_key='a\\n\\x1bx")
+    assert len(text) < 200
+    assert text.isprintable()
+
+
+def test_its_members_are_attributes(kind: Any) -> None:
+    noon = "2026-11-22T12:00:00Z"
+    job = kind({**DATA, "status": "failed", "created_at": noon, "error_code": "x"})
+    assert (job.price_nc, job.created_at, job.error_code) == (1, noon, "x")
+    assert (job.completed_at, job.error_message) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from chaojiyuyan_core import credentials
 from chaojiyuyan_core.credentials import (
+    check_writable,
     clear_credentials,
     load_credentials,
     profile_name,
@@ -344,3 +345,38 @@ def test_without_a_home_nothing_is_loaded_and_saving_says_what_is_missing(tmp_pa
     assert done.stdout.splitlines()[0] == "None"
     assert "set HOME" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "my credentials"
+    save_credentials("nxt_ag_0123456789", path=path)
+    path.chmod(mode)
+    for act in (
+        lambda: load_credentials(path=path),
+        lambda: save_credentials("nxt_ag_other", path=path),
+        lambda: clear_credentials(path=path),
+        lambda: check_writable(path=path),
+    ):
+        with pytest.raises(CredentialsError, match=f"chmod go-w '{path}'"):
+            act()
+    subprocess.run(["chmod", "go-w", path], check=True)
+    assert load_credentials(path=path) == {"api_key": "nxt_ag_0123456789"}
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o770, 0o757])
+def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "home"
+    path = save_credentials("nxt_ag_0123456789", path=folder / "credentials")
+    folder.chmod(mode)
+    with pytest.raises(CredentialsError, match=f"chmod go-w {folder}`"):
+        load_credentials(path=path)
+    folder.chmod(0o1777)  # as a mounted secret's: nobody replaces another's file there
+    assert load_credentials(path=path) is not None
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    folder.chmod(mode)
+    with pytest.raises(CredentialsError, match="go-w"):
+        load_credentials(path=link)

@@ -196,3 +196,14 @@ def test_against_the_kernel(kernel: Any) -> None:
     with pytest.raises(DeviceFlowError):
         run(wait_for_approval(denied, now=lambda: 0.0), transport)
     transport.close()
+
+
+@pytest.mark.parametrize("interval", [10**400, 1e300, -1, "5", True, None])
+def test_an_interval_that_makes_no_sense_is_the_default(
+    script: Any, answer: Any, interval: Any
+) -> None:
+    code = {**CODE, "interval": interval, "expires_in": 10**400}
+    token = {"api_key": "nxt_ag_0123456789"}
+    flow = wait_for_approval(code, now=script.now)
+    assert script.play(flow, answer(428), answer(200, data=token)) == token
+    assert script.sleeps == [5]

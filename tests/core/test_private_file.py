@@ -196,3 +196,12 @@ def test_a_platform_without_posix_modules_can_still_write(tmp_path: Path) -> Non
         timeout=60,
     )
     assert (done.stdout, done.stderr) == ("one\n", "")
+
+
+@posix
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / ".secret.lock").symlink_to(elsewhere)
+    with pytest.raises(OSError, match="symbolic links"), locked(tmp_path / "secret"):
+        pass
+    assert not elsewhere.exists()

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -39,6 +40,7 @@ def test_a_signature_is_made_as_the_platform_makes_it() -> None:
         lambda digest: digest,
         lambda digest: f"SHA256={digest.upper()}",
         lambda digest: f" sha256={digest}\r\n",
+        lambda digest: f"sha256= {digest}",
         lambda digest: f"sha256={digest}".encode(),
     ],
 )
@@ -139,3 +141,54 @@ def test_the_error_tells_no_secret() -> None:
     with pytest.raises(WebhookVerificationError) as caught:
         unwrap_webhook(BODY, {SIGNATURE_HEADER: "sha256=00"}, "whsec_hidden")
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", [32, 0, ["s"], 1.5, object(), True])
+def test_a_secret_that_is_not_text_or_bytes_is_a_type_error(secret: Any) -> None:
+    signature = sign_webhook(BODY, bytes(32))
+    with pytest.raises(TypeError, match="current_secret must be text or bytes"):
+        verify_webhook_signature(signature, BODY, secret)
+    with pytest.raises(TypeError, match="previous_secret must be text or bytes"):
+        verify_webhook_signature(signature, BODY, "s", secret, NOW + DAY, now=NOW)
+    with pytest.raises(TypeError, match="secret must be text or bytes"):
+        sign_webhook(BODY, secret)
+    with pytest.raises(TypeError, match="body must be text or bytes"):
+        verify_webhook_signature(signature, secret, "s")
+
+
+def test_no_secret_at_all_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="current_secret"):
+        verify_webhook_signature("00", BODY, None)  # type: ignore[arg-type]
+
+
+def event_of(created_at: object) -> tuple[bytes, dict[str, str]]:
+    body = json.dumps({"event": "job.succeeded", "job": {}, "created_at": created_at}).encode()
+    return body, {SIGNATURE_HEADER: sign_webhook(body, "s")}
+
+
+@pytest.mark.parametrize("age", [0, 300, -300])
+def test_an_event_within_the_tolerance_is_accepted(age: int) -> None:
+    body, headers = event_of((NOW - timedelta(seconds=age)).isoformat())
+    assert unwrap_webhook(body, headers, "s", tolerance=300, now=NOW)["event"] == "job.succeeded"
+
+
+@pytest.mark.parametrize("age", [301, -301, 86_400])
+def test_an_event_beyond_the_tolerance_is_refused(age: int) -> None:
+    body, headers = event_of((NOW - timedelta(seconds=age)).isoformat())
+    with pytest.raises(WebhookVerificationError, match="300 s are tolerated"):
+        unwrap_webhook(body, headers, "s", tolerance=300, now=NOW)
+    assert unwrap_webhook(body, headers, "s", now=NOW)
+
+
+@pytest.mark.parametrize("created_at", [None, "yesterday", 5])
+def test_an_event_without_a_time_is_beyond_any_tolerance(created_at: object) -> None:
+    body, headers = event_of(created_at)
+    with pytest.raises(WebhookVerificationError, match="no created_at"):
+        unwrap_webhook(body, headers, "s", tolerance=300, now=NOW)
+    assert unwrap_webhook(body, headers, "s")
+
+
+@pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf")])
+def test_a_tolerance_is_a_number_of_seconds(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="tolerance"):
+        unwrap_webhook(b"{}", {}, "s", tolerance=tolerance)

@@ -10,19 +10,23 @@ from chaojiyuyan_core.flow import request, run_async
 from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.transport import AsyncTransport
 
-from .base import ClientBase, JobPages
+from ._arguments import check_http_client
+from ._pages import JobPages
+from .base import ClientBase
 from .job import DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, AsyncJob
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     import httpx
     from typing_extensions import Self
 
     from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JsonObject
+    from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
+
+    from ._arguments import ObjectLike
 
 T = TypeVar("T")
 
@@ -56,6 +60,7 @@ class AsyncNexusClient(ClientBase):
             max_retries=max_retries,
             auto_idempotency=auto_idempotency,
         )
+        check_http_client(http_client, "AsyncClient")
         self._transport = AsyncTransport(self._requests, http_client=http_client)
 
     @classmethod
@@ -93,11 +98,11 @@ class AsyncNexusClient(ClientBase):
     async def call(
         self,
         capability_key: str,
-        input_payload: Mapping[str, object] | None = None,
+        input_payload: ObjectLike | None = None,
         *,
         idempotency_key: str | None = None,
         timeout_sec: int | None = None,
-        channel_context: Mapping[str, object] | None = None,
+        channel_context: ObjectLike | None = None,
     ) -> AsyncJob:
         """Post a job (``POST /kernel-jobs``) and return it at once."""
         call = self._creation(
@@ -112,13 +117,13 @@ class AsyncNexusClient(ClientBase):
     async def run(
         self,
         capability_key: str,
-        input_payload: Mapping[str, object] | None = None,
+        input_payload: ObjectLike | None = None,
         *,
         timeout: float = DEFAULT_TIMEOUT,
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         idempotency_key: str | None = None,
         timeout_sec: int | None = None,
-        channel_context: Mapping[str, object] | None = None,
+        channel_context: ObjectLike | None = None,
     ) -> JsonObject:
         """Post a job, wait for it and return its output."""
         call = self._creation(
@@ -152,11 +157,17 @@ class AsyncNexusClient(ClientBase):
         )
         return AsyncJob(await run_async(flow, self._transport), self)
 
-    async def jobs(
-        self, *, status: str | None = None, capability_key: str | None = None
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        capability_key: str | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[AsyncJob]:
         """Iterate over the caller's own jobs (``GET /kernel-jobs``), a page at a time."""
-        pages = JobPages(status, capability_key)
+        return self._listed(JobPages(status, capability_key, limit))
+
+    async def _listed(self, pages: JobPages) -> AsyncIterator[AsyncJob]:
         for call in pages.calls():
             for data in pages.unseen(await self._request(call)):
                 yield AsyncJob(data, self)

@@ -14,10 +14,11 @@ from chaojiyuyan_core.masking import mask_key
 from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.retry import Retry
 
+from ._arguments import to_object
 from .waiting import wait_for_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import JobData
     from chaojiyuyan_core.transport import AsyncTransport, Transport
 
-PAGE_SIZE = 50
-"""Jobs that one request of a listing asks for."""
+    from ._arguments import ObjectLike
 
 
 class ClientBase:
@@ -70,7 +70,8 @@ class ClientBase:
         from chaojiyuyan_core.settings import load_settings
 
         settings = load_settings(profile=profile)
-        return cls(settings.api_key, settings.base_url)
+        is_default = settings.base_url_source == "default"
+        return cls(settings.api_key, None if is_default else settings.base_url)
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """Return a client with other limits on the same connections, which stay this one's.
@@ -99,27 +100,31 @@ class ClientBase:
 
     def __repr__(self) -> str:
         """Tell which platform and which key, the key masked."""
-        name = type(self).__name__
-        return f"<{name} base_url={self.base_url!r} api_key={mask_key(self.api_key)!r}>"
+        # A client whose making failed has neither, and must not fail again in a debugger.
+        base_url = getattr(self, "base_url", None)
+        api_key = mask_key(getattr(self, "api_key", ""))
+        return f"<{type(self).__name__} base_url={base_url!r} api_key={api_key!r}>"
 
     def _creation(
         self,
         capability_key: str,
-        input_payload: Mapping[str, object] | None,
+        input_payload: ObjectLike | None,
         *,
         idempotency_key: str | None,
         timeout_sec: int | None,
-        channel_context: Mapping[str, object] | None,
+        channel_context: ObjectLike | None,
     ) -> Call[JobData]:
         if idempotency_key is None and self._auto_idempotency:
             # Made once a call, outside the retries: whatever is lost, there is one job.
             idempotency_key = os.urandom(16).hex()
         return api.create_job(
             capability_key,
-            {} if input_payload is None else input_payload,
+            to_object("input_payload", input_payload),
             idempotency_key=idempotency_key,
             timeout_sec=timeout_sec,
-            channel_context=channel_context,
+            channel_context=(
+                None if channel_context is None else to_object("channel_context", channel_context)
+            ),
         )
 
     def _waiting(
@@ -150,40 +155,3 @@ class ClientBase:
             job["id"], timeout=timeout, poll_interval=poll_interval, since=began
         )
         return (yield from waiting)
-
-
-class JobPages:
-    """A walk through the pages of a listing of jobs.
-
-    It ends with a page that is empty, or the one before once more: how a platform cuts its pages is
-    not known, one that does not page sends the same list again, and new jobs shift the pages while
-    they are read, so that one may bring only what is known though there are more.
-    """
-
-    def __init__(self, status: str | None, capability_key: str | None) -> None:
-        self._status = status
-        self._capability_key = capability_key
-        self._seen: set[str] = set()
-        self._last: set[str] = set()
-        self._offset = 0
-        self._more = True
-
-    def calls(self) -> Iterator[Call[list[JobData]]]:
-        """Yield the call of each page; its answer goes to :meth:`unseen` before the next."""
-        while self._more:
-            yield api.list_jobs(
-                limit=PAGE_SIZE,
-                offset=self._offset,
-                status=self._status,
-                capability_key=self._capability_key,
-            )
-
-    def unseen(self, page: list[JobData]) -> list[JobData]:
-        """Return what no page before this one has brought."""
-        new = [job for job in page if job["id"] not in self._seen]
-        ids = {job["id"] for job in page}
-        self._more = bool(new) or (bool(ids) and ids != self._last)
-        self._last = ids
-        self._seen |= ids
-        self._offset += len(page)
-        return new

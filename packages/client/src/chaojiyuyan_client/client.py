@@ -10,19 +10,23 @@ from chaojiyuyan_core.flow import request, run
 from chaojiyuyan_core.requests import Requests
 from chaojiyuyan_core.transport import Transport
 
-from .base import ClientBase, JobPages
+from ._arguments import check_http_client
+from ._pages import JobPages
+from .base import ClientBase
 from .job import DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, Job
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import httpx
     from typing_extensions import Self
 
     from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JsonObject
+    from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
+
+    from ._arguments import ObjectLike
 
 T = TypeVar("T")
 
@@ -64,6 +68,7 @@ class NexusClient(ClientBase):
             max_retries=max_retries,
             auto_idempotency=auto_idempotency,
         )
+        check_http_client(http_client, "Client")
         self._transport = Transport(self._requests, http_client=http_client)
 
     @classmethod
@@ -114,11 +119,11 @@ class NexusClient(ClientBase):
     def call(
         self,
         capability_key: str,
-        input_payload: Mapping[str, object] | None = None,
+        input_payload: ObjectLike | None = None,
         *,
         idempotency_key: str | None = None,
         timeout_sec: int | None = None,
-        channel_context: Mapping[str, object] | None = None,
+        channel_context: ObjectLike | None = None,
     ) -> Job:
         """Post a job (``POST /kernel-jobs``) and return it at once.
 
@@ -142,13 +147,13 @@ class NexusClient(ClientBase):
     def run(
         self,
         capability_key: str,
-        input_payload: Mapping[str, object] | None = None,
+        input_payload: ObjectLike | None = None,
         *,
         timeout: float = DEFAULT_TIMEOUT,
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         idempotency_key: str | None = None,
         timeout_sec: int | None = None,
-        channel_context: Mapping[str, object] | None = None,
+        channel_context: ObjectLike | None = None,
     ) -> JsonObject:
         """Post a job, wait for it and return its output: ``call``, ``wait`` and ``result`` in one.
 
@@ -204,14 +209,25 @@ class NexusClient(ClientBase):
         return Job(run(flow, self._transport), self)
 
     def jobs(
-        self, *, status: str | None = None, capability_key: str | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        capability_key: str | None = None,
+        limit: int | None = None,
     ) -> Iterator[Job]:
         """Iterate over the caller's own jobs (``GET /kernel-jobs``), a page at a time.
 
-        :param status: only those in this status.
-        :param capability_key: only those of this capability.
+        Args:
+            status: Filter by status, for example ``failed``.
+            capability_key: Filter by capability.
+            limit: The number of jobs at most; None for all.
+
+        Raises:
+            ValueError: The limit is negative or not a whole number.
         """
-        pages = JobPages(status, capability_key)
+        return self._listed(JobPages(status, capability_key, limit))
+
+    def _listed(self, pages: JobPages) -> Iterator[Job]:
         for call in pages.calls():
             for data in pages.unseen(self._request(call)):
                 yield Job(data, self)

@@ -10,7 +10,7 @@ from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from chaojiyuyan_core.models import Artifact, JobEvent, JsonObject
+    from chaojiyuyan_core.models import Artifact, JobEvent, JobStatus, JsonObject
 
     # Named in subscripts that ruff does not read.
     from .async_client import AsyncNexusClient  # noqa: F401
@@ -37,6 +37,12 @@ class JobDict(dict[str, Any], Generic[C]):
         super().__init__(data)
         self._client = client
 
+    def __repr__(self) -> str:
+        """Tell which job it is and how it stands, in one line."""
+        shown = {name: self.get(name) for name in ("id", "status", "capability_key", "error_code")}
+        parts = [f"{name}={value!r:.80}" for name, value in shown.items() if value is not None]
+        return f"<{type(self).__name__} {' '.join(parts)}>"
+
     def __reduce__(self) -> tuple[type[JobDict[C]], tuple[dict[str, Any]]]:
         return type(self), (dict(self),)
 
@@ -49,9 +55,34 @@ class JobDict(dict[str, Any], Generic[C]):
         return cast("str", self["id"])
 
     @property
-    def status(self) -> str:
+    def status(self) -> JobStatus:
         """The job's status when it was asked for; it does not change by itself."""
-        return cast("str", self["status"])
+        return cast("JobStatus", self["status"])
+
+    @property
+    def price_nc(self) -> int | None:
+        """What the job costs, in whole nc; None where the server did not say."""
+        return self.get("price_nc")
+
+    @property
+    def created_at(self) -> str | None:
+        """When the job was posted, in ISO 8601, UTC."""
+        return self.get("created_at")
+
+    @property
+    def completed_at(self) -> str | None:
+        """When the job ended, in ISO 8601, UTC; None before that."""
+        return self.get("completed_at")
+
+    @property
+    def error_code(self) -> str | None:
+        """Why the job failed, as a stable machine code; None where it did not."""
+        return self.get("error_code")
+
+    @property
+    def error_message(self) -> str | None:
+        """Why the job failed, as text; None where it did not."""
+        return self.get("error_message")
 
     @property
     def done(self) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-import warnings
 from typing import TYPE_CHECKING
 
-from chaojiyuyan_core.credentials import load_credentials, save_credentials
+from chaojiyuyan_core.credentials import check_writable, save_credentials
 from chaojiyuyan_core.device_login import instructions, start_device_login, wait_for_approval
-from chaojiyuyan_core.errors import CredentialsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaojiyuyan_core.flow import Flow
+    from chaojiyuyan_core.models import DeviceToken
 
 CLIENT_NAME = "chaojiyuyan-sdk"
 """What the person who approves is told, where the program names nothing else."""
@@ -33,25 +33,40 @@ def device_login(
     save: bool,
     profile: str | None,
 ) -> Flow[str]:
-    """Log in, saying what to do, and return the agent key; the arguments are the clients'."""
+    """Log in, saying what to do, and return the agent key; the arguments are the clients'.
+
+    A key that was approved is saved, or shown where it cannot be saved, whatever happens then: the
+    platform gives it once.
+    """
     show = print_fn or _print
     if save:
-        load_credentials(profile=profile)  # a file that cannot be changed is found before the login
+        check_writable()
     code = yield from start_device_login(client_name or CLIENT_NAME)
     for line in instructions(code):
         show(line)
     token = yield from wait_for_approval(
         code, now=time.monotonic, timeout=timeout, poll_interval=poll_interval
     )
-    api_key = token["api_key"]
-    if save:
-        try:
-            path = save_credentials(
-                api_key, base_url=base_url, account_id=token.get("account_id"), profile=profile
-            )
-        except CredentialsError as error:  # the person has approved: the login itself is good
-            warnings.warn(f"The login succeeded, but is not saved: {error}", stacklevel=2)
-        else:
-            show(f"Saved credentials to {path}")
-    show("Connected to hebing.")
-    return api_key
+    lines = _save(token, base_url, profile) if save else []
+    with contextlib.suppress(Exception):  # a closed output must not take the key along
+        for line in [*lines, "Connected to hebing."]:
+            show(line)
+    return token["api_key"]
+
+
+def _save(token: DeviceToken, base_url: str, profile: str | None) -> list[str]:
+    """Save the key, and return the lines that tell where it is."""
+    key, account_id = token["api_key"], token.get("account_id")
+    try:
+        path = save_credentials(
+            key,
+            base_url=base_url,
+            account_id=None if account_id is None else str(account_id),
+            profile=profile,
+        )
+    except Exception as error:  # noqa: BLE001  (whatever it is, the key must not be lost)
+        return [
+            f"The login succeeded, but the key could not be saved: {error}",
+            f"Keep this agent key, it is shown once: {ascii(key)[1:-1]}",
+        ]
+    return [f"Saved credentials to {path}"]

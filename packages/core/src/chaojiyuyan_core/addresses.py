@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import warnings
 from urllib.parse import urlsplit
+
+from .caller_warnings import warn_caller
 
 DEFAULT_BASE_URL = "https://pic.chaojiyuyan.com/api/v1"
 """The production platform."""
@@ -15,7 +16,11 @@ _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 def checked_api_key(api_key: str) -> str:
     """Return the key without surrounding whitespace, such as the end of the file it was read from.
 
-    :raises ValueError: it is empty, or has a character that no HTTP header can carry.
+    Args:
+        api_key: The agent key.
+
+    Raises:
+        ValueError: It is empty, or has a character that no HTTP header can carry.
     """
     if not isinstance(api_key, str) or not api_key.strip():
         raise ValueError("api_key is empty: pass an agent key (nxt_ag_…)")
@@ -26,11 +31,39 @@ def checked_api_key(api_key: str) -> str:
 
 
 def checked_base_url(base_url: str | None) -> str:
-    """Return the base URL without a trailing slash; production for None or a blank one.
+    """Check a base URL, and warn where the agent key would cross the network in clear.
 
-    Plain http to a host that is not this machine warns: the key would cross the network in clear.
+    Args:
+        base_url: The URL; None or blank for production. Plain http to another machine warns.
 
-    :raises ValueError: it is no http or https URL with a host, or has a user, query or fragment.
+    Returns:
+        The URL without a trailing slash.
+
+    Raises:
+        ValueError: It is not an http or https URL with a host, or it has a user, a query or a
+            fragment.
+    """
+    url = parsed_base_url(base_url)
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        warn_caller(
+            f"{url} is plain http to another machine: the agent key crosses the network in clear"
+        )
+    return url
+
+
+def parsed_base_url(base_url: str | None) -> str:
+    """Check a base URL as :func:`checked_base_url` does, without the warning.
+
+    Args:
+        base_url: The URL; None or blank for production.
+
+    Returns:
+        The URL without a trailing slash.
+
+    Raises:
+        ValueError: It is not an http or https URL with a host, or it has a user, a query or a
+            fragment.
     """
     url = (base_url or "").strip().rstrip("/") or DEFAULT_BASE_URL
     try:
@@ -44,16 +77,15 @@ def checked_base_url(base_url: str | None) -> str:
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("base URL must have no user, password, query or fragment")
-    if parts.scheme == "http" and not is_loopback(host):
-        warnings.warn(
-            f"{url} is plain http to another machine: the agent key crosses the network in clear",
-            stacklevel=4,
-        )
     return url
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, as parsed out of a URL, is this machine (RFC 6761, RFC 5735)."""
+    """Tell whether a host is this machine (RFC 6761, RFC 5735).
+
+    Args:
+        host: The host as it was parsed out of a URL.
+    """
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True

@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,8 +49,9 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def profile_name(profile: str | None = None, environ: Mapping[str, str] | None = None) -> str:
     """Return the profile's name: the argument, else ``CHAOJIYUYAN_PROFILE``, else ``default``.
 
-    :param profile: a name; None and blank count as absent.
-    :param environ: the environment, ``os.environ`` by default.
+    Args:
+        profile: A name; None and blank count as absent.
+        environ: The environment; ``os.environ`` by default.
     """
     environ = os.environ if environ is None else environ
     for name in (profile, environ.get("CHAOJIYUYAN_PROFILE")):
@@ -63,11 +65,16 @@ def load_credentials(
 ) -> dict[str, str] | None:
     """Read a profile.
 
-    :param profile: see :func:`profile_name`.
-    :param path: the file; ``~/.chaojiyuyan/credentials`` by default.
-    :returns: ``api_key`` and, where they are set, ``base_url`` and ``account_id``; None where the
-        file, the profile or its key is absent.
-    :raises CredentialsError: the file cannot be read, or is not an INI file.
+    Args:
+        profile: See :func:`profile_name`.
+        path: The file; ``~/.chaojiyuyan/credentials`` by default.
+
+    Returns:
+        ``api_key`` and, where they are set, ``base_url`` and ``account_id``; None where the file,
+        the profile or its key is absent.
+
+    Raises:
+        CredentialsError: The file cannot be read, is not an INI file, or can be written by others.
     """
     lines = _read(_path(path))
     section = profile_name(profile)
@@ -94,15 +101,20 @@ def save_credentials(
 ) -> Path:
     """Write a profile, in one step and under a lock; the file is readable by its owner alone.
 
-    :param api_key: the agent key.
-    :param base_url: the base URL that the key is for; None or blank leaves what the profile has.
-    :param account_id: the account that the key belongs to; None or blank leaves what there is.
-    :param profile: see :func:`profile_name`.
-    :param path: the file; ``~/.chaojiyuyan/credentials`` by default. Its folder is made where it
-        is absent.
-    :returns: the path of the file.
-    :raises CredentialsError: the key is blank, a value holds a control character, or the file
-        cannot be read or written. Nothing is changed then.
+    Args:
+        api_key: The agent key.
+        base_url: The base URL that the key is for; None or blank leaves what the profile has.
+        account_id: The account that the key belongs to; None or blank leaves what the profile has.
+        profile: See :func:`profile_name`.
+        path: The file; ``~/.chaojiyuyan/credentials`` by default. Its folder is made where it is
+            absent.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        CredentialsError: The key is blank, a value holds a control character, or the file cannot be
+            read or written, or can be written by others. Nothing is changed then.
     """
     given = {"api_key": api_key, "base_url": base_url, "account_id": account_id}
     values = {name: value.strip() for name, value in given.items() if value and value.strip()}
@@ -123,8 +135,11 @@ def save_credentials(
 def check_writable(*, path: str | os.PathLike[str] | None = None) -> None:
     """Find out whether a key can be saved, before somebody approves a login for it.
 
-    :param path: the file; :data:`CREDENTIALS_PATH` by default.
-    :raises CredentialsError: the file cannot be read or written.
+    Args:
+        path: The file; ``~/.chaojiyuyan/credentials`` by default.
+
+    Raises:
+        CredentialsError: The file cannot be read or written, or can be written by others.
     """
     file = _path(path)
     _check_home(file)
@@ -141,10 +156,16 @@ def clear_credentials(
 ) -> bool:
     """Remove a profile; comments and other profiles stay.
 
-    :param profile: see :func:`profile_name`.
-    :param path: the file; ``~/.chaojiyuyan/credentials`` by default.
-    :returns: whether the profile was there.
-    :raises CredentialsError: the file cannot be read or written. Nothing is changed then.
+    Args:
+        profile: See :func:`profile_name`.
+        path: The file; ``~/.chaojiyuyan/credentials`` by default.
+
+    Returns:
+        Whether the profile was there.
+
+    Raises:
+        CredentialsError: The file cannot be read or written, or can be written by others. Nothing
+            is changed then.
     """
     section = profile_name(profile)
     file = _path(path)
@@ -238,9 +259,30 @@ def _check_home(file: Path) -> None:
         raise CredentialsError("There is no home directory to keep credentials in: set HOME")
 
 
+def _check_private(file: Path) -> None:
+    """Refuse a file that somebody else may have written: its key and base URL would be theirs."""
+    if os.name != "posix":
+        return
+    import shlex
+
+    real = Path(os.path.realpath(file))
+    for path in dict.fromkeys((real, real.parent, file.parent)):
+        try:
+            mode = path.stat().st_mode
+        except OSError:  # absent, or not to be read: whoever opens it says so
+            continue
+        # In a sticky folder, for example a mounted secret's, nobody replaces another's file.
+        if mode & 0o022 and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+            raise CredentialsError(
+                f"{path} can be written by others, who could change the key and the base URL in"
+                f" {file}: check it, then run `chmod go-w {shlex.quote(str(path))}`"
+            )
+
+
 def _read(file: Path) -> list[_Line]:
     if _homeless(file):
         return []
+    _check_private(file)
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):

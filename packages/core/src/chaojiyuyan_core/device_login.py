@@ -31,6 +31,7 @@ DEFAULT_INTERVAL = 5.0
 LEAST_INTERVAL = 1.0
 """Seconds that two polls are apart at least, whatever the server names."""
 
+_MAX_SECONDS = 86_400.0  # a server may send a number that no float holds
 _GRACE = 5.0  # seconds that a poll at the deadline may take
 _PENDING = "authorization_pending"
 _SLOW_DOWN = "slow_down"
@@ -125,7 +126,7 @@ def _verdict(answer: httpx.Response) -> str | None:
 
 
 def _seconds(value: object, default: float) -> float:
-    """A number of seconds that a server sent, or the default for what is none."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return float(value)
-    return default
+    """Return a number of seconds that a server sent, or the default for one that makes no sense."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return default
+    return float(value) if 0 <= value <= _MAX_SECONDS else default

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 JsonObject = dict[str, Any]
 """A JSON object whose members only the capability knows."""
@@ -11,12 +11,19 @@ TERMINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled", "expired"
 """The statuses in which a job has ended. Any other, unknown new ones too, is not terminal."""
 
 
-class Artifact(TypedDict, total=False):
+JobStatus = Literal["queued", "bidding", "running", "succeeded", "failed", "cancelled", "expired"]
+"""The statuses of a job as a type checker knows them. At run time, a new one is a text like any."""
+
+
+class _ArtifactRequired(TypedDict):
+    artifact_uri: str
+
+
+class Artifact(_ArtifactRequired, total=False):
     """A file that a job has produced; ``size_bytes`` in bytes, ``mime`` an older ``mime_type``."""
 
     id: str
     kind: str
-    artifact_uri: str
     mime_type: str
     mime: str
     size_bytes: int
@@ -25,13 +32,13 @@ class Artifact(TypedDict, total=False):
 
 class _JobRequired(TypedDict):
     id: str
-    status: str
+    status: JobStatus
+    capability_key: str
 
 
 class JobData(_JobRequired, total=False):
     """A job as its caller sees it; ``price_nc`` in whole nc, times in ISO 8601, UTC."""
 
-    capability_key: str
     capability_spec_id: str
     price_nc: int
     input_envelope: JsonObject
@@ -44,8 +51,8 @@ class JobData(_JobRequired, total=False):
     error_message: str | None
 
 
-class JobEvent(TypedDict, total=False):
-    """One step in the life of a job."""
+class JobEvent(TypedDict):
+    """One step in the life of a job; ``created_at`` in ISO 8601, UTC."""
 
     id: str
     event_type: str
@@ -53,9 +60,7 @@ class JobEvent(TypedDict, total=False):
     payload: JsonObject
 
 
-class CapabilitySpec(TypedDict, total=False):
-    """An entry of the catalog; ``price_nc`` in whole nc."""
-
+class _CapabilityRequired(TypedDict):
     capability_key: str
     name: str
     category: str
@@ -64,14 +69,22 @@ class CapabilitySpec(TypedDict, total=False):
     output_mode: str
 
 
+class CapabilitySpec(_CapabilityRequired, total=False):
+    """An entry of the catalog; ``price_nc`` in whole nc, the schemas in JSON Schema."""
+
+    description: str
+    input_schema: JsonObject
+    output_schema: JsonObject
+
+
 class _TaskRequired(TypedDict):
     job_id: str
+    capability_key: str
 
 
 class TaskInfo(_TaskRequired, total=False):
     """A job offered to workers; ``max_budget_nc`` in whole nc."""
 
-    capability_key: str
     input_envelope: JsonObject
     max_budget_nc: int
     bid_expires_at: str

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["locked", "write_private"]
 
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # absent on Windows
+
 
 def write_private(path: Path, data: bytes) -> None:
     """Replace the file's content in one step, readable by nobody but its owner.
@@ -77,7 +79,8 @@ def _target(path: Path) -> Path:
 
 def _acquire(lock: Path) -> int:
     while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        # A link in its place would let whoever made it choose which file is opened, and created.
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
         try:
             if _lock(descriptor, lock):
                 return descriptor

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .addresses import DEFAULT_BASE_URL, checked_base_url
+from .addresses import DEFAULT_BASE_URL, parsed_base_url
+from .caller_warnings import warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,11 @@ NO_CREDENTIALS = (
 class Settings:
     """A key and a base URL, and where each was found.
 
-    :param key_source: such as ``CHAOJIYUYAN_API_KEY`` or ``~/.chaojiyuyan/credentials [default]``.
-    :param base_url_source: likewise; ``default`` where nothing names one.
+    Attributes:
+        api_key: The agent key.
+        base_url: The platform's base URL, without a trailing slash.
+        key_source: For example ``CHAOJIYUYAN_API_KEY`` or ``profile default``.
+        base_url_source: Likewise; ``default`` where nothing names one.
     """
 
     api_key: str = field(repr=False)
@@ -52,14 +55,17 @@ def load_settings(
     A key in the environment is used with the environment's base URL; without one, the profile's key
     with the profile's base URL, which wins over the environment's then.
 
-    :param profile: the profile of the credentials file; ``CHAOJIYUYAN_PROFILE``, then ``default``.
-    :param base_url: wins over every other.
-    :param prefer_profile: the profile's key wins over the environment's.
-    :param prefer_environment_url: the environment's base URL wins over the profile's.
-    :param environ: the environment, ``os.environ`` by default.
-    :param path: the credentials file.
-    :raises ValueError: nothing was found, or a base URL is not one.
-    :raises CredentialsError: the credentials file cannot be read.
+    Args:
+        profile: The profile of the credentials file; ``CHAOJIYUYAN_PROFILE``, then ``default``.
+        base_url: A base URL that wins over every other.
+        prefer_profile: Whether the profile's key wins over the environment's.
+        prefer_environment_url: Whether the environment's base URL wins over the profile's.
+        environ: The environment; ``os.environ`` by default.
+        path: The credentials file; ``~/.chaojiyuyan/credentials`` by default.
+
+    Raises:
+        ValueError: Nothing was found, or a base URL is invalid.
+        CredentialsError: The credentials file cannot be read.
     """
     environ = os.environ if environ is None else environ
     env_key_name, env_key = _first_set(environ, API_KEY_VARIABLES)
@@ -69,7 +75,7 @@ def load_settings(
 
     if env_key and not prefer_profile:
         url_source, url = _chosen([*url_candidates, env_candidate])
-        return Settings(env_key, checked_base_url(url), env_key_name, url_source)
+        return Settings(env_key, parsed_base_url(url), env_key_name, url_source)
 
     from .credentials import load_credentials, profile_name
 
@@ -82,12 +88,11 @@ def load_settings(
     found = [env_candidate, (place, saved_url)] if prefer_environment_url else []
     url_source, url = _chosen([*url_candidates, *(found or [(place, saved_url), env_candidate])])
     if url_source == place and env_url and env_url.rstrip("/") != url.rstrip("/"):
-        warnings.warn(
+        warn_caller(
             f"{env_url_name}={env_url} is not used: the key comes from {place},"
-            f" whose base URL {url} goes with it",
-            stacklevel=3,
+            f" whose base URL {url} goes with it"
         )
-    return Settings(saved["api_key"], checked_base_url(url), place, url_source)
+    return Settings(saved["api_key"], parsed_base_url(url), place, url_source)
 
 
 def _first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:

@@ -111,7 +111,7 @@ def _settings(profile: str | None, base_url: str | None) -> Settings:
     """Find the credentials; what is doubtful about them is said in a line each."""
     from dataclasses import replace
 
-    from chaojiyuyan_core.addresses import checked_api_key
+    from chaojiyuyan_core.addresses import checked_api_key, checked_base_url
     from chaojiyuyan_core.settings import load_settings
 
     with warnings.catch_warnings(record=True) as doubts:
@@ -122,6 +122,7 @@ def _settings(profile: str | None, base_url: str | None) -> Settings:
             prefer_profile=profile is not None,
             prefer_environment_url=True,
         )
+        checked_base_url(settings.base_url)
     for doubt in doubts:
         _say(f"warning: {doubt.message}")
     return replace(settings, api_key=checked_api_key(settings.api_key))

@@ -10,6 +10,7 @@ from chaojiyuyan_cli._options import Command, json_option, pass_session
 
 if TYPE_CHECKING:
     from chaojiyuyan_cli._session import Session
+    from chaojiyuyan_core.models import JobStatus
 
 
 @click.command("jobs", cls=Command)
@@ -26,15 +27,13 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def command(
-    session: Session, status: str | None, capability: str | None, limit: int, as_json: bool
+    session: Session, status: JobStatus | None, capability: str | None, limit: int, as_json: bool
 ) -> None:
     """List the jobs that you have posted, newest first."""
-    from itertools import islice
-
     from chaojiyuyan_cli._output import echo_json, echo_table
 
     with session.client() as client:
-        rows = list(islice(client.jobs(status=status, capability_key=capability), limit))
+        rows = list(client.jobs(status=status, capability_key=capability, limit=limit))
     if as_json:
         echo_json({"jobs": rows})
     elif not rows:

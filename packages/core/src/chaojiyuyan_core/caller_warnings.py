@@ -1,0 +1,22 @@
+"""Warnings that point at the line of the program, however deep inside the SDK they arise."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+_PARTS = "chaojiyuyan_"
+
+
+def warn_caller(message: str) -> None:
+    """Warn at the innermost line outside the SDK.
+
+    Args:
+        message: What is doubtful, and what to do.
+    """
+    level = 2
+    frame = sys._getframe(1)
+    while frame.f_globals.get("__name__", "").startswith(_PARTS) and frame.f_back is not None:
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, stacklevel=level)
