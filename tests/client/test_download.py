@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import base64
+import os
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,7 +18,6 @@ from chaojiyuyan_core.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
 CONTENT = bytes(range(256)) * 400
 
@@ -51,7 +53,7 @@ def at(url: str, **fields: Any) -> Any:
 def test_a_file_is_streamed_in_one_step(make_mocked: Any, target: Path) -> None:
     client = make_mocked(lambda request: httpx.Response(200, content=CONTENT))
     artifact = at("https://files.example/a", size_bytes=len(CONTENT))
-    assert client.download(artifact, str(target)) == target
+    assert client.download(artifact, str(target), overwrite=True) == target
     assert only(target) == CONTENT
 
 
@@ -65,7 +67,7 @@ def test_a_file_is_streamed_in_one_step(make_mocked: Any, target: Path) -> None:
     ],
 )
 def test_a_data_url_is_decoded(make_mocked: Any, target: Path, url: str, content: bytes) -> None:
-    make_mocked(None).download(at(url), target)
+    make_mocked(None).download(at(url), target, overwrite=True)
     assert only(target) == content
 
 
@@ -88,23 +90,23 @@ def test_another_address_is_refused_without_a_request(
     make_mocked: Any, target: Path, url: str
 ) -> None:
     with pytest.raises(DownloadError):
-        make_mocked(None).download(at(url), target)
+        make_mocked(None).download(at(url), target, overwrite=True)
     assert only(target) == b"old"
 
 
 def test_an_artifact_without_an_address_is_refused(make_mocked: Any, target: Path) -> None:
     for artifact in ({}, {"artifact_uri": None}, {"artifact_uri": 5}):
         with pytest.raises(DownloadError):
-            make_mocked(None).download(artifact, target)
+            make_mocked(None).download(artifact, target, overwrite=True)
 
 
 @pytest.mark.parametrize("size", [len(CONTENT) - 1, len(CONTENT) + 1, 0])
 def test_another_size_than_announced_is_an_error(make_mocked: Any, target: Path, size: int) -> None:
     client = make_mocked(lambda request: httpx.Response(200, content=CONTENT))
     with pytest.raises(DownloadError, match=f"{size} were announced"):
-        client.download(at("https://files.example/a", size_bytes=size), target)
+        client.download(at("https://files.example/a", size_bytes=size), target, overwrite=True)
     with pytest.raises(DownloadError):
-        client.download(at("data:,abcd", size_bytes=3), target)
+        client.download(at("data:,abcd", size_bytes=3), target, overwrite=True)
     assert only(target) == b"old"
 
 
@@ -124,7 +126,7 @@ def test_a_host_that_sends_without_end_is_left(make_mocked: Any, target: Path) -
 
     client = make_mocked(lambda request: httpx.Response(200, stream=Endless()))
     with pytest.raises(DownloadError, match="10000 were announced"):
-        client.download(at("https://files.example/a", size_bytes=10_000), target)
+        client.download(at("https://files.example/a", size_bytes=10_000), target, overwrite=True)
     assert sent < 100
     assert only(target) == b"old"
 
@@ -135,7 +137,7 @@ def test_an_error_of_the_host_is_an_api_error(
 ) -> None:
     client = make_mocked(lambda request: httpx.Response(status, text="<Error>no</Error>"))
     with pytest.raises(error):
-        client.download(at("https://files.example/a"), target)
+        client.download(at("https://files.example/a"), target, overwrite=True)
     assert only(target) == b"old"
 
 
@@ -161,7 +163,7 @@ def test_the_key_goes_to_the_platforms_own_origin_alone(
 
     headers = {"Authorization": "Bearer nxt_ag_key"} if own_header else {}
     options = {"headers": headers, "auth": ("nxt_ag_key", "nxt_ag_key")}
-    make_mocked(answer, **options).download(at(url), target)
+    make_mocked(answer, **options).download(at(url), target, overwrite=True)
     sent = seen[0].headers
     assert sent.get("authorization") == ("Bearer nxt_ag_key" if with_key else None)
     assert with_key or not any("nxt_ag" in value for value in sent.values())
@@ -177,7 +179,7 @@ def test_redirects_are_followed_without_the_key(make_mocked: Any, target: Path) 
             return httpx.Response(302, headers={"Location": "https://files.example/a?signed=1"})
         return httpx.Response(200, content=CONTENT)
 
-    make_mocked(answer).download(at("https://api.example/files/a"), target)
+    make_mocked(answer).download(at("https://api.example/files/a"), target, overwrite=True)
     assert seen == [("api.example", "Bearer nxt_ag_key"), ("files.example", None)]
     assert only(target) == CONTENT
 
@@ -191,7 +193,7 @@ def test_a_client_that_follows_redirects_by_itself_does_not_follow_these(
 
     client = make_mocked(answer, follow_redirects=True)
     with pytest.raises(DownloadError, match="no https"):
-        client.download(at("https://files.example/a"), target)
+        client.download(at("https://files.example/a"), target, overwrite=True)
 
 
 @pytest.mark.parametrize(
@@ -202,8 +204,72 @@ def test_a_redirect_to_elsewhere_or_without_end_is_an_error(
 ) -> None:
     client = make_mocked(lambda request: httpx.Response(302, headers={"Location": location}))
     with pytest.raises((DownloadError, httpx.UnsupportedProtocol, httpx.RemoteProtocolError)):
-        client.download(at("https://files.example/a"), target)
+        client.download(at("https://files.example/a"), target, overwrite=True)
     assert only(target) == b"old"
+
+
+def test_a_file_that_exists_is_not_overwritten(make_mocked: Any, target: Path) -> None:
+    with pytest.raises(FileExistsError, match=r"file\.bin exists: .*overwrite=True"):
+        make_mocked(None).download(at("https://files.example/a"), target)
+    assert only(target) == b"old"
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(make_mocked: Any, tmp_path: Path) -> None:
+    path = tmp_path / "Makefile"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path.write_bytes(b"another's")
+        return httpx.Response(200, content=CONTENT)
+
+    with pytest.raises(FileExistsError, match="Makefile exists"):
+        make_mocked(answer).download(at("https://files.example/a"), path)
+    assert only(path) == b"another's"
+
+
+def special(path: Path, kind: str) -> Path:
+    """Make something that is not a file; the folder beside it keeps what it may lead to."""
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        return Path("/dev/null")
+    elif kind == "dangling":
+        path.symlink_to(path.parent / "elsewhere" / "absent")
+    else:
+        path.symlink_to(path.parent / "elsewhere" / "there")
+    return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and devices of POSIX")
+@pytest.mark.parametrize("kind_of_target", ["link", "dangling", "fifo", "device"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_not_a_file_is_never_written_to(
+    make_mocked: Any, tmp_path: Path, kind_of_target: str, overwrite: bool
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "there").write_bytes(b"old")
+    path = special(tmp_path / "target", kind_of_target)
+    with pytest.raises(FileExistsError, match="a link, a pipe or a device"):
+        make_mocked(None).download(at("data:,new"), path, overwrite=overwrite)
+    assert [entry.name for entry in elsewhere.iterdir()] == ["there"]
+    assert (elsewhere / "there").read_bytes() == b"old"
+
+
+def test_a_name_may_be_as_long_as_a_name_can_be(make_mocked: Any, tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 255)
+    make_mocked(None).download(at("data:,a"), path)
+    assert only(path) == b"a"
+
+
+@pytest.mark.parametrize("size", [None, 11])
+def test_a_download_stops_at_max_bytes(make_mocked: Any, tmp_path: Path, size: int | None) -> None:
+    path = tmp_path / "file"
+    client = make_mocked(lambda request: httpx.Response(200, content=bytes(11)))
+    with pytest.raises(DownloadError, match="max_bytes"):
+        client.download(at("https://files.example/a", size_bytes=size), path, max_bytes=10)
+    assert list(tmp_path.iterdir()) == []
+    client.download(at("https://files.example/a", size_bytes=size), path, max_bytes=11)
+    assert path.read_bytes() == bytes(11)
 
 
 def test_a_folder_that_is_the_target_or_is_absent_is_an_os_error(
@@ -245,7 +311,7 @@ def cut() -> Iterator[Any]:
 
 def test_a_download_that_was_cut_begins_anew(cut: Any, make_client: Any, target: Path) -> None:
     client = make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1")
-    client.download(at(cut.url, size_bytes=len(CONTENT)), target)
+    client.download(at(cut.url, size_bytes=len(CONTENT)), target, overwrite=True)
     assert only(target) == CONTENT
 
 
@@ -254,15 +320,15 @@ def test_without_retries_a_cut_is_a_fault_and_the_old_file_stays(
 ) -> None:
     client = make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1", max_retries=0)
     with pytest.raises(httpx.RemoteProtocolError):
-        client.download(at(cut.url), target)
+        client.download(at(cut.url), target, overwrite=True)
     assert only(target) == b"old"
 
 
 def test_a_jobs_artifact_is_downloaded(client: Any, kernel: Any, target: Path) -> None:
     job = client.call("test.echo.v1", {})
     kernel.settle(job.id, {}, [{"kind": "json", "artifact_uri": "data:,%7B%7D", "size_bytes": 2}])
-    artifact = job.wait(timeout=5).artifacts[0]
-    client.download(artifact, target)
+    done = job.wait(timeout=5)
+    assert done.download(done.artifacts[0], target, overwrite=True) == target
     assert only(target) == b"{}"
 
 
@@ -273,7 +339,7 @@ def test_any_data_url_is_decoded_or_refused(
     target = tmp_path_factory.mktemp("data") / "file"
     encoded = base64.b64encode(content).decode()
     for url, expected in ((f"data:;base64,{encoded}", content), (f"data:{text}", None)):
-        flow = download(at(url), target, retry=Retry(), base_url="https://x")
+        flow = download(at(url), target, retry=Retry(), base_url="https://x", overwrite=True)
         try:
             with pytest.raises(StopIteration):
                 next(flow)

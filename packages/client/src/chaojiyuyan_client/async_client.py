@@ -186,13 +186,21 @@ class AsyncNexusClient(ClientBase):
         artifact: Artifact,
         to: str | os.PathLike[str],
         *,
+        overwrite: bool = False,
+        max_bytes: int | None = None,
         on_progress: Callable[[int], object] | None = None,
     ) -> Path:
         """Bring an artifact into a file: all of it, or the file stays as it was."""
         from .download import download
 
         flow = download(
-            artifact, to, retry=self._retry, base_url=self.base_url, on_progress=on_progress
+            artifact,
+            to,
+            retry=self._retry,
+            base_url=self.base_url,
+            overwrite=overwrite,
+            max_bytes=max_bytes,
+            on_progress=on_progress,
         )
         return await run_async(flow, self._transport)
 

@@ -251,21 +251,40 @@ class NexusClient(ClientBase):
         artifact: Artifact,
         to: str | os.PathLike[str],
         *,
+        overwrite: bool = False,
+        max_bytes: int | None = None,
         on_progress: Callable[[int], object] | None = None,
     ) -> Path:
         """Bring an artifact into a file: all of it, or the file stays as it was.
 
-        :param artifact: as it stands in ``job.artifacts``; at an ``https:`` or ``data:`` address.
-        :param to: the file to write; its folder must be there.
-        :param on_progress: called with the bytes that are there, whenever there are more.
-        :returns: the file's path.
-        :raises DownloadError: the artifact has no such address, or not the size that it says.
-        :raises OSError: the file cannot be written.
+        Args:
+            artifact: An artifact of `job.artifacts`, at an ``https:`` or ``data:`` address.
+            to: The file to write; its folder must exist.
+            overwrite: Whether to replace a file that exists. A link, a pipe and a device are never
+                replaced.
+            max_bytes: The bytes after which the download is given up; None for no limit but the
+                size that the artifact announces.
+            on_progress: A function that is called with the number of bytes so far.
+
+        Returns:
+            The file's path.
+
+        Raises:
+            DownloadError: The artifact has no such address, or not the size that it says.
+            HebingAPIError: Its host answered with an error.
+            FileExistsError: The file exists, and `overwrite` is not set.
+            OSError: The file cannot be written.
         """
         from .download import download
 
         flow = download(
-            artifact, to, retry=self._retry, base_url=self.base_url, on_progress=on_progress
+            artifact,
+            to,
+            retry=self._retry,
+            base_url=self.base_url,
+            overwrite=overwrite,
+            max_bytes=max_bytes,
+            on_progress=on_progress,
         )
         return run(flow, self._transport)
 

@@ -7,6 +7,7 @@ import binascii
 import contextlib
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -35,44 +36,59 @@ def download(
     *,
     retry: Retry,
     base_url: str,
+    overwrite: bool = False,
+    max_bytes: int | None = None,
     on_progress: Callable[[int], object] | None = None,
 ) -> Flow[Path]:
     """Bring an artifact into a file: all of it, or the file stays as it was.
 
-    :param artifact: as a job lists it. Its address is an ``https:`` or ``data:`` URL; ``http:`` is
-        taken only where platform and artifact are both on this machine.
-    :param to: the file to write; its folder must be there.
-    :param retry: what to do after a fault; each attempt begins anew.
-    :param base_url: the platform's.
-    :param on_progress: called with the bytes that are there, whenever there are more.
-    :returns: the file's path.
-    :raises DownloadError: the artifact has no usable address, or not the size that it says.
-    :raises HebingAPIError: its host answered with an error.
-    :raises OSError: the file cannot be written.
+    Args:
+        artifact: The artifact as a job lists it. Its address is an ``https:`` or ``data:`` URL;
+            ``http:`` is taken only where platform and artifact are both on this machine.
+        to: The file to write; its folder must exist.
+        retry: How often and how soon a fault is answered by another attempt.
+        base_url: The platform's base URL.
+        overwrite: Whether to replace a file that exists.
+        max_bytes: The bytes after which the download is given up; None for no limit but the size
+            that the artifact announces.
+        on_progress: A function that is called with the number of bytes so far.
+
+    Returns:
+        The flow that returns the file's path.
+
+    Raises:
+        DownloadError: The artifact has no usable address, or not the size that it says.
+        HebingAPIError: Its host answered with an error.
+        FileExistsError: The file exists, and `overwrite` is not set.
+        OSError: The file cannot be written.
     """
     target = Path(to)
     address = str(artifact.get("artifact_uri") or "")
     local = is_loopback(urlsplit(base_url).hostname or "")
     announced = artifact.get("size_bytes")
     size = announced if isinstance(announced, int) else None
-    with _replacing(target, size, on_progress) as content:
+    if size is not None and max_bytes is not None and size > max_bytes:
+        raise DownloadError(f"The artifact has {size} bytes, and max_bytes is {max_bytes}")
+    limit = max_bytes if size is None else size
+    with _placing(target, overwrite=overwrite) as file:
+        content = _Content(file, limit, on_progress)
         if address[:5].lower() == "data:":
             content.write(_data(address))
         else:
             yield from _fetch(address, content, retry, local)
         if size is not None and content.size != size:
-            raise DownloadError(f"The artifact has {content.size} bytes, {size} were announced")
+            raise DownloadError(f"The artifact has {content.size} bytes, and {size} were announced")
     return target
 
 
 class _Content:
-    """The file while it is written; never longer than what was announced."""
+    """The file while it is written; never longer than what was announced or is allowed."""
 
     def __init__(
-        self, file: BinaryIO, most: int | None, on_progress: Callable[[int], object] | None
+        self, file: BinaryIO, limit: int | None, on_progress: Callable[[int], object] | None
     ) -> None:
         self._file = file
-        self._most = most
+        self._limit = limit
         self._on_progress = on_progress
         self.size = 0
 
@@ -83,10 +99,11 @@ class _Content:
 
     def write(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        if self._most is not None and self.size > self._most:
+        if self._limit is not None and self.size > self._limit:
             # What goes on without end would fill the disk.
             raise DownloadError(
-                f"The artifact has {self.size} bytes or more, {self._most} were announced"
+                f"The artifact has {self.size} bytes or more, and {self._limit} were announced or"
+                " are allowed by max_bytes"
             )
         self._file.write(chunk)
         if self._on_progress is not None:
@@ -94,20 +111,49 @@ class _Content:
 
 
 @contextlib.contextmanager
-def _replacing(
-    target: Path, size: int | None, on_progress: Callable[[int], object] | None
-) -> Iterator[_Content]:
-    """A file beside the target that takes its place at the end, if there is no fault."""
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder: name the file to write")
-    temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
+def _placing(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Give a file beside the target, which takes its place at the end if there was no fault.
+
+    A worker may choose the name: nothing that exists is replaced unless the caller asked for it,
+    and what is not a file, such as a link or a device, never is.
+    """
+    _check_target(target, overwrite=overwrite)
+    # Shorter than any name: the target's own may already have all the characters of a name.
+    temporary = target.with_name(f".{os.urandom(8).hex()}.part")
     try:
         with temporary.open("xb") as file:
-            yield _Content(file, size, on_progress)
+            yield file
+        if not overwrite:
+            _claim(target)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    try:
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{target} is a folder: name the file to write")
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(f"{target} is a link, a pipe or a device: name a file to write")
+    if not overwrite:
+        raise _exists(target)
+
+
+def _claim(target: Path) -> None:
+    """Take the name, unless somebody else has taken it since the download began."""
+    try:
+        target.open("xb").close()
+    except FileExistsError:
+        raise _exists(target) from None
+
+
+def _exists(target: Path) -> FileExistsError:
+    return FileExistsError(f"{target} exists: name another file, or pass overwrite=True")
 
 
 def _fetch(url: str, content: _Content, retry: Retry, local: bool) -> Flow[None]:

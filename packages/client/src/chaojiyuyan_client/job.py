@@ -8,7 +8,9 @@ from chaojiyuyan_core.errors import JobFailed
 from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from pathlib import Path
 
     from chaojiyuyan_core.models import Artifact, JobEvent, JobStatus, JsonObject
 
@@ -147,6 +149,20 @@ class Job(JobDict["NexusClient"]):
         """
         return (self if self._complete else self.wait(timeout=timeout))._output()
 
+    def download(
+        self,
+        artifact: Artifact,
+        to: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        max_bytes: int | None = None,
+        on_progress: Callable[[int], object] | None = None,
+    ) -> Path:
+        """Bring one of the job's artifacts into a file; see :meth:`NexusClient.download`."""
+        return self._bound.download(
+            artifact, to, overwrite=overwrite, max_bytes=max_bytes, on_progress=on_progress
+        )
+
     def events(self) -> Iterator[JobEvent]:
         """Iterate over what has happened to the job, oldest first."""
         return self._bound.job_events(self.id)
@@ -180,6 +196,20 @@ class AsyncJob(JobDict["AsyncNexusClient"]):
         :raises JobTimeout: it did not end in time.
         """
         return (self if self._complete else await self.wait(timeout=timeout))._output()
+
+    async def download(
+        self,
+        artifact: Artifact,
+        to: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        max_bytes: int | None = None,
+        on_progress: Callable[[int], object] | None = None,
+    ) -> Path:
+        """Bring one of the job's artifacts into a file; see :meth:`NexusClient.download`."""
+        return await self._bound.download(
+            artifact, to, overwrite=overwrite, max_bytes=max_bytes, on_progress=on_progress
+        )
 
     def events(self) -> AsyncIterator[JobEvent]:
         """Iterate over what has happened to the job, oldest first."""
