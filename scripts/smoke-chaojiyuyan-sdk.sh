@@ -99,6 +99,6 @@ wait_for_lines 2 "$work/out" "$server"
 exec 3>&-
 wait "$server" || fail "the MCP server ended with an error"
 started=${started#"$server "}
-tools=$(tr '{,' '\n\n' < "$work/out" | sed -n 's/^"name": *"\(kernel_[a-z_]*\)".*/\1/p')
+tools=$(tr '{,' '[\n*]' < "$work/out" | sed -n 's/^"name": *"\(kernel_[a-z_]*\)".*/\1/p')
 echo "$tools"
 [ "$(echo "$tools" | wc -l)" -eq 8 ] || fail "expected eight tools"

@@ -1,4 +1,4 @@
-"""The workflows: well formed, and the release in the order in which its parts need each other."""
+"""The workflows: well formed, pinned, and the uploads in the order that their needs ask for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PACKAGES = sorted(path.name for path in (ROOT / "packages").iterdir())
 
 
 def load(workflow: Path) -> dict:
@@ -17,18 +18,55 @@ def load(workflow: Path) -> dict:
     return yaml.load(workflow.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
 
 
+def needs_of(job: dict) -> set[str]:
+    """The jobs that a job waits for."""
+    needs = job.get("needs", [])
+    return {needs} if isinstance(needs, str) else set(needs)
+
+
+def needs_of_package(name: str) -> set[str]:
+    """The siblings that a distribution asks for, extras included."""
+    pyproject = ROOT / "packages" / name / "pyproject.toml"
+    return set(re.findall(r'"chaojiyuyan-(\w+)[=>]', pyproject.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def release() -> dict[str, dict]:
+    """The jobs of the release."""
+    return load(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
+
+
+def waits_for(name: str, jobs: dict[str, dict]) -> set[str]:
+    """Every job that has ended well when this one starts."""
+    direct = needs_of(jobs[name])
+    return direct | {before for one in direct for before in waits_for(one, jobs)}
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_is_well_formed(workflow: Path) -> None:
+def test_workflow_is_well_formed(workflow: Path) -> None:
     described = load(workflow)
-    assert {"name", "on", "permissions", "jobs"} <= set(described)
+    assert {"name", "on", "permissions", "concurrency", "jobs"} <= set(described)
+    assert described["permissions"] == {"contents": "read"}
     for name, job in described["jobs"].items():
-        assert {"runs-on", "timeout-minutes", "steps"} <= set(job), name
-        needs = job.get("needs", [])
-        assert set([needs] if isinstance(needs, str) else needs) <= set(described["jobs"]), name
+        assert {"name", "runs-on", "timeout-minutes", "steps"} <= set(job), name
+        assert needs_of(job) <= set(described["jobs"]), name
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step), f"{name}: {step}"
-            if "uses" in step:
-                assert re.fullmatch(r"[\w-]+/[\w/-]+@v\d+", step["uses"])
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_by_hash_with_their_version(workflow: Path) -> None:
+    used = re.findall(r"(?m)uses: (.*)$", workflow.read_text(encoding="utf-8"))
+    for action in used:
+        assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v[\d.]+", action)
+
+
+def test_an_action_has_one_version_everywhere() -> None:
+    used: dict[str, set[str]] = {}
+    for workflow in WORKFLOWS:
+        for action, pin in re.findall(r"uses: (\S+)@(\S+)", workflow.read_text(encoding="utf-8")):
+            used.setdefault(action, set()).add(pin)
+    assert {action: pins for action, pins in used.items() if len(pins) > 1} == {}
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
@@ -38,25 +76,40 @@ def test_what_a_workflow_runs_is_there(workflow: Path) -> None:
             for path in re.findall(
                 r"(?:\./|python )((?:scripts|tests|\.ci)/[\w./-]+)", step.get("run", "")
             ):
-                assert (ROOT / path).is_file(), path
+                assert (ROOT / path).exists(), path
 
 
-def test_the_upload_comes_last_and_in_order() -> None:
-    jobs = load(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
-    publish = jobs["publish"]
-    assert set(publish["needs"]) == set(jobs) - {"publish"}
-    assert publish["permissions"]["id-token"] == "write"
-    assert all("id-token" not in jobs[name].get("permissions", {}) for name in publish["needs"])
-
-    (upload,) = (step["run"] for step in publish["steps"] if "twine" in step.get("run", ""))
-    order = re.findall(r"for name in (.+?);", upload)[0].split()
-    assert sorted(order) == sorted(path.name for path in (ROOT / "packages").iterdir())
-    for at, name in enumerate(order):
-        pyproject = (ROOT / "packages" / name / "pyproject.toml").read_text(encoding="utf-8")
-        needed = set(re.findall(r'"chaojiyuyan-(\w+)[=>]', pyproject))
-        assert needed <= set(order[:at]), f"{name} would be uploaded before what it needs"
+@pytest.mark.parametrize("name", PACKAGES)
+def test_an_upload_waits_for_what_it_needs(name: str, release: dict[str, dict]) -> None:
+    before = waits_for(f"upload-{name}", release)
+    assert {f"upload-{sibling}" for sibling in needs_of_package(name)} <= before
+    assert {"build", "check", "roads", "elsewhere", "attest", "approve"} <= before
 
 
-def test_no_secret_is_used() -> None:
-    for workflow in WORKFLOWS:
-        assert "secrets." not in workflow.read_text(encoding="utf-8"), "publishing is trusted"
+@pytest.mark.parametrize("name", PACKAGES)
+def test_an_upload_runs_nothing_else(name: str, release: dict[str, dict]) -> None:
+    job = release[f"upload-{name}"]
+    used = [step["uses"].partition("@")[0] for step in job["steps"]]
+    assert used == ["actions/download-artifact", "pypa/gh-action-pypi-publish"]
+    assert job["steps"][1]["with"]["packages-dir"] == f"dist/{name}/"
+    assert job["permissions"] == {"id-token": "write"}
+    assert job["environment"] == "pypi"
+
+
+def test_only_jobs_that_sign_or_upload_get_an_identity(release: dict[str, dict]) -> None:
+    signing = {name for name, job in release.items() if "id-token" in job.get("permissions", {})}
+    assert signing == {"attest", "github-release", *(f"upload-{name}" for name in PACKAGES)}
+
+
+def test_nothing_is_cached_in_a_release() -> None:
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert "cache: " not in text.replace("package-manager-cache: false", "")
+
+
+def test_the_registry_key_is_the_only_secret() -> None:
+    found = {
+        secret
+        for workflow in WORKFLOWS
+        for secret in re.findall(r"secrets\.(\w+)", workflow.read_text(encoding="utf-8"))
+    }
+    assert found == {"MCP_REGISTRY_KEY"}, "publishing to PyPI is trusted"

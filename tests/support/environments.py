@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
+NOT_THEIRS = {"UV_CONSTRAINT", "VIRTUAL_ENV"}  # these are of the environment that runs the tests
 INSTALLER_ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
+    **{name: value for name, value in os.environ.items() if name not in NOT_THEIRS},
     "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(ROOT / ".hatch" / "uv")),
     "UV_PYTHON_DOWNLOADS": "never",
     "UV_SYSTEM_CERTS": "1",
