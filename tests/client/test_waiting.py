@@ -230,6 +230,24 @@ def test_every_change_of_status_is_told_once(script: Any, answer: Any, wait: Any
     assert told == ["queued", "bidding", "running", "succeeded"]
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("queued", ": it is queued, and no worker has taken it"),
+        ("bidding", ": it is bidding, and no worker has taken it"),
+        ("running", ": it is running"),
+    ],
+)
+def test_a_timeout_names_the_last_status(
+    script: Any, answer: Any, wait: Any, status: str, told: str
+) -> None:
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(2), answer(200, data={"id": "j1", "status": status}), answer(503))
+    assert caught.value.status == status
+    assert str(caught.value) == f"Job j1 did not end within 2 s{told}"
+    assert JobTimeout("j1", 2).status is None
+
+
 def test_an_error_of_the_listener_is_the_callers(script: Any, answer: Any, wait: Any) -> None:
     def fail(job: object) -> None:
         raise ConnectionError("the listener's own")

@@ -23,14 +23,25 @@ DOCUMENTED = """
 """.split()
 
 MODULES = {
-    "client": "NexusClient HebingClient",
-    "worker": "Worker NexusWorker TaskContext",
-    "cli": "main EX_OK EX_USER_ERROR EX_API_ERROR",
+    "client": (
+        "DeviceFlowError DeviceFlowTimeout HebingAPIError HebingClient JobTimeout NexusClient "
+        "SDK_VERSION TERMINAL_JOB_STATUSES load_credentials save_credentials"
+    ),
+    "worker": (
+        "BidRejected CapabilityNotRegistered HebingAPIError LeaseExpired NexusWorker SDK_VERSION "
+        "SubmitValidationFailed TERMINAL_JOB_STATUSES TaskContext TaskRunNotFound Worker "
+        "WorkerNotEnabled load_credentials"
+    ),
+    "cli": (
+        "EX_API_ERROR EX_NOT_IMPLEMENTED EX_OK EX_USER_ERROR HebingAPIError HebingError JobTimeout "
+        "McpWriterError NexusClient clear_credentials load_credentials main "
+        "remove_hebing_mcp_entry save_credentials write_hebing_mcp_entry"
+    ),
     "errors": "HebingError HebingAPIError JobTimeout BidRejected",
     "credentials": "CREDENTIALS_DIR CREDENTIALS_PATH DEFAULT_PROFILE load_credentials",
     "webhook": "verify_webhook_signature",
     "schemas": "TaskInfo BidResult Artifact SubmitResult TERMINAL_JOB_STATUSES",
-    "mcp_server": "cli_main",
+    "mcp_server": "HebingAPIError HebingError JobTimeout SDK_VERSION cli_main",
     "mcp_writer": "DEFAULT_SERVER_KEY DEFAULT_COMMAND DEFAULT_ARGS write_hebing_mcp_entry",
 }
 
@@ -46,6 +57,12 @@ def test_a_module_path_of_0_4_0_imports_with_its_names(module: str) -> None:
     imported = importlib.import_module(f"chaojiyuyan_sdk.{module}")
     for name in MODULES[module].split():
         assert getattr(imported, name) is not None
+
+
+def test_the_exit_codes_of_0_4_0() -> None:
+    cli = importlib.import_module("chaojiyuyan_sdk.cli")
+    codes = (cli.EX_OK, cli.EX_USER_ERROR, cli.EX_API_ERROR, cli.EX_NOT_IMPLEMENTED)
+    assert codes == (0, 1, 2, 64)
 
 
 @pytest.mark.parametrize("module", MODULES)

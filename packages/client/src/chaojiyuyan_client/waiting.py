@@ -100,7 +100,7 @@ def wait_for_job(
                 interval *= GROWTH
         left = deadline - now()
         if left <= 0:
-            raise JobTimeout(job_id, timeout) from fault
+            raise JobTimeout(job_id, timeout, status=status) from fault
         if pause > 0:
             yield Sleep(min(pause, left))
 

@@ -39,6 +39,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .models import UNTAKEN_JOB_STATUSES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -183,14 +185,21 @@ class DeviceFlowTimeout(DeviceFlowError):
 class JobTimeout(HebingError):
     """A wait for a job reached its deadline; the job itself goes on.
 
-    :param job_id: the job.
-    :param timeout: the seconds that were waited.
+    Attributes:
+        job_id: The job.
+        timeout: The seconds that were waited.
+        status: The last status that was seen; None where there was no answer.
     """
 
-    def __init__(self, job_id: str, timeout: float) -> None:
-        super().__init__(f"Job {job_id} did not end within {timeout:g} s")
+    def __init__(self, job_id: str, timeout: float, *, status: str | None = None) -> None:
+        """Name the job, and how it stands."""
+        state = f": it is {status}" if status else ""
+        if status in UNTAKEN_JOB_STATUSES:
+            state += ", and no worker has taken it"
+        super().__init__(f"Job {job_id} did not end within {timeout:g} s{state}")
         self.job_id = job_id
         self.timeout = timeout
+        self.status = status
 
 
 class JobFailed(HebingError):

@@ -14,6 +14,9 @@ TERMINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled", "expired"
 JobStatus = Literal["queued", "bidding", "running", "succeeded", "failed", "cancelled", "expired"]
 """The statuses of a job as a type checker knows them. At run time, a new one is a text like any."""
 
+UNTAKEN_JOB_STATUSES = frozenset({"queued", "bidding"})
+"""The statuses in which no worker has taken a job yet."""
+
 
 class _ArtifactRequired(TypedDict):
     artifact_uri: str
