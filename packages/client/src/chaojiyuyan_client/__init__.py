@@ -5,6 +5,29 @@ The names are loaded when they are first used; httpx is loaded with the first cl
 
 from typing import TYPE_CHECKING
 
+from chaojiyuyan_core.errors import (
+    AuthenticationError,
+    BadRequestError,
+    BudgetExceeded,
+    ConflictError,
+    CredentialsError,
+    DeviceFlowError,
+    DeviceFlowTimeout,
+    DownloadError,
+    HebingAPIError,
+    HebingError,
+    InputInvalid,
+    JobFailed,
+    JobTimeout,
+    NotFoundError,
+    PermissionDeniedError,
+    PriceTooHigh,
+    RateLimitError,
+    ResponseFormatError,
+    ServerError,
+    UnprocessableError,
+)
+
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -12,15 +35,37 @@ if TYPE_CHECKING:
     from .budget import Budget
     from .client import HebingClient, NexusClient
     from .job import AsyncJob, Job
+    from .tools import tool_name
 
 __all__ = [
     "AsyncJob",
     "AsyncNexusClient",
+    "AuthenticationError",
+    "BadRequestError",
     "Budget",
+    "BudgetExceeded",
+    "ConflictError",
+    "CredentialsError",
+    "DeviceFlowError",
+    "DeviceFlowTimeout",
+    "DownloadError",
+    "HebingAPIError",
     "HebingClient",
+    "HebingError",
+    "InputInvalid",
     "Job",
+    "JobFailed",
+    "JobTimeout",
     "NexusClient",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "PriceTooHigh",
+    "RateLimitError",
+    "ResponseFormatError",
+    "ServerError",
+    "UnprocessableError",
     "__version__",
+    "tool_name",
 ]
 
 _HOMES = {
@@ -30,6 +75,7 @@ _HOMES = {
     "HebingClient": "client",
     "Job": "job",
     "NexusClient": "client",
+    "tool_name": "tools",
 }
 
 
