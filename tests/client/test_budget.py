@@ -9,7 +9,8 @@ import pytest
 from chaojiyuyan_client import Budget
 from chaojiyuyan_core import api
 from chaojiyuyan_core.errors import BudgetExceeded, HebingAPIError
-from chaojiyuyan_core.retry import Retry
+from chaojiyuyan_core.http import Retry
+from support.flows import as_reply
 
 if TYPE_CHECKING:
     from chaojiyuyan_core.api import Call
@@ -80,7 +81,7 @@ def test_an_order_waits_for_those_in_flight(script: Any, answer: Any, call: Any)
     second = budget.order(call, 5, Retry(0))
     assert next(second).seconds > 0  # type: ignore[union-attr]
     with pytest.raises(HebingAPIError):
-        first.send(answer(400))
+        first.send(as_reply(answer(400)))
     assert script.play(second, answer(201, data=JOB))["id"] == "j1"
     assert budget.spent_nc == 5
 
@@ -92,7 +93,7 @@ def test_an_order_that_waited_in_vain_is_refused(script: Any, answer: Any, call:
     second = budget.order(call, 5, Retry(0))
     next(second)
     with pytest.raises(StopIteration):
-        first.send(answer(201, data={**JOB, "price_nc": 8}))
+        first.send(as_reply(answer(201, data={**JOB, "price_nc": 8})))
     with pytest.raises(BudgetExceeded, match="costs 5 nc, and 2 nc of the budget are left"):
         second.send(None)
 

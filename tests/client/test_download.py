@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from chaojiyuyan_client.download import download
 from chaojiyuyan_core.errors import DownloadError, NotFoundError, ServerError
-from chaojiyuyan_core.retry import Retry
+from chaojiyuyan_core.http import Retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from chaojiyuyan_core.answers import value_of
 from chaojiyuyan_core.api import start_device_login as start_call
 from chaojiyuyan_core.device_login import instructions, start_device_login, wait_for_approval
 from chaojiyuyan_core.errors import (
@@ -14,8 +13,8 @@ from chaojiyuyan_core.errors import (
     HebingAPIError,
     ResponseFormatError,
 )
-from chaojiyuyan_core.flow import run
-from chaojiyuyan_core.transport import Requests, Transport
+from chaojiyuyan_core.http import RequestBuilder, Transport, run
+from support.flows import as_reply
 
 if TYPE_CHECKING:
     from chaojiyuyan_core.models import DeviceCode
@@ -163,7 +162,7 @@ def test_starting_is_tried_again_after_a_fault(script: Any, answer: Any) -> None
 )
 def test_a_code_that_is_not_fit_to_be_shown_is_refused(answer: Any, changed: Any) -> None:
     with pytest.raises(ResponseFormatError):
-        value_of(start_call("me"), answer(200, data={**CODE, **changed}))
+        as_reply(answer(200, data={**CODE, **changed})).value(start_call("me"))
 
 
 def test_the_instructions_name_url_and_code() -> None:
@@ -180,7 +179,7 @@ def test_the_instructions_name_url_and_code() -> None:
 
 
 def test_against_the_kernel(kernel: Any) -> None:
-    transport = Transport(Requests(None, kernel.base_url, timeout=10))
+    transport = Transport(RequestBuilder(None, kernel.base_url, timeout=10))
     clock = [0.0]
 
     def sleep(seconds: float) -> None:

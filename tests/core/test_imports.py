@@ -37,7 +37,7 @@ def loaded_by(code: str) -> set[str]:
     [
         "import chaojiyuyan_client",
         "from chaojiyuyan_client import NexusClient, AsyncNexusClient, Job",
-        "import chaojiyuyan_core.errors, chaojiyuyan_core.api, chaojiyuyan_core.transport",
+        "import chaojiyuyan_core.errors, chaojiyuyan_core.api, chaojiyuyan_core.http",
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_used(code: str) -> None:
@@ -53,9 +53,12 @@ def test_the_package_alone_loads_next_to_nothing() -> None:
     }
 
 
-def test_httpx_comes_with_the_first_client() -> None:
-    code = "from chaojiyuyan_client import NexusClient; NexusClient('nxt_ag_key')"
-    assert "httpx" in loaded_by(code)
+def test_httpx_comes_with_the_first_request() -> None:
+    code = "from chaojiyuyan_client import NexusClient; client = NexusClient('nxt_ag_key')"
+    assert "httpx" not in loaded_by(code)
+    refused = "client = NexusClient('nxt_ag_key', 'http://127.0.0.1:1/', max_retries=0)"
+    ask = "try: client.get_job('j')\nexcept Exception: pass"
+    assert "httpx" in loaded_by(f"{code}; {refused}\n{ask}")
 
 
 def test_every_module_is_imported_without_posix() -> None:

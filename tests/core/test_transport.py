@@ -6,17 +6,25 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import httpx
 import pytest
 
 from chaojiyuyan_core import __version__, api
-from chaojiyuyan_core.flow import Sleep, request, run, run_async
-from chaojiyuyan_core.requests import encode
-from chaojiyuyan_core.retry import Retry
-from chaojiyuyan_core.transport import AsyncTransport, Requests, Transport, ssl_context
+from chaojiyuyan_core.http import (
+    AsyncTransport,
+    Notify,
+    RequestBuilder,
+    Retry,
+    Sleep,
+    Timeouts,
+    Transport,
+    encode_body,
+    request,
+    run,
+    run_async,
+)
 
 BASE = "https://api.example/api/v1"
 JOB = {"id": "j1", "status": "queued"}
@@ -37,13 +45,13 @@ class Wire:
         return answer
 
 
-def requests(source: str | None = None, timeout: float = 30.0) -> Requests:
-    return Requests("nxt_ag_key", BASE, timeout=timeout, source=source)
+def builder(source: str | None = None, timeout: float = 30.0) -> RequestBuilder:
+    return RequestBuilder("nxt_ag_key", BASE, timeout=timeout, source=source)
 
 
 @pytest.mark.parametrize("source", [None, "worker"])
 def test_the_headers_say_who_sends_what(source: str | None) -> None:
-    built = requests(source).build(api.create_job("c", {"text": "你好"}), None)
+    built = builder(source).build(api.create_job("c", {"text": "你好"}))
     about = rf"chaojiyuyan-sdk/{re.escape(__version__)} \(python/\d\.\d+; \w+(; worker)?\)"
     assert re.fullmatch(about, built.headers["user-agent"])
     assert built.headers["user-agent"].endswith("; worker)") is (source == "worker")
@@ -58,66 +66,79 @@ def test_the_headers_say_who_sends_what(source: str | None) -> None:
 
 
 def test_a_compressed_answer_is_read() -> None:
-    assert "gzip" in requests().build(api.get_job("j1"), None).headers["accept-encoding"]
+    assert "gzip" in builder().build(api.get_job("j1")).headers["accept-encoding"]
     content = gzip.compress(json.dumps({"data": JOB}).encode())
     wire = Wire(httpx.Response(200, content=content, headers={"Content-Encoding": "gzip"}))
     client = httpx.Client(transport=httpx.MockTransport(wire))
-    transport = Transport(requests(), http_client=client)
+    transport = Transport(builder(), http_client=client)
     assert run(request(api.get_job("j1"), Retry()), transport) == JOB
 
 
 def test_only_a_body_has_a_type_and_only_a_hold_a_preference() -> None:
-    built = requests().build(api.get_job("j1", wait=20.9), None)
+    built = builder().build(api.get_job("j1", wait=20.9))
     assert "content-type" not in built.headers
     assert built.headers["prefer"] == "wait=20"
-    assert "prefer" not in requests().build(api.get_job("j1"), None).headers
-    assert "authorization" not in requests().build(api.start_device_login("me"), None).headers
-    assert "authorization" not in Requests(None, BASE, timeout=1).build(api.bid("j"), None).headers
+    assert "prefer" not in builder().build(api.get_job("j1")).headers
+    assert "authorization" not in builder().build(api.start_device_login("me")).headers
+    assert "authorization" not in RequestBuilder(None, BASE, timeout=1).build(api.bid("j")).headers
 
 
 def test_requests_of_one_kind_share_no_headers() -> None:
-    maker = requests()
-    first, second = (maker.build(api.create_job("c", {"n": n}), None) for n in ("1", "22"))
+    maker = builder()
+    first, second = (maker.build(api.create_job("c", {"n": n})) for n in ("1", "22"))
     assert first.headers["content-length"] != second.headers["content-length"]
     first.headers["x-test"] = "1"
-    assert "x-test" not in maker.build(api.create_job("c", {}), None).headers
+    assert "x-test" not in maker.build(api.create_job("c", {})).headers
 
 
 def test_a_query_is_quoted() -> None:
-    built = requests().build(api.list_jobs(limit=5, capability_key="a&b=c d"), None)
+    built = builder().build(api.list_jobs(limit=5, capability_key="a&b=c d"))
     assert dict(built.url.params) == {"limit": "5", "capability_key": "a&b=c d"}
 
 
 @pytest.mark.parametrize(
-    ("hold", "limit", "connect", "read"),
-    [(None, None, 30, 30), (20, None, 30, 50), (None, 4, 4, 4), (20, 25, 25, 25), (20, 99, 30, 50)],
+    ("given", "parsed"),
+    [
+        (5, (5, 5, 5, 5)),
+        (None, (None, None, None, None)),
+        ((1, 2.5), (1, 2.5, None, None)),
+        ((1, None, 3, 4), (1, None, 3, 4)),
+        (httpx.Timeout(7, read=None), (7, None, 7, 7)),
+        (httpx.Timeout(None), (None, None, None, None)),
+    ],
 )
-def test_timeouts_leave_room_for_a_held_answer(
-    hold: float | None, limit: float | None, connect: float, read: float
-) -> None:
-    timeouts = requests().timeouts_of(api.get_job("j", wait=hold), limit)
-    assert timeouts == {"connect": connect, "write": connect, "pool": limit, "read": read}
+def test_a_timeout_is_taken_in_each_form_of_httpx(given: Any, parsed: Any) -> None:
+    assert RequestBuilder("nxt_ag_key", BASE, timeout=given).timeouts == parsed
+
+
+@pytest.mark.parametrize("part", [0, -1, float("nan"), float("inf"), 1e300])
+def test_a_timeout_that_cannot_hold_is_a_value_error(part: float) -> None:
+    for given in (part, (1.0, part), (1.0, 1.0, 1.0, part)):
+        with pytest.raises(ValueError, match="timeout"):
+            Timeouts.parse(given)
+
+
+@pytest.mark.parametrize("given", ["5", True, (1,), (1, 2, 3, 4, 5), [1, 2], object()])
+def test_a_timeout_of_another_type_is_a_type_error(given: Any) -> None:
+    with pytest.raises(TypeError, match="timeout"):
+        Timeouts.parse(given)
 
 
 @pytest.mark.parametrize("body", [{"n": float("nan")}, {"n": float("inf")}, {"n": object()}])
 def test_what_is_no_json_is_refused(body: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
-        encode(api.create_job("c", body))
-
-
-def test_the_tls_context_is_made_once() -> None:
-    assert ssl_context() is ssl_context()
+        encode_body(api.create_job("c", body))
 
 
 def test_threads_that_start_together_share_one_tls_context() -> None:
     code = """
 import threading
-from chaojiyuyan_core.transport import ssl_context
+from chaojiyuyan_core.http._tls import shared_ssl_context
 together = threading.Barrier(8)
 made = []
 def make():
     together.wait()
-    made.append(ssl_context())
+    made.append(shared_ssl_context())
 threads = [threading.Thread(target=make) for _ in range(8)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
@@ -130,8 +151,7 @@ assert len({id(context) for context in made}) == 1
 
 
 def sent_by(client: httpx.Client, wire: Wire, call: api.Call[Any]) -> httpx.Request:
-    answer = Transport(requests(), http_client=client).send(call)
-    assert isinstance(answer, httpx.Response)
+    assert Transport(builder(), http_client=client).send(call).is_success
     return wire.requests[-1]
 
 
@@ -159,38 +179,37 @@ def test_a_clients_own_base_url_and_headers_win() -> None:
 
 def test_a_client_that_was_handed_in_stays_open() -> None:
     client = httpx.Client(transport=httpx.MockTransport(Wire()))
-    Transport(requests(), http_client=client).close()
+    Transport(builder(), http_client=client).close()
     assert not client.is_closed
-    own = Transport(requests())
-    shared = own.sharing(requests(timeout=1))
-    assert shared.http_client is own.http_client
-    shared.close()
-    assert not own.http_client.is_closed
+
+
+def test_a_client_keeps_its_own_timeout_and_a_held_answer_may_take_longer() -> None:
+    wire = Wire()
+    client = httpx.Client(transport=httpx.MockTransport(wire), timeout=httpx.Timeout(4, read=7))
+    timeouts = sent_by(client, wire, api.get_job("j1", wait=20)).extensions["timeout"]
+    assert dict(timeouts) == {"connect": 4, "read": 27, "write": 4, "pool": 4}
+
+
+def test_a_client_of_the_other_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"pass an httpx\.Client"):
+        Transport(builder(), httpx.AsyncClient())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"pass an httpx\.AsyncClient"):
+        AsyncTransport(builder(), httpx.Client())  # type: ignore[arg-type]
+
+
+def test_closing_a_shared_transport_leaves_the_connections() -> None:
+    own = Transport(builder())
+    own.sharing(builder(timeout=1)).close()
+    assert own.send(api.get_job("j"), timeout=0).fault is not None
     own.close()
-    assert own.http_client.is_closed
+    with pytest.raises(RuntimeError, match="closed"):
+        own.send(api.get_job("j"))
 
 
-def test_a_transport_that_was_never_used_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpx, "Client", None)
-    Transport(requests()).close()
-
-
-def test_threads_that_send_first_make_one_client() -> None:
-    own = Transport(requests())
-    start = threading.Barrier(8)
-    made = []
-
-    def ask() -> None:
-        start.wait()
-        made.append(own.http_client)
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(made) == {own.http_client}
-    own.close()
+def test_an_answer_that_a_hook_has_read_is_used() -> None:
+    wire = httpx.MockTransport(Wire())
+    with httpx.Client(transport=wire, event_hooks={"response": [lambda r: r.read()]}) as client:
+        assert Transport(builder(), client).send(api.get_job("j1")).value(api.get_job("j1")) == JOB
 
 
 # --- the drivers ----------------------------------------------------------------------------------
@@ -209,11 +228,11 @@ def test_both_drivers_run_the_same_flow() -> None:
     async def main() -> Any:
         client = httpx.AsyncClient(transport=httpx.MockTransport(wires[1]))
         async with client:
-            transport = AsyncTransport(requests(), http_client=client)
+            transport = AsyncTransport(builder(), http_client=client)
             return await run_async(flow(), transport, sleep=sleep)
 
     client = httpx.Client(transport=httpx.MockTransport(wires[0]))
-    transport = Transport(requests(), http_client=client)
+    transport = Transport(builder(), http_client=client)
     assert run(flow(), transport, sleep=slept.append) == asyncio.run(main()) == JOB
     assert [len(wire.requests) for wire in wires] == [2, 2]
     assert len(slept) == 2
@@ -232,8 +251,25 @@ def test_a_driver_that_is_interrupted_closes_the_flow() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(flow(), Transport(requests()), sleep=interrupt)
+        run(flow(), Transport(builder()), sleep=interrupt)
     assert closed == [True]
+
+
+def test_a_listener_is_told_and_an_async_one_needs_the_async_driver() -> None:
+    told: list[object] = []
+
+    async def listener(news: object) -> None:
+        await asyncio.sleep(0)
+        told.append(news)
+
+    def flow() -> Any:
+        yield Notify(told.append, "plain")
+        yield Notify(listener, "async")
+
+    asyncio.run(run_async(flow(), AsyncTransport(builder())))
+    assert told == ["plain", "async"]
+    with pytest.raises(TypeError, match="async client"):
+        run(flow(), Transport(builder()))
 
 
 def test_by_default_the_async_driver_sleeps_without_blocking() -> None:
@@ -241,20 +277,20 @@ def test_by_default_the_async_driver_sleeps_without_blocking() -> None:
         yield Sleep(0.001)
         return "slept"
 
-    assert asyncio.run(run_async(flow(), AsyncTransport(requests()))) == "slept"
+    assert asyncio.run(run_async(flow(), AsyncTransport(builder()))) == "slept"
 
 
 def test_a_call_waits_for_a_connection_that_a_held_answer_occupies(kernel: Any) -> None:
-    maker = Requests(kernel.api_key, kernel.base_url, timeout=0.5)
+    maker = RequestBuilder(kernel.api_key, kernel.base_url, timeout=5)
 
     async def main() -> None:
-        transport = AsyncTransport(maker, connections=1)
+        transport = AsyncTransport(maker, max_connections=1)
         job = await run_async(request(api.create_job("test.echo.v1", {}), Retry(0)), transport)
         held, other = await asyncio.gather(
             transport.send(api.get_job(job["id"], wait=2)), transport.send(api.list_jobs())
         )
-        assert isinstance(held, httpx.Response)
-        assert isinstance(other, httpx.Response)
+        assert held.is_success
+        assert other.is_success
         await transport.close()
 
     asyncio.run(main())
@@ -262,14 +298,14 @@ def test_a_call_waits_for_a_connection_that_a_held_answer_occupies(kernel: Any) 
 
 def test_an_error_that_is_no_fault_on_the_wire_is_raised_at_once() -> None:
     wire = Wire(ZeroDivisionError())
-    transport = Transport(requests(), http_client=httpx.Client(transport=httpx.MockTransport(wire)))
+    transport = Transport(builder(), http_client=httpx.Client(transport=httpx.MockTransport(wire)))
     with pytest.raises(ZeroDivisionError):
         transport.send(api.get_job("j"))
 
 
 def test_the_system_has_its_common_name() -> None:
     system = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}.get(sys.platform)
-    assert system is None or system in requests().headers["user-agent"]
+    assert system is None or system in builder().build(api.bid("j")).headers["user-agent"]
 
 
 def test_a_hook_that_raises_for_a_status_gives_a_fault_like_any_other() -> None:
@@ -278,5 +314,5 @@ def test_a_hook_that_raises_for_a_status_gives_a_fault_like_any_other() -> None:
 
     wire = httpx.MockTransport(Wire(httpx.Response(503)))
     with httpx.Client(transport=wire, event_hooks={"response": [strict]}) as client:
-        answer = Transport(requests(), http_client=client).send(api.get_job("j1"))
-    assert isinstance(answer, httpx.HTTPStatusError)
+        answer = Transport(builder(), http_client=client).send(api.get_job("j1"))
+    assert isinstance(answer.fault, httpx.HTTPStatusError)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chaojiyuyan_core.flow import Send
+import httpx
+
+from chaojiyuyan_core.http import Notify, Reply, Send
 
 if TYPE_CHECKING:
-    from chaojiyuyan_core.flow import Flow
+    from chaojiyuyan_core.http import Flow
 
 
 class Script:
@@ -31,10 +33,23 @@ class Script:
                 if isinstance(step, Send):
                     self.sent.append(step)
                     self.time += each_takes
-                    answer = left.pop(0) if len(left) > 1 else left[0]
+                    answer = as_reply(left.pop(0) if len(left) > 1 else left[0])
+                elif isinstance(step, Notify):
+                    step.listener(step.news)
+                    answer = None
                 else:
                     self.sleeps.append(round(step.seconds, 6))
                     self.time += step.seconds
                     answer = None
         except StopIteration as end:
             return end.value
+
+
+def as_reply(answer: object) -> Reply:
+    """Return what a transport would make of an answer, or of a fault."""
+    if isinstance(answer, Exception):
+        return Reply(fault=answer)
+    if isinstance(answer, httpx.Response):
+        return Reply(answer.status_code, answer.headers, answer.content)
+    assert isinstance(answer, Reply)
+    return answer

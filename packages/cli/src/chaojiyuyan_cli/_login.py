@@ -140,12 +140,11 @@ def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceTok
         httpx.HTTPError: The platform cannot be reached.
     """
     from chaojiyuyan_core.device_login import instructions, start_device_login, wait_for_approval
-    from chaojiyuyan_core.flow import run
-    from chaojiyuyan_core.transport import Requests, Transport
+    from chaojiyuyan_core.http import RequestBuilder, Transport, run
 
     from ._spinner import Spinner, duration
 
-    transport = Transport(Requests(None, base_url, timeout=30.0))
+    transport = Transport(RequestBuilder(None, base_url))
     try:
         code = run(start_device_login(client_name), transport)
         *lines, waiting = map(escape, instructions(code))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Protocol, cast
 
 
 class Model(Protocol):
@@ -52,22 +52,3 @@ def to_object(name: str, value: object) -> dict[str, object]:
 
 def _described(value: object) -> str:
     return f"of type {type(value).__name__}"
-
-
-def check_http_client(http_client: object, kind: Literal["Client", "AsyncClient"]) -> None:
-    """Refuse an httpx client of the other kind, which would only fail with the first request.
-
-    Args:
-        http_client: What a caller handed in; None for nothing.
-        kind: The name of the class that is needed.
-
-    Raises:
-        TypeError: It is of the other kind.
-    """
-    if http_client is None:
-        return
-    import httpx
-
-    wrong = httpx.AsyncClient if kind == "Client" else httpx.Client
-    if isinstance(http_client, wrong):
-        raise TypeError(f"http_client is an httpx.{wrong.__name__}: pass an httpx.{kind}")

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import checked_base_url
-from chaojiyuyan_core.flow import request, run_async
-from chaojiyuyan_core.requests import Requests
-from chaojiyuyan_core.transport import AsyncTransport
+from chaojiyuyan_core.http import (
+    DEFAULT_MAX_RESPONSE_BYTES,
+    AsyncTransport,
+    RequestBuilder,
+    request,
+    run_async,
+)
 
-from ._arguments import check_http_client
 from ._pages import JobPages
 from .base import ClientBase
-from .job import DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, AsyncJob
+from .job import DEFAULT_DOWNLOAD_TIMEOUT, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, AsyncJob
 
 if TYPE_CHECKING:
     import os
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.http import TimeoutTypes
     from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
     from ._arguments import ObjectLike
@@ -37,8 +41,8 @@ class AsyncNexusClient(ClientBase):
     Names, parameters, defaults and errors are the same there, and are described there. What does
     I/O is awaited, listings are async iterators, and jobs are :class:`AsyncJob`.
 
-    :param http_client: an ``httpx.AsyncClient`` to use; its own base URL and headers win, and it is
-        not closed with this one.
+    :param http_client: an ``httpx.AsyncClient`` to use; its own base URL, headers and timeout win,
+        and it is not closed with this one.
     """
 
     _transport: AsyncTransport
@@ -48,9 +52,10 @@ class AsyncNexusClient(ClientBase):
         api_key: str,
         base_url: str | None = None,
         *,
-        timeout: float = 30.0,
+        timeout: TimeoutTypes = 30.0,
         max_retries: int = 2,
         auto_idempotency: bool = True,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
         super().__init__(
@@ -60,8 +65,12 @@ class AsyncNexusClient(ClientBase):
             max_retries=max_retries,
             auto_idempotency=auto_idempotency,
         )
-        check_http_client(http_client, "AsyncClient")
-        self._transport = AsyncTransport(self._requests, http_client=http_client)
+        self._transport = AsyncTransport(
+            self._builder, http_client, max_response_bytes=max_response_bytes
+        )
+        self._builder = self._transport.builder
+        if http_client is not None:
+            self.timeout = http_client.timeout
 
     @classmethod
     async def login_device_flow(
@@ -79,7 +88,7 @@ class AsyncNexusClient(ClientBase):
         from .login import device_login
 
         url = checked_base_url(base_url or cls.DEFAULT_BASE_URL)
-        transport = AsyncTransport(Requests(None, url, timeout=30.0))
+        transport = AsyncTransport(RequestBuilder(None, url))
         try:
             flow = device_login(
                 url,
@@ -188,6 +197,7 @@ class AsyncNexusClient(ClientBase):
         *,
         overwrite: bool = False,
         max_bytes: int | None = None,
+        timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
     ) -> Path:
         """Bring an artifact into a file: all of it, or the file stays as it was."""
@@ -200,6 +210,7 @@ class AsyncNexusClient(ClientBase):
             base_url=self.base_url,
             overwrite=overwrite,
             max_bytes=max_bytes,
+            timeout=timeout,
             on_progress=on_progress,
         )
         return await run_async(flow, self._transport)

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
-from chaojiyuyan_core.flow import Flow, request
-from chaojiyuyan_core.masking import mask_key
-from chaojiyuyan_core.requests import Requests
-from chaojiyuyan_core.retry import Retry
+from chaojiyuyan_core.http import Flow, RequestBuilder, Retry, check_seconds, request
+from chaojiyuyan_core.redaction import mask_key
 
 from ._arguments import to_object
 from .waiting import wait_for_job
@@ -23,8 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.http import AsyncTransport, TimeoutTypes, Transport
     from chaojiyuyan_core.models import JobData
-    from chaojiyuyan_core.transport import AsyncTransport, Transport
 
     from ._arguments import ObjectLike
 
@@ -34,7 +32,7 @@ class ClientBase:
 
     :ivar api_key: the agent key.
     :ivar base_url: the platform's base URL, without a trailing slash.
-    :ivar timeout: seconds that connecting, writing or reading may stand still, each.
+    :ivar timeout: seconds without progress after which a request ends, as it was passed.
     :ivar max_retries: attempts after the first for what may be repeated.
     """
 
@@ -42,7 +40,7 @@ class ClientBase:
 
     api_key: str
     base_url: str
-    timeout: float
+    timeout: TimeoutTypes
     max_retries: int
     _transport: Transport | AsyncTransport
 
@@ -51,14 +49,16 @@ class ClientBase:
         api_key: str,
         base_url: str | None = None,
         *,
-        timeout: float = 30.0,
+        timeout: TimeoutTypes = 30.0,
         max_retries: int = 2,
         auto_idempotency: bool = True,
     ) -> None:
         self.api_key = checked_api_key(api_key)
         self.base_url = checked_base_url(base_url or self.DEFAULT_BASE_URL)
         self._auto_idempotency = auto_idempotency
-        self._requests = self._limited(timeout, max_retries)
+        self.timeout = timeout
+        self._builder = RequestBuilder(self.api_key, self.base_url, timeout=timeout)
+        self._set_retries(max_retries)
 
     @classmethod
     def from_env(cls, *, profile: str | None = None) -> Self:
@@ -73,30 +73,26 @@ class ClientBase:
         is_default = settings.base_url_source == "default"
         return cls(settings.api_key, None if is_default else settings.base_url)
 
-    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
+    def with_options(self, *, timeout: TimeoutTypes = None, max_retries: int | None = None) -> Self:
         """Return a client with other limits on the same connections, which stay this one's.
 
-        :param timeout: seconds that connecting, writing or reading may stand still, each; None
-            leaves it.
+        :param timeout: seconds without progress after which a request ends; None leaves it.
         :param max_retries: attempts after the first; None leaves it.
         """
         other = copy(self)
-        other._requests = other._limited(
-            self.timeout if timeout is None else timeout,
-            self.max_retries if max_retries is None else max_retries,
-        )
-        other._transport = self._transport.sharing(other._requests)
+        if timeout is not None:
+            other.timeout = timeout
+            other._builder = self._builder.with_timeout(timeout)
+        if max_retries is not None:
+            other._set_retries(max_retries)
+        other._transport = self._transport.sharing(other._builder)
         return other
 
-    def _limited(self, timeout: float, max_retries: int) -> Requests:
-        if not timeout > 0:
-            raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
+    def _set_retries(self, max_retries: int) -> None:
         if max_retries < 0:
             raise ValueError(f"max_retries must be 0 or more, not {max_retries!r}")
-        self.timeout = timeout
         self.max_retries = max_retries
         self._retry = Retry(max_retries)
-        return Requests(self.api_key, self.base_url, timeout=timeout)
 
     def __repr__(self) -> str:
         """Tell which platform and which key, the key masked."""
@@ -149,6 +145,7 @@ class ClientBase:
     def _running(
         self, call: Call[JobData], *, timeout: float, poll_interval: float
     ) -> Flow[JobData]:
+        check_seconds("timeout", timeout)
         began = time.monotonic()
         job = yield from request(call, self._retry, left=lambda: began + timeout - time.monotonic())
         waiting = self._waiting(

@@ -6,15 +6,14 @@ import threading
 from typing import TYPE_CHECKING, cast
 
 from chaojiyuyan_core.errors import BudgetExceeded, HebingAPIError
-from chaojiyuyan_core.flow import Answer, Flow, Send, Sleep, request
-from chaojiyuyan_core.requests import encode
+from chaojiyuyan_core.http import Flow, Reply, Send, Sleep, encode_body, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.http import Retry
     from chaojiyuyan_core.models import JobData
-    from chaojiyuyan_core.retry import Retry
 
 FIRST_PAUSE = 0.02
 """Seconds until an order that does not fit looks again whether others have been released."""
@@ -100,7 +99,7 @@ class Budget:
             HebingAPIError: The API refused the order.
             httpx.HTTPError: The last attempt met a fault on the wire.
         """
-        encode(call)  # what cannot be sent must not be paid for
+        encode_body(call)  # what cannot be sent must not be paid for
         price = yield from self._reserve(price_nc, left)
         attempts = _Attempts()
         cost = price
@@ -147,13 +146,13 @@ class _Attempts:
 
     def watch(self, flow: Flow[JobData]) -> Flow[JobData]:
         """Run the flow, and note the status of each answer."""
-        answer: Answer = None
+        reply: Reply | None = None
         try:
             while True:
-                step = flow.send(answer)
-                answer = yield step
+                step = flow.send(reply)
+                reply = yield step
                 if isinstance(step, Send):
-                    self._statuses.append(getattr(answer, "status_code", 0))
+                    self._statuses.append((reply.status if reply else None) or 0)
         except StopIteration as end:
             return cast("JobData", end.value)
         finally:

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import checked_base_url
-from chaojiyuyan_core.flow import request, run
-from chaojiyuyan_core.requests import Requests
-from chaojiyuyan_core.transport import Transport
+from chaojiyuyan_core.http import (
+    DEFAULT_MAX_RESPONSE_BYTES,
+    RequestBuilder,
+    Transport,
+    request,
+    run,
+)
 
-from ._arguments import check_http_client
 from ._pages import JobPages
 from .base import ClientBase
-from .job import DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, Job
+from .job import DEFAULT_DOWNLOAD_TIMEOUT, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, Job
 
 if TYPE_CHECKING:
     import os
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.http import TimeoutTypes
     from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
     from ._arguments import ObjectLike
@@ -40,12 +44,15 @@ class NexusClient(ClientBase):
     :param api_key: an agent key (``nxt_ag_…``).
     :param base_url: the platform's base URL; production by default. Plain http to another machine
         warns.
-    :param timeout: seconds that connecting, writing or reading may stand still, each.
+    :param timeout: seconds without progress after which a request ends, in any form that httpx
+        takes: a number, None for no limit, an ``httpx.Timeout`` or a tuple. A request ends after
+        five minutes in any case, or after the timeout where that is longer.
     :param max_retries: attempts after the first, for what may be repeated; 0 turns retrying off.
     :param auto_idempotency: :meth:`call` makes an idempotency key where it is given none, so that
         it may be repeated.
-    :param http_client: an ``httpx.Client`` to use; its own base URL and headers win, and it is not
-        closed with this one.
+    :param max_response_bytes: the most bytes of an answer, decoded; 64 MiB by default.
+    :param http_client: an ``httpx.Client`` to use; its own base URL, headers and timeout win, and
+        it is not closed with this one.
     :raises ValueError: the key is blank, or the base URL is none.
     """
 
@@ -56,9 +63,10 @@ class NexusClient(ClientBase):
         api_key: str,
         base_url: str | None = None,
         *,
-        timeout: float = 30.0,
+        timeout: TimeoutTypes = 30.0,
         max_retries: int = 2,
         auto_idempotency: bool = True,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
         http_client: httpx.Client | None = None,
     ) -> None:
         super().__init__(
@@ -68,8 +76,12 @@ class NexusClient(ClientBase):
             max_retries=max_retries,
             auto_idempotency=auto_idempotency,
         )
-        check_http_client(http_client, "Client")
-        self._transport = Transport(self._requests, http_client=http_client)
+        self._transport = Transport(
+            self._builder, http_client, max_response_bytes=max_response_bytes
+        )
+        self._builder = self._transport.builder
+        if http_client is not None:
+            self.timeout = http_client.timeout
 
     @classmethod
     def login_device_flow(
@@ -100,7 +112,7 @@ class NexusClient(ClientBase):
         from .login import device_login
 
         url = checked_base_url(base_url or cls.DEFAULT_BASE_URL)
-        transport = Transport(Requests(None, url, timeout=30.0))
+        transport = Transport(RequestBuilder(None, url))
         try:
             flow = device_login(
                 url,
@@ -253,6 +265,7 @@ class NexusClient(ClientBase):
         *,
         overwrite: bool = False,
         max_bytes: int | None = None,
+        timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
     ) -> Path:
         """Bring an artifact into a file: all of it, or the file stays as it was.
@@ -264,6 +277,7 @@ class NexusClient(ClientBase):
                 replaced.
             max_bytes: The bytes after which the download is given up; None for no limit but the
                 size that the artifact announces.
+            timeout: Seconds for the whole download, retries included; an hour by default.
             on_progress: A function that is called with the number of bytes so far.
 
         Returns:
@@ -284,6 +298,7 @@ class NexusClient(ClientBase):
             base_url=self.base_url,
             overwrite=overwrite,
             max_bytes=max_bytes,
+            timeout=timeout,
             on_progress=on_progress,
         )
         return run(flow, self._transport)

@@ -8,24 +8,28 @@ import contextlib
 import os
 import re
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from chaojiyuyan_core.addresses import is_loopback
-from chaojiyuyan_core.answers import error_of
 from chaojiyuyan_core.api import Fetch
 from chaojiyuyan_core.errors import DownloadError
-from chaojiyuyan_core.flow import Flow, exchange
+from chaojiyuyan_core.http import Flow, check_seconds, exchange
+
+from .job import DEFAULT_DOWNLOAD_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
+    from chaojiyuyan_core.http import Retry
     from chaojiyuyan_core.models import Artifact
-    from chaojiyuyan_core.retry import Retry
 
-MOST_REDIRECTS = 10
+MAX_REDIRECTS = 10
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _DATA = re.compile(r"data:[^,]*?(?P<base64>;base64)?,(?P<content>.*)", re.DOTALL | re.IGNORECASE)
 
@@ -38,6 +42,7 @@ def download(
     base_url: str,
     overwrite: bool = False,
     max_bytes: int | None = None,
+    timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
     on_progress: Callable[[int], object] | None = None,
 ) -> Flow[Path]:
     """Bring an artifact into a file: all of it, or the file stays as it was.
@@ -51,6 +56,7 @@ def download(
         overwrite: Whether to replace a file that exists.
         max_bytes: The bytes after which the download is given up; None for no limit but the size
             that the artifact announces.
+        timeout: Seconds for the whole download, retries included.
         on_progress: A function that is called with the number of bytes so far.
 
     Returns:
@@ -67,6 +73,7 @@ def download(
     local = is_loopback(urlsplit(base_url).hostname or "")
     announced = artifact.get("size_bytes")
     size = announced if isinstance(announced, int) else None
+    check_seconds("timeout", timeout)
     if size is not None and max_bytes is not None and size > max_bytes:
         raise DownloadError(f"The artifact has {size} bytes, and max_bytes is {max_bytes}")
     limit = max_bytes if size is None else size
@@ -75,7 +82,7 @@ def download(
         if address[:5].lower() == "data:":
             content.write(_data(address))
         else:
-            yield from _fetch(address, content, retry, local)
+            yield from _fetch(address, content, retry, local=local, timeout=timeout)
         if size is not None and content.size != size:
             raise DownloadError(f"The artifact has {content.size} bytes, and {size} were announced")
     return target
@@ -156,21 +163,26 @@ def _exists(target: Path) -> FileExistsError:
     return FileExistsError(f"{target} exists: name another file, or pass overwrite=True")
 
 
-def _fetch(url: str, content: _Content, retry: Retry, local: bool) -> Flow[None]:
+def _fetch(url: str, content: _Content, retry: Retry, *, local: bool, timeout: float) -> Flow[None]:
     import httpx
 
-    for _ in range(MOST_REDIRECTS):
+    deadline = time.monotonic() + timeout
+    for _ in range(MAX_REDIRECTS):
+        fetch = Fetch(_checked(url, local), content)
         try:
-            answer = yield from exchange(Fetch(_checked(url, local), content), retry)
+            reply = yield from exchange(fetch, retry, left=lambda: deadline - time.monotonic())
         except httpx.InvalidURL:
-            raise DownloadError(f"The artifact's address is no URL: {url[:100]!r}") from None
-        if answer.next_request is None:
+            raise DownloadError(f"The artifact's address is not a URL: {url[:100]!r}") from None
+        if reply.status not in _REDIRECTS or "location" not in reply.headers:
             break
-        url = str(answer.next_request.url)
+        try:
+            url = urljoin(url, reply.headers["location"])
+        except ValueError:
+            raise DownloadError("The artifact was redirected to what is not a URL") from None
     else:
-        raise DownloadError(f"The artifact was redirected more than {MOST_REDIRECTS} times")
-    if not answer.is_success:
-        raise error_of(answer)
+        raise DownloadError(f"The artifact was redirected more than {MAX_REDIRECTS} times")
+    if not reply.is_success:
+        raise reply.error()
 
 
 def _checked(url: str, local: bool) -> str:

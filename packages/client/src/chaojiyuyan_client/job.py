@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 300.0
 """Seconds that a wait for a job takes at most."""
 
+DEFAULT_DOWNLOAD_TIMEOUT = 3600.0
+"""Seconds for a whole download, its retries included."""
+
 DEFAULT_POLL_INTERVAL = 3.0
 """Seconds between two polls at most, where the server does not hold its answer back."""
 

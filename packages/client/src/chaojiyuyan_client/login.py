@@ -13,7 +13,7 @@ from chaojiyuyan_core.device_login import instructions, start_device_login, wait
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chaojiyuyan_core.flow import Flow
+    from chaojiyuyan_core.http import Flow
     from chaojiyuyan_core.models import DeviceToken
 
 CLIENT_NAME = "chaojiyuyan-sdk"

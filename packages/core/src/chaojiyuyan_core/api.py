@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -118,7 +118,14 @@ def create_job(
 
 def get_job(job_id: str, *, wait: float | None = None) -> Call[JobData]:
     """``GET /kernel-jobs/{id}``: the job as it stands, or held until it ends or ``wait`` passes."""
-    return Call("GET", f"/kernel-jobs/{segment(job_id)}", _job, repeatable=True, wait=wait)
+
+    def read(data: object) -> JobData:
+        job = _job(data)
+        if job["id"] != job_id:  # such as the answer to a request of another process or thread
+            raise UnexpectedShape("expected the job that was asked for, got another one")
+        return job
+
+    return Call("GET", f"/kernel-jobs/{segment(job_id)}", read, repeatable=True, wait=wait)
 
 
 def list_jobs(
@@ -229,6 +236,36 @@ def submit(
         if artifact_tags is not None:
             body["artifact_tags"] = list(artifact_tags)
     return Call("POST", f"/kernel-jobs/{segment(job_id)}/submit", _settlement, body=body)
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+_ENDPOINT = re.compile(
+    r"(^|.*/)(kernel-jobs(/[^/]*(/(events|bid|heartbeat|submit))?)?|capability-specs"
+    r"|oauth/device/(authorize|token)|kernel-agents/me/capabilities)/*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_endpoint(path: str) -> bool:
+    """Tell whether a path, wherever the API hangs, is or may be read as an endpoint of this API.
+
+    A server may decode a path again, or drop empty and dot segments: what only looks like an
+    endpoint then counts as one.
+
+    Args:
+        path: The path of a URL, decoded or not.
+    """
+    for _ in range(3):
+        path = unquote(path)
+    segments: list[str] = []
+    for part in path.replace("\\", "/").split("/"):
+        name = part.split(";", 1)[0].strip()  # matrix parameters are no part of the name
+        if name == "..":
+            segments = segments[:-1]
+        elif name not in ("", "."):
+            segments.append(name)
+    return _ENDPOINT.fullmatch("/".join(segments)) is not None
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -13,16 +13,13 @@ import math
 from typing import TYPE_CHECKING
 
 from . import api
-from .answers import error_of, retry_after, value_of
 from .errors import DeviceFlowError, DeviceFlowTimeout
-from .flow import Flow, Sleep, request, send
-from .retry import LONGEST_RETRY_AFTER, Retry, is_transient
+from .http import Flow, Retry, Sleep, request, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
-
+    from .http import Reply
     from .models import DeviceCode, DeviceToken
 
 DEFAULT_INTERVAL = 5.0
@@ -88,41 +85,36 @@ def wait_for_approval(
     interval = max(_seconds(code.get("interval"), poll_interval), LEAST_INTERVAL)
     deadline = now() + min(timeout, _seconds(code.get("expires_in"), math.inf))
     while True:
-        answer = yield from send(call, timeout=max(deadline - now(), _GRACE))
-        pause = interval
-        if isinstance(answer, Exception):
-            if not is_transient(answer):
-                raise answer
-        elif answer.is_success:
-            return value_of(call, answer)
-        else:
-            verdict = _verdict(answer)
-            if verdict == _SLOW_DOWN:
-                interval = max(interval, min(interval + 5, 30))
-            elif verdict != _PENDING and answer.status_code < 500 and not is_transient(answer):
-                raise error_of(answer)
-            pause = max(interval, min(retry_after(answer) or 0, LONGEST_RETRY_AFTER))
+        reply = yield from send(call, timeout=max(deadline - now(), _GRACE))
+        if reply.is_success:
+            return reply.value(call)
+        verdict = _verdict(reply)
+        if verdict == _SLOW_DOWN:
+            interval = max(interval, min(interval + 5, 30))
+        elif verdict != _PENDING and not reply.is_transient and (reply.status or 0) < 500:
+            raise reply.error()
+        pause = max(interval, reply.retry_after or 0.0)
         left = deadline - now()
         if left <= 0:
-            raise DeviceFlowTimeout("Nobody approved the login in time") from (
-                answer if isinstance(answer, Exception) else None
-            )
+            raise DeviceFlowTimeout("Nobody approved the login in time") from reply.fault
         yield Sleep(min(pause, left))
 
 
-def _verdict(answer: httpx.Response) -> str | None:
+def _verdict(reply: Reply) -> str | None:
     """What an error answer says of the login, in the terms of RFC 8628.
 
     :raises DeviceFlowError: the login is over.
     """
-    error = error_of(answer)
-    if error.code in _ENDED:
-        raise DeviceFlowError(_ENDED[error.code]) from error
-    if error.code in (_PENDING, _SLOW_DOWN):
-        return error.code
-    if answer.status_code == 410:
+    if reply.status is None:
+        return None
+    if reply.code in _ENDED:
+        raise DeviceFlowError(_ENDED[reply.code]) from reply.error()
+    if reply.code in (_PENDING, _SLOW_DOWN):
+        return reply.code
+    if reply.status == 410:
+        error = reply.api_error()
         raise DeviceFlowError(f"The login was denied or has expired: {error.detail}") from error
-    return {428: _PENDING, 429: _SLOW_DOWN}.get(answer.status_code)
+    return {428: _PENDING, 429: _SLOW_DOWN}.get(reply.status)
 
 
 def _seconds(value: object, default: float) -> float:

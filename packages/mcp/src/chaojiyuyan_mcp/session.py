@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     import httpx
 
+    from chaojiyuyan_core import http
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.retry import Retry
     from chaojiyuyan_core.settings import Settings
@@ -66,6 +67,16 @@ class Session:
         return AsyncTransport(self._requests)
 
     @cached_property
+    def waiting_transport(self) -> http.AsyncTransport:
+        """The connections of the waits."""
+        from chaojiyuyan_core import http
+
+        key, base_url = self.settings.api_key, self.settings.base_url
+        return http.AsyncTransport(
+            http.RequestBuilder(key, base_url, timeout=TIMEOUT, source=SOURCE)
+        )
+
+    @cached_property
     def beat_transport(self) -> Transport:
         """Connections for the heartbeats alone, which no slow call of a tool can hold up."""
         from chaojiyuyan_core.transport import Transport
@@ -96,3 +107,5 @@ class Session:
             self.claims.close()
         if "transport" in made:
             await self.transport.close()
+        if "waiting_transport" in made:
+            await self.waiting_transport.close()

@@ -31,7 +31,7 @@ async def waited_for(session: Session, arguments: Arguments, report: Report) -> 
     """
     from chaojiyuyan_client.waiting import wait_for_job
     from chaojiyuyan_core.errors import JobTimeout
-    from chaojiyuyan_core.flow import run_async
+    from chaojiyuyan_core.http import Retry, run_async
 
     job_id, timeout = arguments["job_id"], float(arguments.get("timeout", WAIT))
     progress = _Progress(report, timeout)
@@ -39,14 +39,14 @@ async def waited_for(session: Session, arguments: Arguments, report: Report) -> 
         job_id,
         timeout=timeout,
         poll_interval=float(arguments.get("poll_interval", 3.0)),
-        retry=session.retry,
+        retry=Retry(),
         now=time.monotonic,
         on_update=progress.update,
-        longest_hold=REPORT_INTERVAL,
+        max_hold=REPORT_INTERVAL,
     )
     try:
         async with progress.told():
-            return await run_async(flow, session.transport)
+            return await run_async(flow, session.waiting_transport)
     except JobTimeout as late:
         seen = {"job_status": progress.status} if progress.status else {}
         reason = f"; the last request failed: {late.__cause__}" if late.__cause__ else ""

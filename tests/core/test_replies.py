@@ -9,9 +9,21 @@ import pytest
 from hypothesis import given, strategies as st
 
 from chaojiyuyan_core import api, errors
-from chaojiyuyan_core.answers import error_of, retry_after, value_of
+from chaojiyuyan_core.http import Reply
 
 JOB = {"id": "j1", "status": "queued"}
+
+
+def reply(answer: httpx.Response) -> Reply:
+    return Reply(answer.status_code, answer.headers, answer.content)
+
+
+def error_of(answer: httpx.Response) -> errors.HebingAPIError:
+    return reply(answer).api_error()
+
+
+def value_of(call: api.Call[Any], answer: httpx.Response) -> Any:
+    return reply(answer).value(call)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +178,7 @@ def test_the_request_id_is_known(name: str) -> None:
 def test_retry_after_in_seconds_or_as_a_date(headers: Any, seconds: float | None) -> None:
     headers = {name: value.encode() for name, value in headers.items()}
     answer = httpx.Response(429, headers=headers)
-    assert retry_after(answer) == seconds
+    assert reply(answer).requested_delay == seconds
     assert error_of(answer).retry_after == seconds
 
 

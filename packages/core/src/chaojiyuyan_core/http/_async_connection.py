@@ -1,0 +1,145 @@
+"""One connection for an event loop, whose every step ends at the deadline of the attempt.
+
+Loaded with the first request: it needs httpx. anyio carries it on asyncio and on trio.
+"""
+
+# ruff: noqa: ASYNC109, ARG002  (httpcore says what the parameters of its interfaces are)
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpcore
+import httpx
+
+from ._timeouts import Deadline
+from ._tls import shared_ssl_context
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+    from ._stack import Origin
+
+
+class AsyncConnection(httpx.AsyncHTTPTransport):
+    """An ``httpx.AsyncHTTPTransport`` with one connection to one origin.
+
+    Attributes:
+        origin: Where it leads.
+        deadline: When the exchange that it is used for ends.
+
+    Args:
+        origin: Where it leads.
+        proxy: The URL of a proxy on the way, or None.
+    """
+
+    def __init__(self, origin: Origin, proxy: str | None) -> None:
+        self.origin = origin
+        self.deadline = Deadline()
+        self._backend = _Backend(self.deadline)
+        # As in the sync twin. Without a pool there is also no lock made for each request, which
+        # looks for a package "sniffio" on the disk each time (encode/httpcore #1103), and no
+        # connection that a cancelled request leaves stuck in the pool.
+        if proxy is None:
+            self._direct = True
+            self._pool: Any = httpcore.AsyncHTTPConnection(
+                httpcore.Origin(*origin),
+                ssl_context=shared_ssl_context() if origin[0] == b"https" else None,
+                network_backend=self._backend,
+            )
+        else:
+            self._direct = False
+            limits = httpx.Limits(max_connections=1)
+            super().__init__(verify=shared_ssl_context(), proxy=proxy, limits=limits)
+            self._pool._network_backend = self._backend
+
+    def is_reusable(self) -> bool:
+        """Tell whether the exchange ended so that another one may follow."""
+        return not self._direct or self._pool.is_idle()
+
+    def is_stale(self) -> bool:
+        """Tell whether the server has closed the connection, or sent what nobody asked for."""
+        return self._direct and self._pool.has_expired()
+
+    async def aclose(self) -> None:
+        """Close the connection, whatever state it is in and though the task is cancelled."""
+        with anyio.CancelScope(shield=True):
+            with contextlib.suppress(Exception):
+                await self._pool.aclose()
+            await self._backend.aclose()
+
+    def abandon(self) -> None:
+        """Leave a connection of the parent process or of another event loop alone."""
+
+
+class _Backend(httpcore.AsyncNetworkBackend):
+    """Opens the connection's stream by anyio, so that nothing asks which event loop it runs on."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._inner = httpcore.AnyIOBackend()
+        self._opened: list[httpcore.AsyncNetworkStream] = []
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        left = self._deadline.left(timeout, httpcore.ConnectTimeout)
+        try:
+            stream = await self._inner.connect_tcp(host, port, timeout=left)
+        except (UnicodeError, OverflowError) as fault:
+            raise httpcore.ConnectError(str(fault)) from fault
+        return self.own(stream)
+
+    def own(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
+        """Keep a stream that is to be closed with the connection."""
+        self._opened.append(stream)
+        return _Stream(self, stream, self._deadline)
+
+    async def aclose(self) -> None:
+        """Close what was opened, also where httpcore lost sight of it when it was cancelled."""
+        for stream in reversed(self._opened):
+            with contextlib.suppress(Exception):
+                await stream.aclose()
+        self._opened = []
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A stream whose reads and writes end at the deadline."""
+
+    def __init__(
+        self, backend: _Backend, stream: httpcore.AsyncNetworkStream, deadline: Deadline
+    ) -> None:
+        self._backend = backend
+        self._stream = stream
+        self._deadline = deadline
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        left = self._deadline.left(timeout, httpcore.ReadTimeout)
+        return await self._stream.read(max_bytes, left)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        left = self._deadline.left(timeout, httpcore.WriteTimeout)
+        await self._stream.write(buffer, left)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        left = self._deadline.left(timeout, httpcore.ConnectTimeout)
+        return self._backend.own(await self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

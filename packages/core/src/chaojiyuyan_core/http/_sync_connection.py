@@ -1,0 +1,204 @@
+"""One connection for a thread, whose every step ends at the deadline of the attempt.
+
+Loaded with the first request: it needs httpx.
+"""
+
+# ruff: noqa: ARG002  (httpcore says what the parameters of its interfaces are)
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+import httpx
+
+from ._timeouts import Deadline
+from ._tls import shared_ssl_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._stack import Origin
+
+_UNREACHABLE = (OSError, UnicodeError, OverflowError)  # the latter two: no such host or port
+
+
+class Connection(httpx.HTTPTransport):
+    """An ``httpx.HTTPTransport`` with one connection to one origin.
+
+    Attributes:
+        origin: Where it leads.
+        deadline: When the exchange that it is used for ends.
+
+    Args:
+        origin: Where it leads.
+        proxy: The URL of a proxy on the way, or None.
+    """
+
+    def __init__(self, origin: Origin, proxy: str | None) -> None:
+        self.origin = origin
+        self.deadline = Deadline()
+        self._backend = _Backend(self.deadline)
+        # httpx has no public way to choose the network backend, nor a transport without a pool,
+        # whose bookkeeping costs more than all the rest of a request (encode/httpcore #1035).
+        if proxy is None:
+            self._direct = True
+            self._pool: Any = httpcore.HTTPConnection(
+                httpcore.Origin(*origin),
+                ssl_context=shared_ssl_context() if origin[0] == b"https" else None,
+                network_backend=self._backend,
+            )
+        else:
+            self._direct = False
+            limits = httpx.Limits(max_connections=1)
+            super().__init__(verify=shared_ssl_context(), proxy=proxy, limits=limits)
+            self._pool._network_backend = self._backend
+
+    def is_reusable(self) -> bool:
+        """Tell whether the exchange ended so that another one may follow."""
+        return not self._direct or self._pool.is_idle()
+
+    def is_stale(self) -> bool:
+        """Tell whether the server has closed the connection, or sent what nobody asked for."""
+        return self._direct and self._pool.has_expired()
+
+    def close(self) -> None:
+        """Close the connection, whatever state it is in."""
+        with contextlib.suppress(Exception):
+            self._pool.close()
+        self._backend.close()
+
+    def abandon(self) -> None:
+        """Close this process's end of a connection that belongs to the parent process."""
+        self._backend.close()
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Makes the connection's socket; httpcore's own backend bounds each step, not the whole."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._sockets: list[socket.socket] = []
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except _UNREACHABLE as fault:
+            raise httpcore.ConnectError(str(fault)) from fault
+        ends = Deadline(self._deadline.ends)
+        last: Exception | None = None
+        for index, (family, kind, protocol, _, address) in enumerate(found):
+            left = ends.left(timeout, httpcore.ConnectTimeout)
+            if index == 0:
+                ends = Deadline(time.monotonic() + left)
+            sock = socket.socket(family, kind, protocol)
+            try:
+                # An address that does not answer leaves time for those after it.
+                sock.settimeout(left / (len(found) - index))
+                sock.connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except BaseException as fault:
+                sock.close()
+                if not isinstance(fault, _UNREACHABLE):
+                    raise
+                last = fault
+            else:
+                self._sockets = [sock]
+                return _Stream(self, sock, self._deadline)
+        kind_of_fault = (
+            httpcore.ConnectTimeout if isinstance(last, TimeoutError) else httpcore.ConnectError
+        )
+        raise kind_of_fault(str(last)) from last
+
+    def own(self, sock: socket.socket) -> None:
+        """Keep a socket that is to be closed with the connection."""
+        self._sockets.append(sock)
+
+    def close(self) -> None:
+        """Close what was opened, also where httpcore lost sight of it in the middle."""
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
+
+
+class _Stream(httpcore.NetworkStream):
+    """A socket whose reads and writes end at the deadline."""
+
+    def __init__(self, backend: _Backend, sock: socket.socket, deadline: Deadline) -> None:
+        self._backend = backend
+        self._socket = sock
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            self._socket.settimeout(self._deadline.left(timeout, httpcore.ReadTimeout))
+            return self._socket.recv(max_bytes)
+        except TimeoutError as fault:
+            raise httpcore.ReadTimeout(str(fault)) from fault
+        except OSError as fault:
+            raise httpcore.ReadError(str(fault)) from fault
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        rest = memoryview(buffer)
+        try:
+            while rest:
+                self._socket.settimeout(self._deadline.left(timeout, httpcore.WriteTimeout))
+                rest = rest[self._socket.send(rest) :]
+        except TimeoutError as fault:
+            raise httpcore.WriteTimeout(str(fault)) from fault
+        except OSError as fault:
+            raise httpcore.WriteError(str(fault)) from fault
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            self._socket.settimeout(self._deadline.left(timeout, httpcore.ConnectTimeout))
+            sock = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+        except BaseException as fault:
+            self.close()
+            if isinstance(fault, TimeoutError):
+                raise httpcore.ConnectTimeout(str(fault)) from fault
+            if isinstance(fault, _UNREACHABLE):
+                raise httpcore.ConnectError(str(fault)) from fault
+            raise
+        self._backend.own(sock)
+        return _Stream(self._backend, sock, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "ssl_object":
+            return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+        if info == "socket":
+            return self._socket
+        if info == "is_readable":
+            return _is_readable(self._socket)
+        return None
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    """Whether a read would return at once: with data, or because the other side has closed."""
+    if sock.fileno() < 0:
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

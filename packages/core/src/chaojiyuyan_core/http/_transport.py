@@ -1,0 +1,412 @@
+"""The two transports: they send a call once, and say what came of it.
+
+httpx is loaded with the first request, not with this module.
+"""
+
+from __future__ import annotations
+
+import time
+from copy import copy
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
+
+from chaojiyuyan_core.api import Fetch
+from chaojiyuyan_core.errors import ResponseFormatError
+
+from ._body import open_body
+from ._reply import Reply, redact_request
+from ._stack import AsyncConnectionStack, ConnectionStack, Origin
+from ._timeouts import Deadline, PhaseTimeouts
+
+if TYPE_CHECKING:
+    import httpx
+    from typing_extensions import Self
+
+    from chaojiyuyan_core.api import Call
+
+    from ._async_connection import AsyncConnection
+    from ._body import Body, SinkBody
+    from ._requests import RequestBuilder
+    from ._sync_connection import Connection
+    from ._timeouts import Timeouts
+
+DEFAULT_MAX_CONNECTIONS = 1000
+"""Connections of one transport: each wait for a job may occupy one."""
+
+DEFAULT_MAX_RESPONSE_BYTES = 64 << 20
+"""Bytes of an answer that are kept in memory, decoded."""
+
+_CANCEL_GRACE = 0.2  # seconds after the deadline until a client handed in is cancelled
+
+C = TypeVar("C", bound="httpx.Client | httpx.AsyncClient")
+
+
+class _Attempt(NamedTuple):
+    """One request on its way.
+
+    Attributes:
+        request: What is sent.
+        fetch: The fetch that it serves, if it is one.
+        timeouts: Seconds without progress in each phase.
+        deadline: When it ends, whatever progress it makes.
+    """
+
+    request: httpx.Request
+    fetch: Fetch | None
+    timeouts: Timeouts
+    deadline: Deadline
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request goes."""
+        url = self.request.url
+        port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+        return url.raw_scheme, url.raw_host, port
+
+    def pool_timeout(self) -> float:
+        """Return the seconds that a free connection may be waited for."""
+        import httpx
+
+        return self.deadline.left(self.timeouts.pool, httpx.PoolTimeout)
+
+    def check_deadline(self) -> None:
+        """Raise ``httpx.ReadTimeout`` once the deadline has passed."""
+        import httpx
+
+        self.deadline.left(None, httpx.ReadTimeout)
+
+
+class _TransportBase(Generic[C]):
+    """What both transports share: attempts, replies, and how a client handed in is treated."""
+
+    def __init__(
+        self, builder: RequestBuilder, http_client: C | None, max_response_bytes: int
+    ) -> None:
+        self.builder = builder
+        self.http_client = http_client
+        self._max_response_bytes = max_response_bytes
+        self._shared = False
+        if http_client is not None:
+            self.builder = builder.with_timeout(http_client.timeout)
+
+    def sharing(self, builder: RequestBuilder) -> Self:
+        """Return a transport on the same connections, which stay this one's to close.
+
+        Args:
+            builder: Builds the requests of the new transport.
+        """
+        other = copy(self)
+        other.builder = builder
+        other._shared = True
+        return other
+
+    def _start(self, call: Call[object] | Fetch, timeout: float | None) -> _Attempt:
+        builder, client = self.builder, self.http_client
+        timeouts = builder.timeouts
+        total = timeouts.total
+        if isinstance(call, Fetch):
+            fetch: Fetch | None = call
+            request = builder.build_fetch(call, client)
+        else:
+            fetch = None
+            if call.wait is not None:  # the server may hold its answer back
+                timeouts = timeouts.extended(call.wait)
+                total += call.wait
+            request = builder.build(call) if client is None else builder.build_with(client, call)
+        deadline = Deadline(time.monotonic() + (total if timeout is None else timeout))
+        if client is None:
+            request.extensions["timeout"] = timeouts._asdict()
+        else:
+            request.extensions["timeout"] = PhaseTimeouts(timeouts, deadline)
+        return _Attempt(request, fetch, timeouts, deadline)
+
+    def _open_body(self, attempt: _Attempt, response: httpx.Response) -> Body | SinkBody:
+        return open_body(
+            response.status_code,
+            response.headers,
+            max_bytes=self._max_response_bytes,
+            fetch=attempt.fetch,
+        )
+
+    def _read_body(self, attempt: _Attempt, response: httpx.Response) -> bytes | None:
+        """Return the body of an answer that a hook of a client handed in has read, or None."""
+        import httpx
+
+        try:
+            content = response.content
+        except httpx.ResponseNotRead:
+            return None
+        body = open_body(
+            response.status_code, {}, max_bytes=self._max_response_bytes, fetch=attempt.fetch
+        )
+        body.feed(content)
+        return body.finish()
+
+    def _reply(self, attempt: _Attempt, response: httpx.Response, body: bytes) -> Reply:
+        if self.http_client is None:
+            self._log(attempt, response)
+        return Reply(
+            response.status_code,
+            response.headers,
+            body,
+            request=attempt.request,
+            redactor=self.builder.redactor,
+        )
+
+    def _fault(self, attempt: _Attempt | None, fault: Exception) -> Reply:
+        """Return the reply of a fault, the key removed from it."""
+        import httpx
+
+        redactor = self.builder.redactor
+        redactor.exception(fault)
+        if attempt is not None and isinstance(fault, httpx.HTTPError):
+            fault.request = redact_request(attempt.request, redactor)
+            if isinstance(fault, httpx.HTTPStatusError):  # from a hook of a client handed in
+                fault.response.request = fault.request
+        status = fault.status_code if isinstance(fault, ResponseFormatError) else None
+        return Reply(status, fault=fault, redactor=redactor)
+
+    def _log(self, attempt: _Attempt, response: httpx.Response) -> None:
+        """Log a request as ``httpx.Client`` does, without the key."""
+        import logging
+
+        log = logging.getLogger("httpx")
+        if log.isEnabledFor(logging.INFO):
+            url = self.builder.redactor.text(str(attempt.request.url))
+            status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
+            text = self.builder.redactor.text(status)
+            log.info('HTTP Request: %s %s "%s"', attempt.request.method, url, text)
+
+
+class Transport(_TransportBase["httpx.Client"]):
+    """Sends calls on connections of its own, or by an ``httpx.Client`` that was handed in.
+
+    Safe for any number of threads. An attempt ends at its deadline, whatever the server does; by a
+    client that was handed in, at most one phase of a request later.
+
+    Attributes:
+        builder: Builds the requests.
+        http_client: The client that was handed in, or None.
+
+    Args:
+        builder: Builds the requests.
+        http_client: A client to use. Its base URL, headers and timeout win, and it is never closed
+            here.
+        max_connections: The most connections of our own.
+        max_response_bytes: The most bytes of an answer, decoded.
+
+    Raises:
+        TypeError: The client that was handed in is an ``httpx.AsyncClient``.
+    """
+
+    def __init__(
+        self,
+        builder: RequestBuilder,
+        http_client: httpx.Client | None = None,
+        *,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+    ) -> None:
+        if http_client is not None:
+            import httpx
+
+            if isinstance(http_client, httpx.AsyncClient):
+                raise TypeError("http_client is an httpx.AsyncClient: pass an httpx.Client")
+        super().__init__(builder, http_client, max_response_bytes)
+        self._stack = ConnectionStack(_connect, max_connections)
+
+    def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
+        """Send a call once.
+
+        Args:
+            call: What to send. The content of a fetch goes into its sink.
+            timeout: Seconds in total for the attempt. By default it ends after the builder's
+                timeout without progress, and after five minutes in total.
+
+        Returns:
+            The answer, or the fault on the way to it.
+
+        Raises:
+            RuntimeError: The transport was closed.
+        """
+        faults = _fault_types()
+        attempt = None
+        try:
+            attempt = self._start(call, timeout)
+            if self.http_client is None:
+                return self._send_own(attempt)
+            return self._send_by(self.http_client, attempt)
+        except faults as fault:
+            return self._fault(attempt, fault)
+
+    def close(self) -> None:
+        """Close the connections, unless they are another transport's or of a client handed in."""
+        if not self._shared:
+            self._stack.close()
+
+    def _send_own(self, attempt: _Attempt) -> Reply:
+        connection = self._stack.take(attempt.origin, attempt.pool_timeout())
+        try:
+            connection.deadline.ends = attempt.deadline.ends
+            response = connection.handle_request(attempt.request)
+            reply = self._reply(attempt, response, self._read(attempt, response))
+            response.close()
+        except BaseException:
+            self._stack.drop(connection)
+            raise
+        if connection.is_reusable():
+            self._stack.give_back(connection)
+        else:
+            self._stack.drop(connection)
+        return reply
+
+    def _send_by(self, client: httpx.Client, attempt: _Attempt) -> Reply:
+        if attempt.fetch is None:
+            response = client.send(attempt.request, stream=True)
+        else:  # another host must not be sent the client's own key, nor a redirect be followed
+            response = client.send(attempt.request, stream=True, auth=None, follow_redirects=False)
+        try:
+            return self._reply(attempt, response, self._read(attempt, response))
+        finally:
+            response.close()
+
+    def _read(self, attempt: _Attempt, response: httpx.Response) -> bytes:
+        read = self._read_body(attempt, response)
+        if read is not None:
+            return read
+        body = self._open_body(attempt, response)
+        for chunk in cast("httpx.SyncByteStream", response.stream):
+            attempt.check_deadline()
+            body.feed(chunk)
+        return body.finish()
+
+
+class AsyncTransport(_TransportBase["httpx.AsyncClient"]):
+    """Sends calls on connections of its own, or by an ``httpx.AsyncClient``: the async twin.
+
+    It runs on asyncio and on trio. An attempt ends at its deadline, whatever the server does.
+
+    Attributes:
+        builder: Builds the requests.
+        http_client: The client that was handed in, or None.
+
+    Args:
+        builder: Builds the requests.
+        http_client: A client to use. Its base URL, headers and timeout win, and it is never closed
+            here.
+        max_connections: The most connections of our own.
+        max_response_bytes: The most bytes of an answer, decoded.
+
+    Raises:
+        TypeError: The client that was handed in is an ``httpx.Client``.
+    """
+
+    def __init__(
+        self,
+        builder: RequestBuilder,
+        http_client: httpx.AsyncClient | None = None,
+        *,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+    ) -> None:
+        if http_client is not None:
+            import httpx
+
+            if isinstance(http_client, httpx.Client):
+                raise TypeError("http_client is an httpx.Client: pass an httpx.AsyncClient")
+        super().__init__(builder, http_client, max_response_bytes)
+        self._stack = AsyncConnectionStack(_connect_async, max_connections)
+
+    async def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
+        """Send a call once; see :meth:`Transport.send`.
+
+        Args:
+            call: What to send. The content of a fetch goes into its sink.
+            timeout: Seconds in total for the attempt.
+
+        Returns:
+            The answer, or the fault on the way to it.
+
+        Raises:
+            RuntimeError: The transport was closed.
+        """
+        faults = _fault_types()
+        attempt = None
+        try:
+            attempt = self._start(call, timeout)
+            if self.http_client is None:
+                return await self._send_own(attempt)
+            return await self._send_by(self.http_client, attempt)
+        except faults as fault:
+            return self._fault(attempt, fault)
+
+    async def close(self) -> None:
+        """Close the connections, unless they are another transport's or of a client handed in."""
+        if not self._shared:
+            await self._stack.close()
+
+    async def _send_own(self, attempt: _Attempt) -> Reply:
+        connection = await self._stack.take(attempt.origin, attempt.pool_timeout())
+        try:
+            connection.deadline.ends = attempt.deadline.ends
+            response = await connection.handle_async_request(attempt.request)
+            reply = self._reply(attempt, response, await self._read(attempt, response))
+            await response.aclose()
+        except BaseException:
+            await self._stack.drop(connection)
+            raise
+        if connection.is_reusable():
+            await self._stack.give_back(connection)
+        else:
+            await self._stack.drop(connection)
+        return reply
+
+    async def _send_by(self, client: httpx.AsyncClient, attempt: _Attempt) -> Reply:
+        import anyio
+        import httpx
+
+        # The phases end at the deadline by themselves; a request that is cancelled from outside
+        # may leave a connection of the client's pool stuck (encode/httpcore #1103 and others).
+        left = attempt.deadline.left(None, httpx.ReadTimeout) + _CANCEL_GRACE
+        with anyio.move_on_after(left):
+            if attempt.fetch is None:
+                response = await client.send(attempt.request, stream=True)
+            else:
+                response = await client.send(
+                    attempt.request, stream=True, auth=None, follow_redirects=False
+                )
+            try:
+                return self._reply(attempt, response, await self._read(attempt, response))
+            finally:
+                await response.aclose()
+        raise httpx.ReadTimeout("The total time of the attempt is over")
+
+    async def _read(self, attempt: _Attempt, response: httpx.Response) -> bytes:
+        read = self._read_body(attempt, response)
+        if read is not None:
+            return read
+        body = self._open_body(attempt, response)
+        async for chunk in cast("httpx.AsyncByteStream", response.stream):
+            attempt.check_deadline()
+            body.feed(chunk)
+        return body.finish()
+
+
+def _connect(origin: Origin) -> Connection:
+    from ._proxies import find_proxy
+    from ._sync_connection import Connection
+
+    return Connection(origin, find_proxy(origin[0].decode(), origin[1].decode()))
+
+
+def _connect_async(origin: Origin) -> AsyncConnection:
+    from ._async_connection import AsyncConnection
+    from ._proxies import find_proxy
+
+    return AsyncConnection(origin, find_proxy(origin[0].decode(), origin[1].decode()))
+
+
+def _fault_types() -> tuple[type[Exception], ...]:
+    """What a reply reports instead of raising it; InvalidURL is not an HTTPError."""
+    import httpx
+
+    return httpx.HTTPError, httpx.InvalidURL, ResponseFormatError
