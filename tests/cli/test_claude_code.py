@@ -43,7 +43,7 @@ def test_claude_code_connects_and_forgets(
     connect = ["connect", "--api-key", kernel.api_key, "--base-url", kernel.base_url, "--yes"]
     done = cli(*connect, *profile)
     assert done.returncode == 0, done.stderr
-    assert "registered by `claude mcp add-json -s user`" in done.stdout
+    assert "Registered with Claude Code by `claude mcp add-json -s user`" in done.stdout
     settings = cli.home / ".claude.json"
     assert kernel.api_key not in settings.read_text()
     assert "✔ Connected" in (shown := listed(cli, claude)), shown
@@ -51,7 +51,7 @@ def test_claude_code_connects_and_forgets(
     again = cli(
         "connect", "--api-key", kernel.api_key, "--base-url", kernel.base_url, "--yes", *profile
     )
-    assert "registered already" in again.stdout
+    assert "Claude Code         connected already" in again.stdout
 
     done = cli("disconnect", "--yes", *profile)
     assert done.returncode == 0, done.stderr

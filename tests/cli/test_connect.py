@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from chaojiyuyan_devserver.testing import LocalKernel
     from support.command_line import Cli
     from support.terminal import Terminal
 
@@ -39,7 +40,7 @@ def claude(cli: Cli, tmp_path: Path) -> Path:
 
 
 def test_a_given_key_is_saved_written_and_never_shown(cli: Cli) -> None:
-    done = cli("connect", "--api-key", KEY, "--yes")
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     assert done.returncode == 0
     assert "Connected with provided Agent KEY" in done.stdout
     assert f"Wrote {cli.mcp_json}" in done.stdout
@@ -55,7 +56,7 @@ def test_a_given_key_is_saved_written_and_never_shown(cli: Cli) -> None:
 
 
 def test_the_key_comes_from_standard_input(cli: Cli) -> None:
-    done = cli("connect", "--api-key", "-", stdin=f"{KEY}\ny\n")
+    done = cli("connect", "--no-verify", "--api-key", "-", stdin=f"{KEY}\ny\n")
     assert done.returncode == 0
     assert "[y/N]" in done.stdout
     assert entry_in(cli.mcp_json)
@@ -64,7 +65,7 @@ def test_the_key_comes_from_standard_input(cli: Cli) -> None:
 
 
 def test_the_key_comes_from_a_hidden_prompt(cli: Cli, terminal: Callable[..., Terminal]) -> None:
-    shown = terminal("login", "--api-key", "-")
+    shown = terminal("login", "--no-verify", "--api-key", "-")
     shown.expect("Agent key: ")
     shown.send(f"{KEY}\n")
     assert shown.end() == 0
@@ -85,7 +86,7 @@ def test_what_is_no_key_is_refused_and_nothing_saved(cli: Cli, key: str) -> None
 
 def test_a_no_and_an_end_of_input_leave_the_file(cli: Cli) -> None:
     for answer in ("n\n", ""):
-        done = cli("connect", "--api-key", KEY, stdin=answer)
+        done = cli("connect", "--no-verify", "--api-key", KEY, stdin=answer)
         assert done.returncode == 0
         assert f"Apply this change to {cli.mcp_json}? [y/N]" in done.stdout
         assert "Aborted" in done.stdout
@@ -95,8 +96,46 @@ def test_a_no_and_an_end_of_input_leave_the_file(cli: Cli) -> None:
         assert saved(cli)
 
 
+def test_after_a_no_nothing_is_said_to_be_done(cli: Cli) -> None:
+    done = cli("connect", "--no-verify", "--api-key", KEY, stdin="n\n")
+    assert "restart" not in done.stdout
+    assert "no MCP client was changed" in done.stdout
+
+
+def test_a_refused_key_is_not_saved(cli: Cli, kernel: LocalKernel) -> None:
+    for command in (["connect", "--yes"], ["login"]):
+        done = cli(*command, "--api-key", KEY, "--base-url", kernel.base_url)
+        assert done.returncode == 2
+        assert "401" in done.stderr
+        assert "Connected" not in done.stdout
+        assert cli.files() == set()
+    done = cli("login", "--api-key", KEY, "--base-url", kernel.base_url, "--no-verify")
+    assert done.returncode == 0
+    assert saved(cli)
+
+
+def test_an_accepted_key_is_saved(cli: Cli, kernel: LocalKernel) -> None:
+    done = cli("login", "--api-key", kernel.api_key, "--base-url", kernel.base_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (saved(cli) or {})["api_key"] == kernel.api_key
+
+
+def test_a_platform_that_cannot_be_reached_is_a_warning(cli: Cli) -> None:
+    done = cli("login", "--api-key", KEY, "--base-url", "http://127.0.0.1:9/api/v1")
+    assert done.returncode == 0
+    assert done.stderr.startswith("Warning: the key could not be checked: ")
+    assert saved(cli)
+
+
+def test_a_base_url_without_its_path_is_a_warning(cli: Cli, kernel: LocalKernel) -> None:
+    origin = kernel.base_url.removesuffix("/api/v1")
+    done = cli("login", "--api-key", kernel.api_key, "--base-url", origin)
+    assert done.returncode == 0
+    assert f"Did you mean {kernel.base_url} ?" in done.stderr
+
+
 def test_ctrl_c_at_a_prompt_is_one_line(cli: Cli, terminal: Callable[..., Terminal]) -> None:
-    shown = terminal("connect", "--api-key", KEY)
+    shown = terminal("connect", "--no-verify", "--api-key", KEY)
     shown.expect(r"\[y/N\]")
     shown.interrupt_prompt()
     assert shown.end() == 130
@@ -106,16 +145,16 @@ def test_ctrl_c_at_a_prompt_is_one_line(cli: Cli, terminal: Callable[..., Termin
 
 
 def test_connecting_again_changes_nothing(cli: Cli) -> None:
-    cli("connect", "--api-key", KEY, "--yes")
+    cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     before = cli.files()
-    done = cli("connect", "--api-key", KEY)
+    done = cli("connect", "--no-verify", "--api-key", KEY)
     assert "no change" in done.stdout
     assert cli.files() == before
 
 
 def test_a_target_alone_is_written(cli: Cli, claude: Path) -> None:
     target = cli.home / "x" / "mcp.json"
-    done = cli("connect", "--api-key", KEY, "--yes", "--target", str(target))
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--target", str(target))
     assert done.returncode == 0
     assert entry_in(target)
     assert not cli.mcp_json.exists()
@@ -125,7 +164,18 @@ def test_a_target_alone_is_written(cli: Cli, claude: Path) -> None:
 
 def test_no_key_keeps_it_out_of_every_file_but_the_credentials(cli: Cli) -> None:
     (cli.home / ".cursor").mkdir()
-    cli("connect", "--api-key", KEY, "--yes", "--no-key", "--client", "all", "--profile", "work")
+    cli(
+        "connect",
+        "--no-verify",
+        "--api-key",
+        KEY,
+        "--yes",
+        "--no-key",
+        "--client",
+        "all",
+        "--profile",
+        "work",
+    )
     assert entry_in(cli.mcp_json)["env"] == {
         "HEBING_BASE_URL": PRODUCTION,
         "CHAOJIYUYAN_PROFILE": "work",
@@ -144,11 +194,11 @@ def test_the_base_url_is_the_options_then_the_environments_then_production(cli: 
     ]
     for arguments, url, source in cases:
         env = {"HEBING_BASE_URL": "https://environment.example"}
-        done = cli("connect", "--api-key", KEY, "--yes", *arguments, **env)
+        done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", *arguments, **env)
         assert f"Base URL: {url} ({source})" in done.stdout
         assert (saved(cli) or {})["base_url"] == url
         assert entry_in(cli.mcp_json)["env"]["HEBING_BASE_URL"] == url  # type: ignore[index]
-    assert PRODUCTION in cli("login", "--api-key", KEY).stdout
+    assert PRODUCTION in cli("login", "--no-verify", "--api-key", KEY).stdout
     assert (saved(cli) or {})["base_url"] == PRODUCTION
 
 
@@ -177,28 +227,66 @@ def test_a_dry_run_starts_asks_and_writes_nothing(cli: Cli, claude: Path, key: l
 
 def test_each_client_gets_the_entry_in_its_own_form(cli: Cli) -> None:
     places = {
+        "windsurf": (".codeium/windsurf/mcp_config.json", "mcpServers"),
+        "gemini-cli": (".gemini/settings.json", "mcpServers"),
         "claude-desktop": (".config/Claude/claude_desktop_config.json", "mcpServers"),
         "cursor": (".cursor/mcp.json", "mcpServers"),
         "vscode": (".config/Code/User/mcp.json", "servers"),
     }
     arguments = [part for name in places for part in ("--client", name)]
-    done = cli("connect", "--api-key", KEY, "--yes", *arguments)
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", *arguments)
     assert done.returncode == 0
-    env = {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": PRODUCTION}
+    env = {"HEBING_BASE_URL": PRODUCTION}
     for name, (path, container) in places.items():
         entry = entry_in(cli.home / path, container)
         kind = {"type": "stdio"} if name == "vscode" else {}
         assert entry == {**kind, "command": str(COMMAND), "args": ["mcp-server"], "env": env}
 
 
+def test_every_file_holds_the_key_when_that_is_wanted(cli: Cli) -> None:
+    cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--with-key", "--client", "cursor")
+    env = entry_in(cli.home / ".cursor" / "mcp.json")["env"]
+    assert env == {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": PRODUCTION}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
+def test_a_key_that_others_can_read_is_a_warning(cli: Cli) -> None:
+    cli.mcp_json.parent.mkdir()
+    cli.mcp_json.write_text("{}")
+    cli.mcp_json.chmod(0o644)
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes")
+    assert f"chmod go-rwx {cli.mcp_json}" in done.stderr
+    assert stat.S_IMODE(cli.mcp_json.stat().st_mode) == 0o644
+    found = json.loads(cli("doctor", "--json").stdout)["checks"]
+    [check] = [check for check in found if check["name"] == "~/.claude/mcp.json"]
+    assert check["status"] == "warning"
+    assert "nxt_…cret" not in done.stderr
+
+
+def test_codex_is_connected_and_its_comments_stay(cli: Cli) -> None:
+    config = cli.home / ".codex" / "config.toml"
+    config.parent.mkdir()
+    before = '# mine\nmodel = "o3"  # a choice\n\n[mcp_servers.other]\ncommand = "x"\n'
+    config.write_text(before)
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--client", "codex")
+    assert done.returncode == 0
+    assert config.read_text() == before + (
+        "\n[mcp_servers.chaojiyuyan]\n"
+        f'command = "{COMMAND}"\nargs = ["mcp-server"]\n'
+        f'env = {{ HEBING_BASE_URL = "{PRODUCTION}" }}\n'
+    )
+    assert cli("disconnect", "--yes").returncode == 0
+    assert config.read_text() == before
+
+
 def test_all_means_those_that_are_installed_and_the_list_names_the_others(cli: Cli) -> None:
     (cli.home / ".config" / "Code" / "User").mkdir(parents=True)
-    done = cli("connect", "--api-key", KEY, "--yes", "--client", "all")
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--client", "all")
     listed = dict(re.findall(r"^  (\S.*?)  +(.*)$", done.stdout, re.MULTILINE))
-    assert listed["~/.claude/mcp.json"] == listed["VS Code"] == "written"
+    assert listed["~/.claude/mcp.json"] == listed["VS Code"] == "connected"
     assert listed["Cursor"] == listed["Claude Desktop"] == listed["Claude Code"] == "not found"
     (cli.home / ".cursor").mkdir()
-    done = cli("connect", "--api-key", KEY, "--yes")
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     assert "chaojiyuyan connect --client cursor" in done.stdout
 
 
@@ -206,7 +294,17 @@ def test_a_client_with_comments_is_refused_and_the_others_written(cli: Cli) -> N
     settings = cli.home / ".config" / "Code" / "User" / "mcp.json"
     settings.parent.mkdir(parents=True)
     settings.write_text("{\n  // mine\n}\n")
-    done = cli("connect", "--api-key", KEY, "--yes", "--client", "vscode", "--client", "cursor")
+    done = cli(
+        "connect",
+        "--no-verify",
+        "--api-key",
+        KEY,
+        "--yes",
+        "--client",
+        "vscode",
+        "--client",
+        "cursor",
+    )
     assert done.returncode == 1
     assert settings.read_text() == "{\n  // mine\n}\n"
     snippet = json.loads(done.stderr.partition("by hand:\n")[2])
@@ -217,7 +315,7 @@ def test_a_client_with_comments_is_refused_and_the_others_written(cli: Cli) -> N
 
 
 def test_claude_code_is_told_by_its_own_command_without_the_key(cli: Cli, claude: Path) -> None:
-    done = cli("connect", "--api-key", KEY, "--yes")
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     assert done.returncode == 0
     *arguments, text = claude.read_text().splitlines()
     assert arguments == ["mcp", "add-json", "-s", "user", "chaojiyuyan"]
@@ -231,14 +329,14 @@ def test_claude_code_is_told_by_its_own_command_without_the_key(cli: Cli, claude
 
 def test_a_claude_that_fails_is_told_and_the_rest_done(cli: Cli, claude: Path) -> None:
     (claude.parent / "bin" / "claude").write_text("#!/bin/sh\necho 'no \033[31mway' >&2; exit 3\n")
-    done = cli("connect", "--api-key", KEY, "--yes")
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     assert done.returncode == 1
     assert "`claude mcp add-json` failed: no \\u001b[31mway" in done.stderr
     assert entry_in(cli.mcp_json)
 
 
 def test_a_program_without_a_path_starts_the_entrys_command(cli: Cli) -> None:
-    cli("connect", "--api-key", KEY, "--yes")
+    cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     entry = entry_in(cli.mcp_json)
     cli.command = [str(entry["command"]), "version"]
     assert cli(PATH="").returncode == 0

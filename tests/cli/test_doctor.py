@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_dead_server_a_wrong_key_and_another_api_are_told_apart(
     other = checks(cli, HEBING_BASE_URL=platform.base_url, **key)["Platform"]
     assert {check["status"] for check in (dead, wrong, other)} == {"failed"}
     assert "no answer" in dead["detail"]
-    assert "rejects the key" in wrong["detail"]
+    assert "refuses the key" in wrong["detail"]
     assert "base URL" in other["remedy"]
 
 
@@ -81,8 +82,12 @@ def test_a_base_url_that_is_overruled_is_a_warning(cli: Cli) -> None:
     [
         ("{ // mine\n}", "not valid JSON"),
         ({"command": "chaojiyuyan"}, "PATH"),
-        ({"command": "/gone/chaojiyuyan"}, "no program"),
+        ({"command": "/gone/chaojiyuyan"}, "not a program"),
         ({"command": str(COMMAND), "env": {"CHAOJIYUYAN_API_KEY": "nxt_ag_old"}}, "another key"),
+        (
+            {"command": str(COMMAND), "env": {"HEBING_BASE_URL": "http://127.0.0.1:7"}},
+            "another base URL",
+        ),
         ("entry", "not an object"),
     ],
     ids=lambda value: str(value)[:16],
@@ -98,6 +103,32 @@ def test_an_entry_that_cannot_work_is_found(cli: Cli, content: object, why: str)
     assert found["status"] == "failed"
     assert why in found["detail"]
     assert found["remedy"]
+
+
+def test_a_bad_certificate_file_is_named_and_the_checks_go_on(cli: Cli) -> None:
+    cli.log_in("https://127.0.0.1:9/api/v1")
+    found = checks(cli, SSL_CERT_FILE="/nowhere/ca.pem")
+    assert found["Certificates"]["status"] == "failed"
+    assert "SSL_CERT_FILE names /nowhere/ca.pem" in found["Certificates"]["detail"]
+    assert found["Platform"]["status"] == "failed"
+    assert "Cursor" in found
+    for command in (["jobs"], ["whoami"]):
+        done = cli(*command, SSL_CERT_FILE="/nowhere/ca.pem")
+        assert done.returncode == 1
+        assert "SSL_CERT_FILE names /nowhere/ca.pem" in done.stderr
+
+
+def test_a_missing_script_is_restored_by_one_command(cli: Cli) -> None:
+    code = (
+        "import sys, sysconfig\n"
+        "sysconfig.get_path = lambda _: '/nowhere'\n"
+        "sys.argv = ['/lib/chaojiyuyan_cli/__main__.py']\n"
+        "from chaojiyuyan_cli.main import main; sys.exit(main(['doctor', '--json']))"
+    )
+    cli.command = [sys.executable, "-c", code]
+    [check] = [check for check in json.loads(cli().stdout)["checks"] if check["name"] == "PATH"]
+    assert check["status"] == "failed"
+    assert "pip install --force-reinstall --no-deps chaojiyuyan-cli" in check["remedy"]
 
 
 def test_a_path_without_the_command_says_what_to_add(cli: Cli) -> None:

@@ -22,7 +22,7 @@ def code_of(process: subprocess.Popen[str]) -> str:
     """Read the code of a device login off the documented lines, as they come through a pipe."""
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(5)]
-    assert lines[1] == "Connect to hebing\n"
+    assert lines[1] == "Connect to chaojiyuyan\n"
     assert lines[3].startswith("1) Open: http")
     return lines[4].removeprefix("2) Enter code: ").strip()
 

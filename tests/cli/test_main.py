@@ -187,7 +187,12 @@ def test_what_a_server_sends_cannot_steer_the_terminal(cli: Cli, platform: FakeP
 def test_a_broken_credentials_file_is_one_line(cli: Cli, content: bytes) -> None:
     cli.credentials.parent.mkdir()
     cli.credentials.write_bytes(content)
-    for arguments in (["status"], ["jobs"], ["connect", "--api-key", KEY], ["disconnect"]):
+    for arguments in (
+        ["status"],
+        ["jobs"],
+        ["connect", "--no-verify", "--api-key", KEY],
+        ["disconnect"],
+    ):
         done = cli(*arguments)
         assert done.returncode == 1, arguments
         assert_one_line(done.stderr)
@@ -248,7 +253,7 @@ def test_a_disk_that_is_full_is_one_line(cli: Cli, arguments: list[str]) -> None
     assert "No space left" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", ["version", "status", "login --api-key -"])
+@pytest.mark.parametrize("arguments", ["version", "status", "login --no-verify --api-key -"])
 def test_streams_that_are_closed_are_taken_as_empty(cli: Cli, arguments: str) -> None:
     cli.command = ["/bin/sh", "-c", f"exec {COMMAND} {arguments} <&- >&-"]
     done = cli()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from chaojiyuyan_cli._clients.config_file import Dialogue, read_entry, write_entry
+from chaojiyuyan_cli._clients.config_file import ConfigFile
+from chaojiyuyan_cli._clients.json_text import JsonServers
 from chaojiyuyan_cli.mcp_config import (
     DEFAULT_ARGS,
     DEFAULT_COMMAND,
@@ -166,10 +167,54 @@ def test_a_backup_is_private_and_never_overwritten(target: Path) -> None:
     first = backups[0]
     assert first is not None
     assert first.read_bytes() == b'\xef\xbb\xbf{"a":\r\n 1}'
-    for path in [target, *backups]:
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+    for path in backups:
         assert path is not None
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert re.fullmatch(r"mcp\.json\.backup-\d{14}", first.name)
+
+
+def test_a_backup_has_everything_but_our_key(target: Path) -> None:
+    other = '{"mcpServers": {"mine" : {"env": {"GITHUB_TOKEN": "ghp_1"}}, "chaojiyuyan": '
+    target.write_text(
+        other + json.dumps({"command": "x", "env": {"CHAOJIYUYAN_API_KEY": KEY}}) + "}}"
+    )
+    backup = write(target, Terminal(), "nxt_ag_another_key_after", yes=True).backup_path
+    assert backup is not None
+    assert KEY not in backup.read_text()
+    assert backup.read_text().startswith(other)
+    entry = json.loads(backup.read_text())["mcpServers"]["chaojiyuyan"]
+    assert entry == {"command": "x", "env": {"CHAOJIYUYAN_API_KEY": "<redacted>"}}
+
+
+def test_a_backup_of_an_earlier_release_loses_its_key(target: Path) -> None:
+    old = target.with_name("mcp.json.backup-20250101000000")
+    odd = target.with_name("mcp.json.backup-notes")
+    write(old, Terminal(), yes=True)
+    odd.write_text(f"not JSON {KEY}")
+    file = ConfigFile(target)
+    assert file.redact_backups() == [old]
+    assert KEY not in old.read_text()
+    assert stat.S_IMODE(old.stat().st_mode) == 0o600
+    assert file.redact_backups() == []
+    assert odd.read_text() == f"not JSON {KEY}"
+
+
+def test_neighbours_are_not_shown(target: Path) -> None:
+    target.write_text('{"mcpServers": {"mine": {"args": ["--password=hunter2"]}}}')
+    shown = Terminal()
+    write(target, shown)
+    remove(target, shown)
+    assert "hunter2" not in shown.text
+    assert "mine" not in shown.text
+    assert '"command": "chaojiyuyan"' in shown.text
+
+
+def test_a_key_that_looks_the_same_masked_is_shown_as_changed(target: Path) -> None:
+    write(target, Terminal(), "nxt_ag_one_and_the_end", yes=True)
+    shown = Terminal("y")
+    assert write(target, shown, "nxt_ag_two_and_the_end").wrote
+    assert "(changed)" in shown.text
 
 
 def test_the_byte_order_mark_and_the_newlines_stay(target: Path) -> None:
@@ -279,10 +324,10 @@ def test_the_last_server_takes_the_container_along(target: Path) -> None:
 
 
 def test_another_container_and_entry(target: Path) -> None:
-    entry = {"type": "stdio", "command": "x"}
-    write_entry(target, dict(entry), container="servers", dialogue=Dialogue(interactive=False))
-    assert read_entry(target, container="servers") == entry
-    assert read_entry(target) is None
+    file = ConfigFile(target, JsonServers("servers"))
+    file.plan_write({"type": "stdio", "command": "x"}).apply()
+    assert file.read_entry() == {"type": "stdio", "command": "x"}
+    assert ConfigFile(target).read_entry() is None
 
 
 WRITER = """

@@ -127,7 +127,7 @@ def test_connect_tips_where_the_mcp_package_is_absent(cli: Cli) -> None:
     code = (
         "import sys; sys.modules['chaojiyuyan_mcp'] = None;"
         "from chaojiyuyan_cli.main import main;"
-        "sys.exit(main(['connect', '--api-key', 'nxt_ag_any_key_at_all', '--yes']))"
+        "sys.exit(main(['connect', '--no-verify', '--api-key', 'nxt_ag_any_key_at_all', '--yes']))"
     )
     cli.command = [sys.executable, "-c", code]
     assert "Tip" in (shown := cli().stdout)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaojiyuyan_cli._clients.record import Connection, Connections
-from chaojiyuyan_cli._clients.wiring import server_command
+from chaojiyuyan_cli._clients.wiring import find_server_command
 
 
 @pytest.fixture
@@ -38,21 +38,21 @@ class TestTheCommandOfAnEntry:
         link.symlink_to(script(scripts))
         monkeypatch.setattr(sys, "argv", ["bin/chaojiyuyan"])
         monkeypatch.chdir(tmp_path)
-        assert server_command() == [str(link), "mcp-server"]
+        assert find_server_command() == [str(link), "mcp-server"]
 
     def test_else_the_script_beside_the_interpreter(
         self, scripts: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "argv", ["/lib/chaojiyuyan_cli/__main__.py"])
         path = script(scripts)
-        assert server_command() == [str(path), "mcp-server"]
+        assert find_server_command() == [str(path), "mcp-server"]
         path.chmod(0o644)
-        assert server_command()[0] == sys.executable
+        assert find_server_command()[0] == sys.executable
 
     @pytest.mark.usefixtures("scripts")
     def test_else_the_interpreter(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "argv", ["/gone/chaojiyuyan"])
-        assert server_command() == [sys.executable, "-m", "chaojiyuyan_cli", "mcp-server"]
+        assert find_server_command() == [sys.executable, "-m", "chaojiyuyan_cli", "mcp-server"]
 
 
 def test_the_record_keeps_each_entry_once(tmp_path: Path) -> None:
@@ -60,16 +60,16 @@ def test_the_record_keeps_each_entry_once(tmp_path: Path) -> None:
     first, second = Connection("cursor", Path("/a")), Connection("file", Path("/b"))
     for connection in (first, second, first):
         record.add(connection)
-    assert record.all() == [second, first]
+    assert record.list_all() == [second, first]
     record.remove(second)
     record.remove(second)
-    assert Connections(tmp_path / "folder" / "connections.json").all() == [first]
+    assert Connections(tmp_path / "folder" / "connections.json").list_all() == [first]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"connections": [{}]}', '{"connections": 1}'])
 def test_a_record_that_cannot_be_read_counts_as_absent(tmp_path: Path, content: str) -> None:
     path = tmp_path / "connections.json"
     path.write_text(content)
-    assert Connections(path).all() == []
+    assert Connections(path).list_all() == []
     Connections(path).add(Connection("file", Path("/b")))
-    assert Connections(path).all() == [Connection("file", Path("/b"))]
+    assert Connections(path).list_all() == [Connection("file", Path("/b"))]

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaojiyuyan_core.private_file import locked, write_private
+from chaojiyuyan_core.private_file import (
+    create_private,
+    locked,
+    replace_content,
+    write_private,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +71,48 @@ def test_a_link_is_followed_and_stays(tmp_path: Path, there: bool) -> None:
     write_private(link, b"new")
     assert link.is_symlink()
     assert real.read_bytes() == b"new"
+
+
+needs_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away"
+)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
+def test_the_content_is_replaced_and_the_mode_kept(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    replace_content(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o664)
+    replace_content(path, b"newer")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"newer", 0o664)
+    write_private(path, b"secret")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@needs_root
+def test_a_users_files_stay_the_users_when_root_writes(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    config = home / "config"
+    config.write_text("old")
+    for path in (home, config):
+        os.chown(path, 1234, 2345)
+    replace_content(config, b"new")
+    write_private(home / "folder" / "inner" / "secret", b"secret")
+    create_private(home / "backup", b"old")
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in home.rglob("*")}
+    assert owners == {(1234, 2345)}
+    assert len([*home.rglob("*")]) == 5
+
+
+def test_a_file_that_must_be_new_overwrites_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "backup"
+    create_private(path, b"first")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 or os.name != "posix"
+    with pytest.raises(FileExistsError):
+        create_private(path, b"second")
+    assert path.read_bytes() == b"first"
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace"])

@@ -1,4 +1,4 @@
-"""What `doctor` looks at, each with what to do about it."""
+"""What `doctor` checks, and what to do when a check fails."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from chaojiyuyan_core.settings import Settings
 
-    from ._clients.json_text import Json
     from ._clients.locations import McpClient
+    from ._clients.servers import Json
     from ._clients.wiring import Wiring
     from ._session import Session
+
+RESTORE_SCRIPT = f"{sys.executable} -m pip install --force-reinstall --no-deps chaojiyuyan-cli"
+"""The command that brings the ``chaojiyuyan`` script back after an uninstall of the SDK."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """Something that was looked at.
+    """The result of a check.
 
     Args:
-        name: What.
-        status: ``ok``; ``warning``: works, with a snag; ``failed``; ``absent``: not in use here.
+        name: What was checked.
+        status: ``ok``; ``warning``: it works, but something should change; ``failed``; ``absent``:
+            not used on this machine.
         detail: What was found.
-        remedy: What to do about it, empty where nothing need be done.
+        remedy: What to do, empty when nothing needs to be done.
     """
 
     name: str
@@ -40,146 +44,192 @@ class Check:
     remedy: str = ""
 
 
-def all_checks(session: Session, wiring: Wiring) -> Iterator[Check]:
-    """Look at one thing after the other, those that ask the platform included.
+def run_checks(session: Session, wiring: Wiring) -> Iterator[Check]:
+    """Run one check after the other; one that fails or breaks does not stop the next.
 
     Args:
-        session: The options.
+        session: The options that every command takes.
         wiring: The MCP clients.
     """
-    yield _python()
-    yield _path()
-    yield _credentials_file()
-    with warnings.catch_warnings(record=True) as doubts:
-        warnings.simplefilter("always")
-        settings = _settings(session)
-    for doubt in doubts:
-        yield Check("Settings", "warning", str(doubt.message), "--base-url or --profile decides")
-    if isinstance(settings, Check):
-        yield settings
-    else:
-        yield from _platform(settings)
-    yield _mcp_package()
-    key = "" if isinstance(settings, Check) else settings.api_key
-    yield _client(wiring.mcp_json, key, "chaojiyuyan connect")
-    yield _client(wiring.claude_code, key, "chaojiyuyan connect")
-    for client in wiring.file_clients.values():
-        yield _client(client, key, f"chaojiyuyan connect --client {client.name}")
+    yield from _guard("Python", _check_python)
+    yield from _guard("PATH", _check_path)
+    yield from _guard("Credentials", _check_credentials)
+    yield from _guard("Certificates", _check_certificates)
+    found: list[Settings] = []
+    yield from _guard("Key", lambda: _check_settings(session, found))
+    for settings in found:
+        yield from _guard("Platform", lambda: _check_platform(settings))  # noqa: B023  # run at once
+    yield from _guard("MCP server", _check_mcp_package)
+    for client in wiring.clients:
+        yield from _guard(
+            client.label,
+            lambda: _check_client(client, found[0] if found else None),  # noqa: B023  # run at once
+        )
 
 
-def _python() -> Check:
+def _guard(name: str, check: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    from ._failures import explain
+
+    try:
+        yield from check()
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other checks go on
+        message = explain(error)[0].removeprefix("Error: ").partition("\n")[0]
+        yield Check(name, "failed", message, "see the message")
+
+
+def _check_python() -> Iterator[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Check("Python", "ok", f"{version} at {sys.executable}")
+    yield Check("Python", "ok", f"{version} at {sys.executable}")
 
 
-def _path() -> Check:
-    from ._clients.wiring import server_command
+def _check_path() -> Iterator[Check]:
+    from ._clients.wiring import find_server_command
 
-    here = server_command()[0]
+    here = Path(find_server_command()[0])
     found = shutil.which("chaojiyuyan")
-    if found is None:
-        folder = Path(here).parent
-        return Check("PATH", "warning", "has no chaojiyuyan", f"add {folder} to PATH")
-    if Path(here).name.startswith("chaojiyuyan") and not Path(found).samefile(here):
+    if not here.name.startswith("chaojiyuyan"):  # started as `python -m chaojiyuyan_cli`
+        detail = "the chaojiyuyan script is missing, for example after `pip uninstall`"
+        yield Check("PATH", "failed", detail, RESTORE_SCRIPT)
+    elif found is None:
+        yield Check("PATH", "warning", "has no chaojiyuyan", f"add {here.parent} to PATH")
+    elif not Path(found).samefile(here):
         remedy = "remove one of them, or put the one you want first"
-        return Check("PATH", "warning", f"finds {found}, but this is {here}", remedy)
-    return Check("PATH", "ok", found)
+        yield Check("PATH", "warning", f"finds {found}, but this is {here}", remedy)
+    else:
+        yield Check("PATH", "ok", found)
 
 
-def _credentials_file() -> Check:
+def _check_credentials() -> Iterator[Check]:
     from chaojiyuyan_core.credentials import CREDENTIALS_PATH
 
     name, places = "Credentials", (CREDENTIALS_PATH, CREDENTIALS_PATH.parent)
     try:
         modes = {path: path.stat().st_mode for path in places}
     except FileNotFoundError:
-        return Check(name, "absent", f"{CREDENTIALS_PATH} is not there")
+        yield Check(name, "absent", f"{CREDENTIALS_PATH} does not exist")
+        return
     except OSError as error:
         detail = f"{CREDENTIALS_PATH}: {error.strerror}"
-        return Check(name, "failed", detail, "mend its permissions")
+        yield Check(name, "failed", detail, "repair its permissions")
+        return
     others = stat.S_IRWXG | stat.S_IRWXO
     open_to_others = [str(path) for path, mode in modes.items() if mode & others]
     if open_to_others and os.name == "posix":
         remedy = f"chmod go-rwx {' '.join(open_to_others)}"
-        return Check(name, "warning", "others on this machine may look at them", remedy)
-    return Check(name, "ok", f"{CREDENTIALS_PATH}, private")
+        yield Check(name, "warning", "other users of this machine can read them", remedy)
+    else:
+        yield Check(name, "ok", f"{CREDENTIALS_PATH}, private")
 
 
-def _settings(session: Session) -> Settings | Check:
+def _check_certificates() -> Iterator[Check]:
+    from ._tls import find_certificate_error
+
+    problem = find_certificate_error()
+    if problem:
+        yield Check("Certificates", "failed", problem, "correct or unset the variable")
+
+
+def _check_settings(session: Session, found: list[Settings]) -> Iterator[Check]:
+    """Check the key and the base URL, and add what is in use to `found`."""
     from chaojiyuyan_core.errors import CredentialsError
+    from chaojiyuyan_core.masking import mask_key
 
     from ._errors import UserError
 
-    try:
-        return session.settings()
-    except CredentialsError as error:
-        return Check("Key", "failed", str(error), "mend or remove that file")
-    except (UserError, ValueError) as error:
-        return Check("Key", "failed", str(error), "chaojiyuyan connect")
-
-
-def _platform(settings: Settings) -> Iterator[Check]:
-    import httpx
-
-    from chaojiyuyan_core.errors import AuthenticationError, HebingAPIError
-    from chaojiyuyan_core.masking import mask_key
-
-    from ._probe import check_key
-
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            settings = session.settings()
+        except CredentialsError as error:
+            yield Check("Key", "failed", str(error), "repair or remove that file")
+            return
+        except (UserError, ValueError) as error:
+            yield Check("Key", "failed", str(error), "chaojiyuyan connect")
+            return
+    for warning in caught:
+        yield Check(
+            "Settings", "warning", str(warning.message), "choose by --base-url or --profile"
+        )
+    found.append(settings)
     yield Check("Key", "ok", f"{mask_key(settings.api_key)} from {settings.key_source}")
     yield Check("Base URL", "ok", f"{settings.base_url} from {settings.base_url_source}")
+
+
+def _check_platform(settings: Settings) -> Iterator[Check]:
+    import httpx
+
+    from chaojiyuyan_core.errors import AuthenticationError, HebingAPIError, PermissionDeniedError
+
+    from ._probe import NotTheApi, check_key
+
     started = time.monotonic()
     try:
-        check_key(settings)
+        check_key(settings.api_key, settings.base_url)
     except httpx.HTTPError as error:
         remedy = "check the address, the network and the proxy variables"
         yield Check("Platform", "failed", f"no answer: {error or type(error).__name__}", remedy)
         return
-    except AuthenticationError as error:
-        yield Check("Platform", "failed", f"rejects the key: {error}", "chaojiyuyan connect")
+    except (AuthenticationError, PermissionDeniedError) as error:
+        yield Check("Platform", "failed", f"refuses the key: {error}", "chaojiyuyan connect")
         return
-    except (HebingAPIError, ValueError) as error:
-        yield Check("Platform", "failed", str(error), "is this the API's base URL?")
+    except (NotTheApi, HebingAPIError, ValueError) as error:
+        yield Check("Platform", "failed", str(error), "check the base URL")
         return
     took = round((time.monotonic() - started) * 1000)
     yield Check("Platform", "ok", f"answers in {took} ms and accepts the key")
 
 
-def _mcp_package() -> Check:
+def _check_mcp_package() -> Iterator[Check]:
     from importlib.util import find_spec
 
     if find_spec("chaojiyuyan_mcp") is None:
-        return Check("MCP server", "absent", "not installed", "pip install 'chaojiyuyan-sdk[mcp]'")
-    return Check("MCP server", "ok", "installed")
+        remedy = "pip install 'chaojiyuyan-sdk[mcp]'"
+        yield Check("MCP server", "absent", "not installed", remedy)
+    else:
+        yield Check("MCP server", "ok", "installed")
 
 
-def _client(client: McpClient, key: str, remedy: str) -> Check:
-    """Whether a client has our entry, and whether it can start what the entry says."""
-    from ._clients.config_file import McpWriterError, read_entry
+def _check_client(client: McpClient, settings: Settings | None) -> Iterator[Check]:
+    """Check whether a client has our entry, and can start what the entry says."""
+    from ._clients.config_file import McpWriterError
+    from ._clients.exposure import find_exposed_key
 
+    named = client.name not in ("mcp-json", "claude-code")
+    remedy = f"chaojiyuyan connect{f' --client {client.name}' if named else ''}"
     try:
-        entry = read_entry(client.path, container=client.container)
+        entry = client.file.read_entry()
     except (McpWriterError, OSError) as error:
-        return Check(client.label, "failed", str(error).partition("\n")[0], "mend the file by hand")
+        repair = "repair the file by hand"
+        yield Check(client.label, "failed", str(error).partition("\n")[0], repair)
+        return
     if entry is None:
-        if not client.installed:
-            return Check(client.label, "absent", "not found on this machine")
-        return Check(client.label, "absent", "not connected", remedy)
-    flaw = _flaw(entry, key)
+        if not client.is_installed:
+            yield Check(client.label, "absent", "not found on this machine")
+        else:
+            yield Check(client.label, "absent", "not connected", remedy)
+        return
+    flaw = _find_flaw(entry, settings)
     if flaw:
-        return Check(client.label, "failed", flaw, remedy)
-    return Check(client.label, "ok", f"connected by {client.path}")
+        yield Check(client.label, "failed", flaw, remedy)
+    elif find_exposed_key(client):
+        detail = f"other users of this machine can read the key in {client.path}"
+        yield Check(client.label, "warning", detail, f"chmod go-rwx {client.path}")
+    else:
+        yield Check(client.label, "ok", f"connected by {client.path}")
 
 
-def _flaw(entry: Json, key: str) -> str:
+def _find_flaw(entry: Json, settings: Settings | None) -> str:
     if not isinstance(entry, dict):
         return "its entry is not an object"
     command, env = entry.get("command"), entry.get("env")
     if not isinstance(command, str) or shutil.which(command) is None:
-        return f"its entry starts {command!r}, which is no program here"
+        return f"its entry starts {command!r}, which is not a program on this machine"
     if not Path(command).is_absolute():
         return f"its entry starts {command!r}, which a program without your PATH does not find"
-    held = env.get("CHAOJIYUYAN_API_KEY") if isinstance(env, dict) else None
-    if held and key and held != key:
+    if settings is None or not isinstance(env, dict):
+        return ""
+    if env.get("CHAOJIYUYAN_API_KEY") not in (None, "", settings.api_key):
         return "its entry has another key than the one in use"
+    if env.get("HEBING_BASE_URL") not in (None, "", settings.base_url):
+        return "its entry has another base URL than the one in use"
     return ""

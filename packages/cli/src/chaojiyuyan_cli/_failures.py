@@ -76,7 +76,8 @@ def _reason(error: Exception) -> tuple[str, int]:
         return f"Error: {error}", EX_API_ERROR
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"Error: {where}{error.strerror or error}", EX_USER_ERROR
+        reason = (_find_certificate_error() if not where else None) or error.strerror or error
+        return f"Error: {where}{reason}", EX_USER_ERROR
     httpx = sys.modules.get("httpx")  # no request without it, and so no fault of one
     if httpx is not None and isinstance(error, httpx.HTTPError):
         return f"Error: {_fault(error)}", EX_API_ERROR
@@ -86,6 +87,13 @@ def _reason(error: Exception) -> tuple[str, int]:
         return f"Error: {error}", EX_API_ERROR
     kind = type(error).__name__
     return f"Error: {kind}: {error} (`--debug` shows where)", EX_USER_ERROR
+
+
+def _find_certificate_error() -> str | None:
+    """The reason of an error that names no file: ssl does not say which one it could not load."""
+    from ._tls import find_certificate_error
+
+    return find_certificate_error()
 
 
 def _fault(error: Exception) -> str:

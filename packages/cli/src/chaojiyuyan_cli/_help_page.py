@@ -12,12 +12,12 @@ Quick start:
 
 Account:
   connect     Log in, and register the MCP server with your clients.
-  disconnect  Forget the key, and take the MCP server out of your clients.
-  login       Log in and save the key; MCP clients are left alone.
+  disconnect  Forget the key, and remove the MCP server from your clients.
+  login       Log in and save the key; leave MCP clients alone.
   logout      Forget the saved key; MCP clients are left alone.
   whoami      Show whose key is in use, and that it is accepted.
   status      Show the key and base URL in use, or one job.
-  doctor      Check that all is in order, and say how to mend it.
+  doctor      Check that everything works, and say how to repair it.
 
 Jobs:
   capabilities  List what can be called, and what it costs.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from chaojiyuyan_core.addresses import checked_api_key
 
+from ._dialogue import ask
 from ._errors import UserError
 from ._output import escape, is_terminal
 
@@ -22,7 +24,25 @@ if TYPE_CHECKING:
 FROM_INPUT = "-"
 """As ``--api-key``: the key stays out of the shell's history."""
 
-_LONGEST = 600.0  # seconds that a device login may take
+_TIMEOUT = 600.0  # seconds that a device login may take
+_TITLE = "Connect to chaojiyuyan"
+
+
+@dataclass(frozen=True)
+class LoginOptions:
+    """How to get a key.
+
+    Args:
+        api_key: ``--api-key``; None asks for a device login.
+        client_name: The name of this program on the page that approves a login.
+        browser: Whether to offer to open the browser.
+        verify: Whether to ask the platform about a given key before it is saved.
+    """
+
+    api_key: str | None
+    client_name: str
+    browser: bool
+    verify: bool
 
 
 def base_url_for_login(session: Session) -> tuple[str, str]:
@@ -46,38 +66,37 @@ def base_url_for_login(session: Session) -> tuple[str, str]:
     return checked_base_url(url), source
 
 
-def log_in(
-    session: Session, api_key: str | None, base_url: str, client_name: str, *, browser: bool
-) -> str:
-    """Take the key that is given or log in for one, save it, and say so.
+def log_in(session: Session, options: LoginOptions, base_url: str) -> str:
+    """Take the key that is given, or log in for one; save it, and say so.
 
     Args:
-        session: The options.
-        api_key: ``--api-key``.
+        session: The options that every command takes.
+        options: How to get the key.
         base_url: The base URL that goes with the key.
-        client_name: What the person who approves a login is told.
-        browser: Whether to offer to open the browser.
 
     Returns:
         The key.
 
     Raises:
-        ValueError: What was given is no key.
+        ValueError: What was given is not a key.
         CredentialsError: The credentials file cannot be written.
         DeviceFlowError: The login was denied, or nobody approved it in time.
-        HebingAPIError: The platform refused.
-        httpx.HTTPError: The platform cannot be reached.
+        HebingAPIError: The platform refused the key, or the login.
+        httpx.HTTPError: The platform cannot be reached for a login.
     """
     from chaojiyuyan_core.credentials import check_writable, save_credentials
     from chaojiyuyan_core.masking import mask_key
 
-    if api_key is not None:
-        key, account, how = read_key(api_key), None, "Connected with provided Agent KEY"
+    if options.api_key is not None:
+        key, account, how = read_key(options.api_key), None, "Connected with provided Agent KEY"
+        session.keep_secret(key)
+        if options.verify:
+            _verify(key, base_url)
     else:
-        check_writable()  # nobody is to approve a login whose key is lost then
-        token = device_login(base_url, client_name, browser=browser)
+        check_writable()  # else somebody approves a login whose key is lost
+        token = device_login(base_url, options.client_name, browser=options.browser)
         key, account, how = token["api_key"], token.get("account_id"), "Login OK"
-    session.keep_secret(key)
+        session.keep_secret(key)
     path = save_credentials(key, base_url=base_url, account_id=account, profile=session.profile)
     click.echo(f"{how}; saved to {path}")
     click.echo(f"Active key: {mask_key(key)}")
@@ -85,10 +104,10 @@ def log_in(
 
 
 def log_out(session: Session) -> None:
-    """Clear the saved profile, and say so, and what still stands in the environment.
+    """Clear the saved profile; say so, and which key the environment still holds.
 
     Args:
-        session: The options.
+        session: The options that every command takes.
 
     Raises:
         CredentialsError: The credentials file cannot be read or written.
@@ -127,11 +146,11 @@ def read_key(option: str) -> str:
 
 
 def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceToken:
-    """Show a code, and wait until it is approved in a browser.
+    """Show a code, and wait until it is approved in a browser (RFC 8628).
 
     Args:
-        base_url: Where to log in.
-        client_name: What the person who approves is told.
+        base_url: The base URL of the API.
+        client_name: The name of this program on the page that approves the login.
         browser: Whether to offer to open the browser.
 
     Raises:
@@ -147,39 +166,43 @@ def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceTok
     transport = Transport(RequestBuilder(None, base_url))
     try:
         code = run(start_device_login(client_name), transport)
-        *lines, waiting = map(escape, instructions(code))
-        click.echo("\n".join(lines))
+        *_, open_line, code_line, waiting = map(escape, instructions(code))
+        click.echo("\n".join([_TITLE, "-" * len(_TITLE), open_line, code_line]))
         if browser and _can_open_browser():
             _offer_browser(code)
         if not is_terminal(sys.stderr):
             click.echo(waiting)
         expires = code.get("expires_in")
-        limit = min(expires, _LONGEST) if isinstance(expires, (int, float)) else _LONGEST
+        limit = min(expires, _TIMEOUT) if isinstance(expires, (int, float)) else _TIMEOUT
 
         def left(elapsed: float) -> str:
             return f"{waiting} {duration(max(limit - elapsed, 0))} left"
 
         with Spinner(left):
-            return run(wait_for_approval(code, now=time.monotonic, timeout=_LONGEST), transport)
+            return run(wait_for_approval(code, now=time.monotonic, timeout=_TIMEOUT), transport)
     finally:
         transport.close()
 
 
-def ask(question: str) -> str:
-    """Ask on standard output and read a line; the prompt of an edit's dialogue.
+def _verify(api_key: str, base_url: str) -> None:
+    """Check a key before it is saved. Only the platform's refusal is an error."""
+    import httpx
 
-    Args:
-        question: With its blank at the end.
+    from chaojiyuyan_core.errors import (
+        AuthenticationError,
+        HebingAPIError,
+        PermissionDeniedError,
+    )
 
-    Raises:
-        EOFError: There is nobody to answer.
-    """
-    click.echo(question, nl=False)
-    line = sys.stdin.readline()
-    if not line:
-        click.echo()
-        raise EOFError
-    return line.strip()
+    from ._probe import NotTheApi, check_key
+
+    try:
+        check_key(api_key, base_url)
+    except (AuthenticationError, PermissionDeniedError):
+        raise
+    except (NotTheApi, HebingAPIError, httpx.HTTPError) as error:
+        reason = escape(error) or type(error).__name__
+        click.echo(f"Warning: the key could not be checked: {reason}", err=True)
 
 
 def _can_open_browser() -> bool:
@@ -198,10 +221,10 @@ def _offer_browser(code: DeviceCode) -> None:
 
     url = code.get("verification_url_complete") or code["verification_url"]
     if not url.startswith(("https://", "http://")):  # a server must not start other programs
-        raise UserError(f"The server names no web page to log in at: {url}")
+        raise UserError(f"The platform did not send the address of a web page: {url}")
     try:
         answer = ask("Open it in your browser now? [Y/n] ").lower()
     except EOFError:
         return
     if answer in {"", "y", "yes"} and not webbrowser.open(url):
-        click.echo("No browser could be started; open the address by hand.")
+        click.echo("No browser could be started. Open the address by hand.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,8 +11,6 @@ from ._session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-F = TypeVar("F", bound="Callable[..., object]")
 
 pass_session = click.make_pass_decorator(Session)
 """Hands the session to a command as its first argument."""
@@ -22,13 +21,31 @@ json_option = click.option(
 """``--json``, for a command that shows data; it is handed over as ``as_json``."""
 
 
-def key_options(function: F) -> F:
-    """Add ``--api-key``, ``--client-name`` and ``--no-browser``, for a command that logs in.
+def login_options(function: Callable[..., object]) -> Callable[..., object]:
+    """Add the options of a login; the function gets them as ``login``, a ``LoginOptions``.
 
     Args:
-        function: The command's function.
+        function: The function of a command.
     """
+
+    @wraps(function)
+    def collect(
+        *args: object,
+        api_key: str | None,
+        client_name: str,
+        no_browser: bool,
+        no_verify: bool,
+        **others: object,
+    ) -> object:
+        from ._login import LoginOptions
+
+        login = LoginOptions(api_key, client_name, browser=not no_browser, verify=not no_verify)
+        return function(*args, login=login, **others)
+
     for option in (
+        click.option(
+            "--no-verify", is_flag=True, help="Do not check a given key before saving it."
+        ),
         click.option(
             "--no-browser", is_flag=True, help="Do not offer to open the browser for the login."
         ),
@@ -37,7 +54,7 @@ def key_options(function: F) -> F:
             metavar="NAME",
             default="chaojiyuyan-cli",
             show_default=True,
-            help="What the page that approves the login calls this program.",
+            help="Name of this program on the page that approves the login.",
         ),
         click.option(
             "--api-key",
@@ -45,8 +62,8 @@ def key_options(function: F) -> F:
             help="Use this agent key instead of logging in; - reads it from standard input.",
         ),
     ):
-        function = option(function)
-    return function
+        collect = option(collect)
+    return collect
 
 
 def common_options() -> list[click.Option]:

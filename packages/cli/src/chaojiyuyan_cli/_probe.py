@@ -1,33 +1,51 @@
-"""Asks the platform whether it takes a key, with a request that changes nothing."""
+"""Asks the platform whether it accepts a key, with a request that changes nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from chaojiyuyan_core.settings import Settings
+from ._errors import UserError
 
 _NO_JOB = "00000000-0000-0000-0000-000000000000"
+_TIMEOUT = 10.0  # seconds for each of connect, write and read
 
 
-def check_key(settings: Settings) -> None:
-    """Ask for a job that does not exist: a 404 means that the key was accepted.
+class NotTheApi(UserError):
+    """Something answers at the base URL, but not the API."""
 
-    ``GET /kernel-jobs/{id}`` is the read whose form is certain, and no answer of it is long.
+
+def check_key(api_key: str, base_url: str) -> None:
+    """Ask for a job that does not exist: the API's own 404 means that it accepted the key.
+
+    ``GET /kernel-jobs/{id}`` is the read whose form is certain, and none of its answers is long.
 
     Args:
-        settings: The key and the base URL.
+        api_key: The key.
+        base_url: The base URL of the API.
 
     Raises:
-        AuthenticationError: The key was rejected.
-        HebingAPIError: The platform has another objection.
+        AuthenticationError: The platform refuses the key.
+        NotTheApi: Something else answers at the base URL.
+        HebingAPIError: The platform answers with another error.
         httpx.HTTPError: The platform cannot be reached.
     """
     from chaojiyuyan_client import NexusClient
-    from chaojiyuyan_core.errors import NotFoundError, UnprocessableError
+    from chaojiyuyan_core.errors import NotFoundError, ResponseFormatError, UnprocessableError
 
-    with NexusClient(settings.api_key, settings.base_url) as client:
+    with NexusClient(api_key, base_url, timeout=_TIMEOUT, max_retries=1) as client:
         try:
             client.get_job(_NO_JOB)
-        except (NotFoundError, UnprocessableError):
+        except UnprocessableError:
             return
+        except (NotFoundError, ResponseFormatError) as error:
+            if isinstance(error, ResponseFormatError) or error.code is None:
+                raise NotTheApi(
+                    f"{base_url} does not answer as the API does.{hint_at_path(base_url)}"
+                ) from error
+
+
+def hint_at_path(base_url: str) -> str:
+    """Return a sentence about a path that a base URL seems to lack; empty when it has one.
+
+    Args:
+        base_url: The base URL of the API.
+    """
+    return "" if "/api/" in base_url else f" Did you mean {base_url.rstrip('/')}/api/v1 ?"

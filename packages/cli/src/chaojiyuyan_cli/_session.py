@@ -153,7 +153,7 @@ class Session:
             )
 
 
-def home_folder() -> Path:
+def find_home() -> Path:
     """Return the user's home folder.
 
     Raises:

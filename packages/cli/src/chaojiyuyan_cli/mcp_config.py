@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._clients.config_file import (
-    DEFAULT_SERVER_KEY,
-    Dialogue,
-    McpWriterError,
-    WriteResult,
-    take_out_entry,
-    write_entry,
-)
+from ._clients.change import Dialogue, Outcome
+from ._clients.config_file import DEFAULT_SERVER_KEY, ConfigFile, McpWriterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._clients.json_text import Json
+    from ._clients.change import Change
+    from ._clients.servers import Json
 
 __all__ = [
     "DEFAULT_ARGS",
@@ -34,6 +30,27 @@ __all__ = [
 DEFAULT_COMMAND = "chaojiyuyan"
 DEFAULT_ARGS = ["mcp-server"]
 DEFAULT_MCP_PATH = Path(os.path.expanduser("~/.claude/mcp.json"))  # noqa: PTH111  # never raises
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """What became of an edit.
+
+    Args:
+        target: The file.
+        backup_path: The copy of the file as it was, without our secrets. None when there was no
+            file or nothing was written.
+        wrote: Whether the file was changed.
+        diff: The change of our entry as a unified diff with secrets masked; empty when there is
+            no change.
+        server_key: The name of the entry.
+    """
+
+    target: Path
+    backup_path: Path | None
+    wrote: bool
+    diff: str
+    server_key: str
 
 
 def write_hebing_mcp_entry(
@@ -75,13 +92,9 @@ def write_hebing_mcp_entry(
         "args": [*(DEFAULT_ARGS if args is None else args)],
         "env": {"CHAOJIYUYAN_API_KEY": api_key, **(extra_env or {})},
     }
-    return write_entry(
-        Path(target) if target is not None else DEFAULT_MCP_PATH,
-        entry,
-        server_key=server_key,
-        secrets=[api_key],
-        dialogue=Dialogue(interactive, yes, dry_run, print_fn, input_fn),
-    )
+    file = ConfigFile(_resolve(target), name=server_key)
+    dialogue = Dialogue(interactive, yes, dry_run, print_fn, input_fn)
+    return _carry_out(file, file.plan_write(entry), dialogue)
 
 
 def remove_hebing_mcp_entry(
@@ -94,7 +107,7 @@ def remove_hebing_mcp_entry(
     print_fn: Callable[[str], None] = print,
     input_fn: Callable[[str], str] = input,
 ) -> WriteResult:
-    """Take the MCP server out of a client's file, and ``mcpServers`` with the last server.
+    """Remove the MCP server from a client's file, and ``mcpServers`` with the last server.
 
     Args:
         target: The file, ``~/.claude/mcp.json`` by default.
@@ -109,8 +122,16 @@ def remove_hebing_mcp_entry(
         McpWriterError: As in :func:`write_hebing_mcp_entry`.
         OSError: As in :func:`write_hebing_mcp_entry`.
     """
-    return take_out_entry(
-        Path(target) if target is not None else DEFAULT_MCP_PATH,
-        server_key=server_key,
-        dialogue=Dialogue(interactive, yes, dry_run, print_fn, input_fn),
-    )
+    file = ConfigFile(_resolve(target), name=server_key)
+    dialogue = Dialogue(interactive, yes, dry_run, print_fn, input_fn)
+    return _carry_out(file, file.plan_removal(), dialogue)
+
+
+def _resolve(target: Path | str | None) -> Path:
+    return DEFAULT_MCP_PATH if target is None else Path(target)
+
+
+def _carry_out(file: ConfigFile, change: Change, dialogue: Dialogue) -> WriteResult:
+    outcome, backup = dialogue.carry_out(change)
+    diff = change.preview if change.needed else ""
+    return WriteResult(file.path, backup, outcome is Outcome.APPLIED, diff, file.name)

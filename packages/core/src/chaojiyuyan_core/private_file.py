@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["locked", "write_private"]
+_IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+__all__ = ["create_private", "locked", "replace_content", "write_private"]
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # absent on Windows
 
@@ -22,7 +25,8 @@ def write_private(path: Path, data: bytes) -> None:
 
     A reader sees the old content or the new, never a part, and a crash at any point leaves the
     old. A symbolic link is followed and stays one. The folder is made (mode 0700) where it is
-    absent; one that stands keeps its mode.
+    absent; one that stands keeps its mode. What root writes belongs to the owner of the file that
+    was there, or of the folder.
 
     Args:
         path: The file to write; it need not exist.
@@ -31,12 +35,49 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         OSError: The folder or the file cannot be written; the file is as it was.
     """
+    _replace(path, data, keep_mode=False)
+
+
+def replace_content(path: Path, data: bytes) -> None:
+    """Replace the content of a file that belongs to another program, as :func:`write_private` does.
+
+    A file that exists keeps its mode; a new one is private.
+
+    Args:
+        path: The file to write; it need not exist.
+        data: Its whole new content.
+
+    Raises:
+        OSError: The folder or the file cannot be written; the file is as it was.
+    """
+    _replace(path, data, keep_mode=True)
+
+
+def create_private(path: Path, data: bytes) -> None:
+    """Write a file that must not exist yet, readable by nobody but its owner.
+
+    Args:
+        path: The file; its folder exists.
+        data: Its whole content.
+
+    Raises:
+        FileExistsError: There is such a file.
+        OSError: The folder or the file cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        _give_to_owner_of(descriptor, path.parent.stat())
+        file.write(data)
+
+
+def _replace(path: Path, data: bytes, *, keep_mode: bool) -> None:
     target = _target(path)
     # mkstemp opens with 0600 and O_EXCL; in the same folder, so that the replace stays on one disk.
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            _adopt(descriptor, target, keep_mode=keep_mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -73,8 +114,34 @@ def locked(path: Path) -> Iterator[None]:
 def _target(path: Path) -> Path:
     """The file that `path` leads to through any links, in a folder that exists."""
     target = Path(os.path.realpath(path))
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(target.parent)
     return target
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):  # another process was faster
+        folder.mkdir(mode=0o700)
+        _give_to_owner_of(folder, folder.parent.stat())
+
+
+def _adopt(descriptor: int, target: Path, *, keep_mode: bool) -> None:
+    """Give a new file the owner of the file that it replaces, and its mode where that is meant."""
+    try:
+        like = target.stat()
+    except FileNotFoundError:
+        like, keep_mode = target.parent.stat(), False
+    _give_to_owner_of(descriptor, like)
+    if keep_mode and hasattr(os, "fchmod"):  # Windows has no such modes
+        os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+
+
+def _give_to_owner_of(file: int | Path, like: os.stat_result) -> None:
+    if _IS_ROOT:  # nobody else can give a file away
+        # A link may have taken the place of a folder: it must not lead to what it points to.
+        os.chown(file, like.st_uid, like.st_gid, follow_symlinks=isinstance(file, int))
 
 
 def _acquire(lock: Path) -> int:

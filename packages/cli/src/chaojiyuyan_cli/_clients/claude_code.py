@@ -3,59 +3,101 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_cli._errors import UserError
 
-from .config_file import DEFAULT_SERVER_KEY
+from .change import Applied, Change
+from .config_file import DEFAULT_SERVER_KEY, McpWriterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .json_text import Json
+    from .locations import McpClient
+    from .servers import Json
 
 _TIMEOUT = 60.0  # seconds; its first run on a machine takes a while
+_REMOVE = ["mcp", "remove", "-s", "user", DEFAULT_SERVER_KEY]
 
 
-def executable() -> str | None:
-    """Return the path of ``claude``, None where it is not on PATH."""
+def find_executable() -> str | None:
+    """Return the path of ``claude``, None when it is not on PATH."""
     return shutil.which("claude")
 
 
-def add_arguments(entry: dict[str, Json]) -> list[str]:
-    """Return the arguments that register the server for the user, in every project.
+def plan_registration(claude: str, client: McpClient, entry: dict[str, Json]) -> Change:
+    """Prepare to register the server for the user, in every project.
 
     Args:
+        claude: The program.
+        client: Claude Code.
         entry: The server. It must hold no key: arguments show in the process list.
     """
-    return ["mcp", "add-json", "-s", "user", DEFAULT_SERVER_KEY, json.dumps(entry)]
+    before = read_entry(client)
+    arguments = ["mcp", "add-json", "-s", "user", DEFAULT_SERVER_KEY, json.dumps(entry)]
+    command = shlex.join(["claude", *arguments])
+    instead = "" if before is None else " in place of the server of this name"
+
+    def register() -> Applied:
+        if before is not None:
+            _run(claude, _REMOVE)
+        _run(claude, arguments)
+        return Applied(["Registered with Claude Code by `claude mcp add-json -s user`"])
+
+    return Change(
+        needed=before != entry,
+        preview=f"Command: {command}",
+        question=f"Run this command{instead}?",
+        unchanged="Claude Code: no change",
+        declined="Aborted; nothing registered with Claude Code.",
+        apply=register,
+    )
 
 
-def add(claude: str, entry: dict[str, Json]) -> None:
-    """Register the server for the user; an entry of the same name must not be there.
+def plan_removal(client: McpClient) -> Change:
+    """Prepare to remove the server from the user's scope.
 
     Args:
-        claude: The program.
-        entry: The server, without a key.
+        client: Claude Code.
 
     Raises:
-        UserError: The program failed.
+        UserError: The server is registered, but ``claude`` is not on PATH.
     """
-    _run(claude, add_arguments(entry))
+    command = shlex.join(["claude", *_REMOVE])
+    needed = read_entry(client) is not None
+    claude = find_executable()
+    if needed and claude is None:
+        raise UserError(f"`claude` is not on PATH. Remove the server by hand: {command}")
+
+    def remove() -> Applied:
+        _run(claude or "claude", _REMOVE)
+        return Applied(["Removed the server from Claude Code"])
+
+    return Change(
+        needed=needed,
+        preview=f"Command: {command}",
+        question="Run this command?",
+        unchanged="Claude Code has no such server; nothing to do.",
+        declined="Aborted; Claude Code keeps the server.",
+        apply=remove,
+    )
 
 
-def remove(claude: str) -> None:
-    """Remove the server from the user's scope.
+def read_entry(client: McpClient) -> Json | None:
+    """Return the entry in Claude Code's file, None when there is none or it cannot be read.
+
+    Its own command reports what is wrong with the file.
 
     Args:
-        claude: The program.
-
-    Raises:
-        UserError: The program failed.
+        client: Claude Code.
     """
-    _run(claude, ["mcp", "remove", "-s", "user", DEFAULT_SERVER_KEY])
+    try:
+        return client.file.read_entry()
+    except (McpWriterError, OSError):
+        return None
 
 
 def _run(claude: str, arguments: Sequence[str]) -> None:

@@ -1,36 +1,37 @@
-"""Writes and removes one server in the configuration file of an MCP client.
+"""The file in which an MCP client keeps its servers, with one entry of ours.
 
-Only the text of our entry changes (:mod:`.json_entry`); a backup is kept, the key is masked in
-whatever is shown, and the file is replaced in one step, readable by its owner alone.
+Only the text of our entry changes. A backup without secrets is kept, and the file is replaced in
+one step.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
-import os
-import re
-from dataclasses import dataclass
+import glob
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chaojiyuyan_core.masking import mask_key, mask_keys
-from chaojiyuyan_core.private_file import locked, write_private
+from chaojiyuyan_core.private_file import create_private, locked, replace_content, write_private
 
-from .json_text import Json, JsonTextError, entries_of, remove_entry, set_entry
+from .change import Applied, Change
+from .json_text import JsonServers
+from .secrets import mask_secrets, replace_secrets
+from .servers import ServersTextError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
+    from .servers import Json, ServersText
+
 DEFAULT_SERVER_KEY = "chaojiyuyan"
-DEFAULT_CONTAINER = "mcpServers"
+"""The name of our entry."""
+
+MCP_SERVERS = JsonServers("mcpServers")
+"""The format that most clients use."""
 
 _BOM = b"\xef\xbb\xbf"
-_SECRET_MEMBER = re.compile(
-    r'("[^"]*(?:key|token|secret|passw|authorization|credential)[^"]*"\s*:\s*)"(?!nxt_…)(?:[^"\\]|\\.)+"',
-    re.IGNORECASE,
-)
 
 
 class McpWriterError(Exception):
@@ -38,250 +39,181 @@ class McpWriterError(Exception):
 
 
 @dataclass(frozen=True)
-class WriteResult:
-    """What became of an edit.
+class ConfigFile:
+    """One entry in the file of a client.
 
     Args:
-        target: The file.
-        backup_path: The copy of what stood there before, None where nothing did or was written.
-        wrote: Whether the file was changed.
-        diff: The change as a unified diff with secrets masked, empty where there is none.
-        server_key: The entry's key.
+        path: The file; it need not exist.
+        servers: The format of the file.
+        name: The name of the entry.
     """
 
-    target: Path
-    backup_path: Path | None
-    wrote: bool
-    diff: str
-    server_key: str
+    path: Path
+    servers: ServersText = field(default=MCP_SERVERS)
+    name: str = DEFAULT_SERVER_KEY
 
+    def read_entry(self) -> Json | None:
+        """Return the entry as it stands in the file, None when there is none.
 
-@dataclass(frozen=True)
-class Dialogue:
-    """How an edit is shown and agreed to.
+        Raises:
+            McpWriterError: The file is not valid, or is a directory.
+            OSError: The file cannot be read.
+        """
+        return self._read_entry(_decode(self.path, _read(self.path))[1])
 
-    Args:
-        interactive: Whether to say anything, and to ask at all.
-        yes: Take the answer for given and spare the diff.
-        dry_run: Show the diff, change nothing.
-        print_fn: Called with each text to show.
-        input_fn: Called with the question; EOFError counts as a no.
-    """
+    def plan_write(self, entry: dict[str, Json]) -> Change:
+        """Prepare to add the entry, or to replace it by another.
 
-    interactive: bool = True
-    yes: bool = False
-    dry_run: bool = False
-    print_fn: Callable[[str], None] = print
-    input_fn: Callable[[str], str] = input
+        Args:
+            entry: The value of the entry.
 
-    def say(self, text: str) -> None:
-        if self.interactive:
-            self.print_fn(text)
-
-    def agreed(self, question: str) -> bool:
-        """Whether the user answers with yes."""
-        try:
-            return self.input_fn(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
-        except EOFError:
-            return False
-
-
-def write_entry(
-    target: Path,
-    entry: dict[str, Json],
-    *,
-    server_key: str = DEFAULT_SERVER_KEY,
-    container: str = DEFAULT_CONTAINER,
-    secrets: Sequence[str] = (),
-    dialogue: Dialogue,
-) -> WriteResult:
-    """Add an entry to a file, or bring it there up to date.
-
-    Args:
-        target: The file; it need not exist.
-        entry: The entry's value.
-        server_key: The entry's name.
-        container: The root's member that holds the entries.
-        secrets: Texts to mask in whatever is shown, beside what looks like a secret anyway.
-        dialogue: How the change is shown and agreed to.
-
-    Raises:
-        McpWriterError: The file is not strict JSON, its root or its container is not an object,
-            or the target is a directory. The file stays as it was.
-        OSError: The file cannot be read or written. It stays as it was.
-    """
-
-    def edit(text: str) -> str:
-        if entries_of(text, container).get(server_key) == entry:
-            return text
-        return set_entry(text, container, server_key, entry)
-
-    try:
-        return _edited(
-            target,
-            edit,
-            server_key,
-            secrets,
-            dialogue,
-            question=f"Apply this change to {target}?",
-            unchanged=f"{target}: no change",
-            done=f"Wrote {target}",
+        Raises:
+            McpWriterError: The file is not valid, or is a directory.
+            OSError: The file cannot be read.
+        """
+        before = self._read_entry_or_refuse("add this by hand", entry)
+        return Change(
+            needed=before != entry,
+            preview=self._diff(before, entry),
+            question=f"Apply this change to {self.path}?",
+            unchanged=f"{self.path}: no change",
+            declined="Aborted; no changes written.",
+            apply=lambda: self._edit(
+                lambda text: self.servers.set_entry(text, self.name, entry), f"Wrote {self.path}"
+            ),
         )
-    except JsonTextError as error:
-        snippet = json.dumps({container: {server_key: entry}}, ensure_ascii=False, indent=2)
-        for secret in filter(None, secrets):
-            snippet = snippet.replace(json.dumps(secret)[1:-1], "<your agent key>")
-        raise McpWriterError(
-            f"existing {target} {error}. Refusing to overwrite it; mend it, or add this by hand:\n"
-            + snippet
-        ) from None
 
+    def plan_removal(self) -> Change:
+        """Prepare to remove the entry.
 
-def take_out_entry(
-    target: Path,
-    *,
-    server_key: str = DEFAULT_SERVER_KEY,
-    container: str = DEFAULT_CONTAINER,
-    dialogue: Dialogue,
-) -> WriteResult:
-    """Remove an entry from a file, and its container with the last one.
-
-    Args:
-        target: The file; it need not exist.
-        server_key: The entry's name.
-        container: The root's member that holds the entries.
-        dialogue: How the change is shown and agreed to.
-
-    Raises:
-        McpWriterError: As in :func:`write_entry`.
-        OSError: As in :func:`write_entry`.
-    """
-    try:
-        return _edited(
-            target,
-            lambda text: remove_entry(text, container, server_key),
-            server_key,
-            (),
-            dialogue,
-            question=f"Remove {server_key!r} entry from {target}?",
-            unchanged=f"No {server_key!r} entry in {target}; nothing to do.",
-            done=f"Updated {target}",
+        Raises:
+            McpWriterError: The file is not valid, or is a directory.
+            OSError: The file cannot be read.
+        """
+        before = self._read_entry_or_refuse(f"remove {self.servers.place}.{self.name} by hand")
+        return Change(
+            needed=before is not None,
+            preview=self._diff(before, None),
+            question=f"Remove {self.name!r} entry from {self.path}?",
+            unchanged=f"No {self.name!r} entry in {self.path}; nothing to do.",
+            declined="Aborted; no changes written.",
+            apply=lambda: self._edit(
+                lambda text: self.servers.remove_entry(text, self.name), f"Updated {self.path}"
+            ),
         )
-    except JsonTextError as error:
-        raise McpWriterError(
-            f"existing {target} {error}. Refusing to overwrite it; "
-            f"mend it, or remove {container}.{server_key} by hand"
-        ) from None
 
+    def redact_backups(self) -> list[Path]:
+        """Remove the secrets from backups that earlier releases made.
 
-def read_entry(
-    target: Path, *, server_key: str = DEFAULT_SERVER_KEY, container: str = DEFAULT_CONTAINER
-) -> Json | None:
-    """Return the entry as it stands in the file, None where it does not.
+        Returns:
+            The backups that held one.
 
-    Args:
-        target: The file; it need not exist.
-        server_key: The entry's name.
-        container: The root's member that holds the entries.
+        Raises:
+            OSError: A backup cannot be read or written.
+        """
+        redacted = []
+        for backup in sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.backup-*")):
+            data = _read(backup)
+            try:
+                without = self._redact(backup, data or b"")
+            except McpWriterError:  # not a copy of a valid file, so no backup of ours
+                continue
+            if without != data:
+                write_private(backup, without)
+                redacted.append(backup)
+        return redacted
 
-    Raises:
-        McpWriterError: As in :func:`write_entry`.
-        OSError: The file cannot be read.
-    """
-    try:
-        return entries_of(_decoded(target, _read(target))[1], container).get(server_key)
-    except JsonTextError as error:
-        raise McpWriterError(f"{target} {error}") from None
-
-
-def _edited(
-    target: Path,
-    edit: Callable[[str], str],
-    server_key: str,
-    secrets: Sequence[str],
-    dialogue: Dialogue,
-    *,
-    question: str,
-    unchanged: str,
-    done: str,
-) -> WriteResult:
-    _, before = _decoded(target, _read(target))
-    after = edit(before)
-    if after == before:
-        dialogue.say(unchanged)
-        return WriteResult(target, None, False, "", server_key)
-    diff = _masked_diff(target, before, after, secrets)
-    result = WriteResult(target, None, False, diff, server_key)
-    if dialogue.dry_run or not dialogue.yes:
-        dialogue.say(diff)
-    if dialogue.dry_run:
-        return result
-    if dialogue.interactive and not dialogue.yes and not dialogue.agreed(question):
-        dialogue.say("Aborted; no changes written.")
-        return result
-    backup = _write(target, edit)
-    dialogue.say(done)
-    if backup is not None:
-        dialogue.say(f"Backup: {backup}")
-    return WriteResult(target, backup, True, diff, server_key)
-
-
-def _write(target: Path, edit: Callable[[str], str]) -> Path | None:
-    """Edit what stands in the file by now: it may have changed while the user was asked."""
-    with locked(target):
-        data = _read(target)
-        bom, text = _decoded(target, data)
+    def _read_entry(self, text: str) -> Json | None:
         try:
-            edited = bom + edit(text).encode()
-        except UnicodeEncodeError:
-            raise McpWriterError(f"the entry for {target} is not valid Unicode") from None
-        backup = None if data is None else _back_up(target, data)
-        write_private(target, edited)
-    return backup
+            return self.servers.entries(text).get(self.name)
+        except ServersTextError as error:
+            raise McpWriterError(f"{self.path} {error}") from None
+
+    def _read_entry_or_refuse(
+        self, remedy: str, entry: dict[str, Json] | None = None
+    ) -> Json | None:
+        try:
+            return self.read_entry()
+        except McpWriterError as error:
+            raise self._refusal(error, remedy, entry) from None
+
+    def _refusal(
+        self, error: Exception, remedy: str, entry: dict[str, Json] | None
+    ) -> McpWriterError:
+        if entry is not None:
+            remedy += (
+                ":\n"
+                + self.servers.render(
+                    self.name, replace_secrets(entry, "<your agent key>")
+                ).rstrip()
+            )
+        return McpWriterError(f"{error}. Repair the file, or {remedy}")
+
+    def _edit(self, edit: Callable[[str], str], done: str) -> Applied:
+        """Edit what stands in the file now: it may have changed while the user was asked."""
+        with locked(self.path):
+            data = _read(self.path)
+            bom, text = _decode(self.path, data)
+            try:
+                edited = bom + edit(text).encode()
+            except UnicodeEncodeError:
+                raise McpWriterError(f"the entry for {self.path} is not valid Unicode") from None
+            except ServersTextError as error:
+                raise McpWriterError(f"{self.path} {error}") from None
+            backup = None if data is None else self._back_up(data)
+            replace_content(self.path, edited)
+        return Applied([done, *([f"Backup: {backup}"] if backup else [])], backup)
+
+    def _back_up(self, data: bytes) -> Path:
+        stamp = f"{datetime.now():%Y%m%d%H%M%S}"  # noqa: DTZ005  # for people
+        number = 0
+        while True:
+            suffix = f"-{number}" if number else ""
+            backup = self.path.with_name(f"{self.path.name}.backup-{stamp}{suffix}")
+            try:
+                create_private(backup, self._redact(self.path, data))
+            except FileExistsError:
+                number += 1
+            else:
+                return backup
+
+    def _redact(self, path: Path, data: bytes) -> bytes:
+        """Return the content of a file without the secrets of our entry."""
+        bom, text = _decode(path, data)
+        entry = self._read_entry(text)
+        redacted = replace_secrets(entry, "<redacted>")
+        if not isinstance(redacted, dict) or redacted == entry:
+            return data
+        return bom + self.servers.set_entry(text, self.name, redacted).encode()
+
+    def _diff(self, before: Json | None, after: Json | None) -> str:
+        """Return the change of our own entry; the rest of the file may hold others' secrets."""
+        old, new = (
+            []
+            if entry is None
+            else self.servers.render(self.name, mask_secrets(entry)).splitlines()
+            for entry in (before, after)
+        )
+        if old == new and before != after:
+            new = [f"{line}  (changed)" if "…" in line else line for line in new]
+        names = (f"{self.path} (before)", f"{self.path} (after)")
+        lines = difflib.unified_diff(old, new, *names, n=len(old), lineterm="")
+        return "".join(f"{line}\n" for line in lines)
 
 
-def _read(target: Path) -> bytes | None:
-    if target.is_dir():
-        raise McpWriterError(f"target is a directory, not a file: {target}")
+def _read(path: Path) -> bytes | None:
+    if path.is_dir():
+        raise McpWriterError(f"target is a directory, not a file: {path}")
     try:
-        return target.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         return None
 
 
-def _decoded(target: Path, data: bytes | None) -> tuple[bytes, str]:
+def _decode(path: Path, data: bytes | None) -> tuple[bytes, str]:
     data = data or b""
     bom = _BOM if data.startswith(_BOM) else b""
     try:
         return bom, data[len(bom) :].decode()
     except UnicodeDecodeError:
-        raise McpWriterError(f"existing {target} is not valid JSON: it is not UTF-8") from None
-
-
-def _back_up(target: Path, data: bytes) -> Path:
-    stem = f"{target.name}.backup-{datetime.now():%Y%m%d%H%M%S}"  # noqa: DTZ005  # for people
-    number = 0
-    while True:
-        backup = target.with_name(stem + (f"-{number}" if number else ""))
-        try:
-            descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            number += 1
-            continue
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        return backup
-
-
-def _masked_diff(target: Path, before: str, after: str, secrets: Sequence[str]) -> str:
-    lines = difflib.unified_diff(
-        before.splitlines(),
-        after.splitlines(),
-        f"{target} (before)",
-        f"{target} (after)",
-        lineterm="",
-    )
-    diff = "".join(f"{line}\n" for line in lines)
-    for secret in filter(None, secrets):
-        diff = diff.replace(json.dumps(secret, ensure_ascii=False)[1:-1], mask_key(secret))
-    return _SECRET_MEMBER.sub(r'\1"…"', mask_keys(diff))
+        raise McpWriterError(f"{path} is not valid: it is not UTF-8") from None

@@ -1,9 +1,9 @@
-"""Sets or removes one entry of a JSON document by editing its text.
+"""The servers in a JSON document, edited as text.
 
-The entry is a member of an object that is itself a member of the root, such as
+An entry is a member of an object that is itself a member of the root, such as
 ``mcpServers.chaojiyuyan``. Every character that is not part of it stays as it was: order,
-indentation, escapes, numbers, duplicate keys, newlines. Taking out what was put in gives the same
-text back, whatever the document.
+indentation, escapes, numbers, duplicate keys, newlines. Adding an entry and removing it gives the
+same text again.
 """
 
 from __future__ import annotations
@@ -11,101 +11,111 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
+from .servers import ServersTextError
+
+if TYPE_CHECKING:
+    from .servers import Json
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _STRING_OR_BRACKET = re.compile(rf"{_STRING.pattern}|[\[\]{{}}]")
 _SCALAR = re.compile(r"[^\s,\]}]+")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
-# A container goes with its last entry, unless it stood there empty before: two blanks behind its
-# brace, to be seen by nobody but this module, remember that.
-_STOOD_BEFORE = "  "
 
-
-class JsonTextError(ValueError):
-    """The text is not strict JSON, or has no place for an entry."""
-
-
-def entries_of(text: str, container: str) -> dict[str, Json]:
-    """Return what stands in the container, an empty dict where the document has none.
+@dataclass(frozen=True)
+class JsonServers:
+    """The servers that are members of one member of the root.
 
     Args:
-        text: The document. A blank one counts as ``{}``.
-        container: The root's member that holds the entries, such as ``mcpServers``.
-
-    Raises:
-        JsonTextError: The text is not strict JSON (comments, trailing commas, NaN), its root or
-            its container is not an object, or it is nested too deeply to be read.
+        place: The name of that member, such as ``mcpServers``.
     """
 
-    def refuse(constant: str) -> NoReturn:
-        raise JsonTextError(f"is not valid JSON: {constant} is no JSON value")
+    place: str
 
-    try:
-        # Numbers are never written back, and int() refuses very long ones.
-        root = json.loads(text if text.strip() else "{}", parse_constant=refuse, parse_int=float)
-    except json.JSONDecodeError as error:
-        raise JsonTextError(f"is not valid JSON: {error}") from None
-    except RecursionError:
-        raise JsonTextError("is nested too deeply to be edited") from None
-    if not isinstance(root, dict):
-        raise JsonTextError("is not a JSON object")
-    entries = root.get(container, {})
-    if not isinstance(entries, dict):
-        raise JsonTextError(f"has a {container!r} that is not an object")
-    return entries
+    def entries(self, text: str) -> dict[str, Json]:
+        """Return every entry by its name; an empty dict when the document has none.
 
+        Args:
+            text: The document. A blank one counts as ``{}``.
 
-def set_entry(text: str, container: str, key: str, value: Json) -> str:
-    """Return the document with the entry added, or with its value replaced.
+        Raises:
+            ServersTextError: The text is not strict JSON (comments, trailing commas, NaN), its
+                root or the member is not an object, or it is nested too deeply.
+        """
+        try:
+            # Numbers are never written back, and int() refuses very long ones.
+            root = json.loads(
+                text if text.strip() else "{}", parse_constant=_refuse_constant, parse_int=float
+            )
+        except json.JSONDecodeError as error:
+            raise ServersTextError(f"is not valid JSON: {error}") from None
+        except RecursionError:
+            raise ServersTextError("is nested too deeply to be edited") from None
+        if not isinstance(root, dict):
+            raise ServersTextError("is not a JSON object")
+        entries = root.get(self.place, {})
+        if not isinstance(entries, dict):
+            raise ServersTextError(f"has a {self.place!r} that is not an object")
+        return entries
 
-    Args:
-        text: The document. A blank one counts as ``{}``.
-        container: The root's member that holds the entries; it is made where it is absent.
-        key: The entry's key. Of several members with this key the last one counts.
-        value: The entry's value.
+    def set_entry(self, text: str, name: str, entry: dict[str, Json]) -> str:
+        """Return the document with the entry added, or with its value replaced.
 
-    Raises:
-        JsonTextError: As in :func:`entries_of`.
-    """
-    entries_of(text, container)
-    document = _Document(text if text.strip() else "{}\n")
-    holder = document.root.last(container)
-    if holder is None:
-        return document.with_member(document.root, container, {key: value})
-    entries = document.object_of(holder)
-    member = entries.last(key)
-    if member is None:
-        return document.with_member(entries, key, value, mark=_STOOD_BEFORE)
-    return document.with_value(member, value)
+        Args:
+            text: The document. A blank one counts as ``{}``.
+            name: The name of the entry. Of several members of this name the last one counts.
+            entry: Its value.
 
-
-def remove_entry(text: str, container: str, key: str) -> str:
-    """Return the document without the entry, and without a container that held nothing else.
-
-    A container that stood empty before :func:`set_entry` stays.
-
-    Args:
-        text: The document. A blank one counts as ``{}``.
-        container: The root's member that holds the entries.
-        key: The entry's key.
-
-    Raises:
-        JsonTextError: As in :func:`entries_of`.
-    """
-    # Of duplicates the last one counts; once it is gone the one before does, and goes too.
-    while key in entries_of(text, container):
-        document = _Document(text)
-        holder = document.root[container]
+        Raises:
+            ServersTextError: As in :meth:`entries`.
+        """
+        self.entries(text)
+        document = _Document(text if text.strip() else "{}\n")
+        holder = document.root.last(self.place)
+        if holder is None:
+            return document.with_member(document.root, self.place, {name: entry})
         entries = document.object_of(holder)
-        if len(entries.members) > 1 or document.is_marked(entries, _STOOD_BEFORE):
-            text = document.without_member(entries, entries[key])
-        else:
-            text = document.without_member(document.root, holder)
-    return text
+        member = entries.last(name)
+        if member is None:
+            return document.with_member(entries, name, entry)
+        return document.with_value(member, entry)
+
+    def remove_entry(self, text: str, name: str) -> str:
+        """Return the document without the entry, and without a container that held nothing else.
+
+        Args:
+            text: The document. A blank one counts as ``{}``.
+            name: The name of the entry.
+
+        Raises:
+            ServersTextError: As in :meth:`entries`.
+        """
+        # Of duplicates the last one counts; once it is gone, the one before it would.
+        while name in self.entries(text):
+            document = _Document(text)
+            holders = [member for member in document.root.members if member.key == self.place]
+            entries = document.object_of(holders[-1])
+            # An earlier duplicate of the container would count once the last one is gone.
+            if len(entries.members) > 1 or len(holders) > 1:
+                text = document.without_member(entries, entries[name])
+            else:
+                text = document.without_member(document.root, holders[-1])
+        return text
+
+    def render(self, name: str, entry: Json) -> str:
+        """Return the lines of a document that has nothing but this entry.
+
+        Args:
+            name: The name of the entry.
+            entry: Its value.
+        """
+        return json.dumps({self.place: {name: entry}}, ensure_ascii=False, indent=2) + "\n"
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ServersTextError(f"is not valid JSON: {constant} is not a JSON value")
 
 
 @dataclass(frozen=True)
@@ -157,11 +167,7 @@ class _Document:
         """The object that is the member's value."""
         return self._object(member.value_start, self._indent_of(member))
 
-    def is_marked(self, entries: _Object, mark: str) -> bool:
-        lead = self._text[entries.start + 1 : entries.members[0].key_start]
-        return lead == mark + entries.separator
-
-    def with_member(self, into: _Object, key: str, value: Json, *, mark: str = "") -> str:
+    def with_member(self, into: _Object, key: str, value: Json) -> str:
         if into.members:
             at = into.members[-1].value_end
             indent = self._indent_of(into.members[-1])
@@ -169,13 +175,13 @@ class _Document:
         else:
             at = into.start + 1
             indent = into.separator.removeprefix(self._newline) if into.separator else None
-            before, after = mark + into.separator, into.closer
+            before, after = into.separator, into.closer
         name = json.dumps(key, ensure_ascii=False)
-        member = f"{before}{name}: {self._rendered(value, indent)}{after}"
+        member = f"{before}{name}: {self._render(value, indent)}{after}"
         return self._text[:at] + member + self._text[at:]
 
     def with_value(self, member: _Member, value: Json) -> str:
-        rendered = self._rendered(value, self._indent_of(member))
+        rendered = self._render(value, self._indent_of(member))
         return self._text[: member.value_start] + rendered + self._text[member.value_end :]
 
     def without_member(self, holder: _Object, member: _Member) -> str:
@@ -188,7 +194,7 @@ class _Document:
             return text[: members[position - 1].value_end] + text[member.value_end :]
         return text[: member.key_start] + text[members[position + 1].key_start :]
 
-    def _rendered(self, value: Json, indent: str | None) -> str:
+    def _render(self, value: Json, indent: str | None) -> str:
         if indent is None:
             return json.dumps(value, ensure_ascii=False)
         lines = json.dumps(value, ensure_ascii=False, indent=self._unit)
@@ -230,10 +236,10 @@ class _Document:
             depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token.group(), 0)
             if depth == 0:
                 return token.end()
-        raise JsonTextError("is not valid JSON")
+        raise ServersTextError("is not valid JSON")
 
     def _after(self, pattern: re.Pattern[str], position: int) -> int:
         match = pattern.match(self._text, position)
         if match is None:
-            raise JsonTextError("is not valid JSON")
+            raise ServersTextError("is not valid JSON")
         return match.end()

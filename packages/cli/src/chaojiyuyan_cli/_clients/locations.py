@@ -1,21 +1,24 @@
-"""The MCP clients that `connect` knows: where each keeps its servers, and how an entry is written.
+"""The MCP clients that `connect` knows, and where each keeps its servers.
 
 Pure: home folder, platform and environment are handed in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from .config_file import MCP_SERVERS, ConfigFile
+from .json_text import JsonServers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from .json_text import Json
+    from .servers import Json, ServersText
 
 CLAUDE_CODE = "claude-code"
-"""The client that is told through its own command, and whose file is only read here."""
+"""The client whose file is only read here; its own command writes it."""
 
 
 @dataclass(frozen=True)
@@ -23,83 +26,101 @@ class McpClient:
     """An MCP client and the file in which it keeps its servers.
 
     Args:
-        name: What it is called on the command line.
-        label: What it is called in a sentence.
+        name: Its name on the command line.
+        label: Its name in a sentence.
         path: The file.
-        folder: The folder that is there where the client is installed.
-        container: The file's member that holds the servers.
+        folder: The folder that exists when the client is installed.
+        servers: The format of the file.
         typed: Whether an entry says that it is a ``stdio`` one.
+        documented: Whether the entry is the documented one, which holds the key.
     """
 
     name: str
     label: str
     path: Path
     folder: Path
-    container: str = "mcpServers"
+    servers: ServersText = field(default=MCP_SERVERS)
     typed: bool = False
+    documented: bool = False
 
     @property
-    def installed(self) -> bool:
+    def is_installed(self) -> bool:
         """Whether the client seems to be on this machine."""
         return self.folder.is_dir()
 
-    def entry(self, command: Sequence[str], env: Mapping[str, str]) -> dict[str, Json]:
-        """The entry of a server in this client's form.
+    @property
+    def file(self) -> ConfigFile:
+        """Our entry in the client's file."""
+        return ConfigFile(self.path, self.servers)
+
+    def make_entry(self, command: Sequence[str], env: Mapping[str, str]) -> dict[str, Json]:
+        """Return the entry of a server in this client's form.
 
         Args:
             command: The program and its arguments.
-            env: What the server is to find in its environment.
+            env: The environment variables of the server.
         """
         kind: dict[str, Json] = {"type": "stdio"} if self.typed else {}
         return {**kind, "command": command[0], "args": [*command[1:]], "env": {**env}}
 
 
-def mcp_json(home: Path) -> McpClient:
-    """The documented ``~/.claude/mcp.json``, which other tools and earlier releases read.
+def locate_mcp_json(home: Path) -> McpClient:
+    """Return the documented ``~/.claude/mcp.json``, which other tools and earlier releases read.
 
     Args:
         home: The user's home folder.
     """
     folder = home / ".claude"
-    return McpClient("mcp-json", "~/.claude/mcp.json", folder / "mcp.json", folder)
+    path = folder / "mcp.json"
+    return McpClient("mcp-json", "~/.claude/mcp.json", path, folder, documented=True)
 
 
-def claude_code(home: Path, environ: Mapping[str, str]) -> McpClient:
-    """Claude Code. Its own command writes the file, so it need not be there yet.
+def locate_claude_code(home: Path, environ: Mapping[str, str]) -> McpClient:
+    """Return Claude Code. Its own command writes the file, which may not exist yet.
 
     Args:
         home: The user's home folder.
         environ: The environment; ``CLAUDE_CONFIG_DIR`` moves the file.
     """
-    folder = environ.get("CLAUDE_CONFIG_DIR", "").strip()
-    path = (home / folder if folder else home) / ".claude.json"  # an absolute folder stands alone
-    return McpClient(CLAUDE_CODE, "Claude Code", path, path.parent, typed=True)
+    folder = home / environ.get("CLAUDE_CONFIG_DIR", "").strip()  # an absolute folder stands alone
+    return McpClient(CLAUDE_CODE, "Claude Code", folder / ".claude.json", folder, typed=True)
 
 
-def file_clients(home: Path, platform: str, environ: Mapping[str, str]) -> dict[str, McpClient]:
-    """The clients whose files are edited here, by name.
+def locate_named_clients(
+    home: Path, platform: str, environ: Mapping[str, str]
+) -> dict[str, McpClient]:
+    """Return the clients of ``NAMED_CLIENTS``, by name.
 
     Args:
         home: The user's home folder.
         platform: As ``sys.platform`` says it.
-        environ: The environment; ``APPDATA`` and ``XDG_CONFIG_HOME`` are looked at.
+        environ: The environment; ``APPDATA``, ``XDG_CONFIG_HOME``, ``CODEX_HOME`` and
+            ``GEMINI_CLI_HOME`` are read.
     """
-    settings = _settings_folder(home, platform, environ)
+    from .toml_text import TomlServers
+
+    settings = _locate_settings(home, platform, environ)
     desktop = settings / "Claude"
-    cursor = home / ".cursor"
     code = settings / "Code" / "User"
+    cursor = home / ".cursor"
+    windsurf = home / ".codeium" / "windsurf"
+    gemini = home / environ.get("GEMINI_CLI_HOME", "").strip() / ".gemini"
+    codex = home / (environ.get("CODEX_HOME", "").strip() or ".codex")
     clients = [
         McpClient(
             "claude-desktop", "Claude Desktop", desktop / "claude_desktop_config.json", desktop
         ),
         McpClient("cursor", "Cursor", cursor / "mcp.json", cursor),
-        McpClient("vscode", "VS Code", code / "mcp.json", code, container="servers", typed=True),
+        McpClient("vscode", "VS Code", code / "mcp.json", code, JsonServers("servers"), typed=True),
+        McpClient("windsurf", "Windsurf", windsurf / "mcp_config.json", windsurf),
+        McpClient("gemini-cli", "Gemini CLI", gemini / "settings.json", gemini),
+        McpClient("codex", "Codex", codex / "config.toml", codex, TomlServers("mcp_servers")),
     ]
     return {client.name: client for client in clients}
 
 
-def _settings_folder(home: Path, platform: str, environ: Mapping[str, str]) -> Path:
-    """Where desktop programs keep their settings, as Electron's ``appData`` has it."""
+def _locate_settings(home: Path, platform: str, environ: Mapping[str, str]) -> Path:
+    """Return where desktop programs keep their settings: Electron's ``appData``."""
     if platform == "darwin":
         return home / "Library" / "Application Support"
     if platform == "win32":

@@ -1,4 +1,4 @@
-"""A record of where `connect` has put the MCP server, so that `disconnect` undoes just that."""
+"""A record of the clients that `connect` has changed, so that `disconnect` undoes just that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Connection:
     """An entry that `connect` has written.
 
     Args:
-        client: The client's name.
+        client: The name of the client.
         path: The client's file.
     """
 
@@ -27,25 +27,25 @@ class Connection:
 
 
 class Connections:
-    """The record on disk. What cannot be read in it counts as absent: the files themselves tell.
+    """The record on disk. What cannot be read counts as absent; the clients' files are the truth.
 
     Args:
-        path: The record's file.
+        path: The file of the record.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def all(self) -> list[Connection]:
-        """Return what stands in the record, oldest first."""
+    def list_all(self) -> list[Connection]:
+        """Return every connection, oldest first."""
         try:
             rows = json.loads(self._path.read_bytes())["connections"]
-            return [Connection(row["client"], Path(row["path"])) for row in rows]
-        except (OSError, ValueError, KeyError, TypeError):
+            return [Connection(str(row["client"]), Path(row["path"])) for row in rows]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []
 
     def add(self, connection: Connection) -> None:
-        """Take an entry into the record, once.
+        """Add a connection, once.
 
         Args:
             connection: What was written.
@@ -53,15 +53,17 @@ class Connections:
         self._change(lambda rows: [*(row for row in rows if row != connection), connection])
 
     def remove(self, connection: Connection) -> None:
-        """Strike an entry off the record.
+        """Remove a connection.
 
         Args:
-            connection: What was taken out.
+            connection: What was removed from a client.
         """
-        if connection in self.all():
+        if connection in self.list_all():
             self._change(lambda rows: [row for row in rows if row != connection])
 
     def _change(self, change: Callable[[list[Connection]], list[Connection]]) -> None:
         with locked(self._path):
-            rows = [{"client": row.client, "path": str(row.path)} for row in change(self.all())]
+            rows = [
+                {"client": row.client, "path": str(row.path)} for row in change(self.list_all())
+            ]
             write_private(self._path, json.dumps({"connections": rows}, indent=2).encode() + b"\n")

@@ -7,87 +7,96 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaojiyuyan_cli._clients import NAMED_CLIENTS
 from chaojiyuyan_cli._exit_codes import EX_OK, EX_USER_ERROR
-from chaojiyuyan_cli._options import Command, key_options, pass_session
+from chaojiyuyan_cli._options import Command, login_options, pass_session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chaojiyuyan_cli._clients.change import Dialogue, Outcome
+    from chaojiyuyan_cli._clients.locations import McpClient
     from chaojiyuyan_cli._clients.wiring import Server, Wiring
+    from chaojiyuyan_cli._login import LoginOptions
     from chaojiyuyan_cli._session import Session
 
 _ALL = "all"
 
 
 @click.command("connect", cls=Command)
-@key_options
+@login_options
 @click.option(
     "--target",
     type=click.Path(path_type=Path),
-    help="Write this mcp.json, and no other client's file.",
+    help="Change this mcp.json, and no other client.",
 )
 @click.option(
     "--client",
     "clients",
     multiple=True,
-    type=click.Choice(["claude-desktop", "cursor", "vscode", _ALL]),
-    help="Wire this client up too; repeatable. `all`: those that are installed.",
+    type=click.Choice([*NAMED_CLIENTS, _ALL]),
+    help="Connect this client too; repeatable. `all`: every client that is installed.",
 )
-@click.option("--no-key", is_flag=True, help="Keep the key out of every file but the credentials.")
-@click.option("--yes", is_flag=True, help="Write without showing the change and asking.")
-@click.option("--dry-run", is_flag=True, help="Show what would be written; change and ask nothing.")
+@click.option(
+    "--with-key/--no-key",
+    default=None,
+    help="Write the key into the files of all clients, or of none.  [default: ~/.claude/mcp.json"
+    " and --target only; the server reads it from the credentials file elsewhere]",
+)
+@click.option("--yes", is_flag=True, help="Make the changes without showing them and asking.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the changes. Write nothing, ask nothing, send nothing."
+)
 @pass_session
 def command(
     session: Session,
-    api_key: str | None,
-    client_name: str,
-    no_browser: bool,
+    login: LoginOptions,
     target: Path | None,
     clients: tuple[str, ...],
-    no_key: bool,
+    with_key: bool | None,
     yes: bool,
     dry_run: bool,
 ) -> int:
     """Log in, and register the MCP server with your clients.
 
-    Takes a key or logs in by your browser, saves the key, and writes the MCP server into
-    ~/.claude/mcp.json, into Claude Code where `claude` is on PATH, and into each --client.
+    Takes a key or logs in by your browser, saves the key, and registers the MCP server in
+    ~/.claude/mcp.json, in Claude Code when `claude` is on PATH, and in each --client.
     """
     import os
 
-    from chaojiyuyan_cli._clients.wiring import Server, Wiring, server_command, terminal_dialogue
+    from chaojiyuyan_cli._clients.wiring import Server, Wiring, find_server_command
+    from chaojiyuyan_cli._dialogue import make_terminal_dialogue
     from chaojiyuyan_cli._login import base_url_for_login, log_in
-    from chaojiyuyan_cli._session import home_folder
+    from chaojiyuyan_cli._session import find_home
     from chaojiyuyan_core.credentials import DEFAULT_PROFILE, profile_name
 
     if target is not None and clients:
-        raise click.UsageError("--target writes one file: give it without --client")
+        raise click.UsageError("--target changes one file. Give it without --client.")
     base_url, source = base_url_for_login(session)
     click.echo(f"Base URL: {base_url} ({source})")
-    if dry_run:
-        key = _pretended_key(session, api_key)
-    else:
-        key = log_in(session, api_key, base_url, client_name, browser=not no_browser)
+    key = _preview_login(session, login.api_key) if dry_run else log_in(session, login, base_url)
 
     env = {"HEBING_BASE_URL": base_url}
     profile = profile_name(session.profile)
     if profile != DEFAULT_PROFILE:
         env["CHAOJIYUYAN_PROFILE"] = profile
-    server = Server(server_command(), env, None if no_key else key)
-    wiring = Wiring(home_folder(), os.environ, terminal_dialogue(yes=yes, dry_run=dry_run))
+    server = Server(find_server_command(), env, key, key_in_files=with_key)
+    wiring = Wiring(find_home(), os.environ)
+    connector = _Connector(wiring, server, make_terminal_dialogue(yes=yes, dry_run=dry_run))
     if target is not None:
-        wiring.connect(wiring.file(target), server)
-        complete = True
+        connector.connect(wiring.make_target(target))
     else:
-        complete = _connect_all(wiring, server, clients)
+        connector.connect_all(clients)
     click.echo()
     if dry_run:
         click.echo("Dry run — no changes written.")
     else:
-        _say_what_next()
-    return EX_OK if complete else EX_USER_ERROR
+        _say_what_next(connector.is_restart_needed)
+    return EX_USER_ERROR if connector.failed else EX_OK
 
 
-def _pretended_key(session: Session, api_key: str | None) -> str:
-    """The key that a dry run shows, masked; it reads no input and asks no server."""
+def _preview_login(session: Session, api_key: str | None) -> str:
+    """Return the key that a dry run shows, masked; it reads no input and sends no request."""
     from chaojiyuyan_cli._login import FROM_INPUT, read_key
 
     if api_key is None or api_key == FROM_INPUT:
@@ -100,33 +109,96 @@ def _pretended_key(session: Session, api_key: str | None) -> str:
     return key
 
 
-def _connect_all(wiring: Wiring, server: Server, wanted: tuple[str, ...]) -> bool:
-    """Wire up all that is wanted, and list what there is; False where one of them failed."""
-    from chaojiyuyan_cli._failures import Steps
+class _Connector:
+    """Connects one client after the other; one that fails does not stop the next.
 
-    steps = Steps()
-    found: dict[str, str] = {}
-    for client in (wiring.mcp_json, wiring.claude_code, *wiring.file_clients.values()):
-        optional = client.name in wiring.file_clients
-        if optional and not (client.name in wanted or (_ALL in wanted and client.installed)):
-            hint = f"found; `chaojiyuyan connect --client {client.name}` adds it"
-            found[client.label] = hint if client.installed else "not found"
-            continue
-        found[client.label] = "failed"
-        with steps.step():
-            found[client.label] = wiring.connect(client, server)
-    click.echo("\nMCP clients:")
-    for label, state in found.items():
-        click.echo(f"  {label:<19} {state}")
-    return not steps.failed
+    Args:
+        wiring: The clients of this machine.
+        server: The MCP server.
+        dialogue: How changes are shown and agreed to.
+    """
+
+    def __init__(self, wiring: Wiring, server: Server, dialogue: Dialogue) -> None:
+        from chaojiyuyan_cli._failures import Steps
+
+        self._wiring, self._server, self._dialogue = wiring, server, dialogue
+        self._steps = Steps()
+        self._outcomes: list[Outcome] = []
+
+    @property
+    def failed(self) -> bool:
+        """Whether a client could not be connected."""
+        return self._steps.failed
+
+    @property
+    def is_restart_needed(self) -> bool:
+        """Whether a client has been changed."""
+        return any(outcome.value == "applied" for outcome in self._outcomes)
+
+    def connect(self, client: McpClient) -> str:
+        """Connect a client, and return what became of it in a few words.
+
+        Args:
+            client: The client.
+        """
+        state = "failed"
+        with self._steps.step():
+            change = self._wiring.plan_connect(client, self._server)
+            if change is None:
+                return "not found"
+            outcome, _ = self._dialogue.carry_out(change)
+            self._outcomes.append(outcome)
+            state = {
+                "applied": "connected",
+                "unchanged": "connected already",
+                "previewed": "would be connected",
+                "declined": "left as it was",
+            }[outcome.value]
+        if state == "connected":
+            _warn_of_readers(client)
+        return state
+
+    def connect_all(self, wanted: Sequence[str]) -> None:
+        """Connect every client that is wanted, and list all of them.
+
+        Args:
+            wanted: The names of ``--client``.
+        """
+        found: dict[str, str] = {}
+        for client in self._wiring.clients:
+            optional = client.name in self._wiring.named
+            if optional and not (client.name in wanted or (_ALL in wanted and client.is_installed)):
+                hint = f"found; `chaojiyuyan connect --client {client.name}` adds it"
+                found[client.label] = hint if client.is_installed else "not found"
+            else:
+                found[client.label] = self.connect(client)
+        click.echo("\nMCP clients:")
+        for label, state in found.items():
+            click.echo(f"  {label:<19} {state}")
 
 
-def _say_what_next() -> None:
+def _warn_of_readers(client: McpClient) -> None:
+    """Warn when other users of this machine can read a key that was just written."""
+    from chaojiyuyan_cli._clients.exposure import find_exposed_key
+    from chaojiyuyan_cli._output import escape
+
+    if find_exposed_key(client):
+        path = escape(client.path)
+        click.echo(
+            f"Warning: other users of this machine can read the key in {path}: chmod go-rwx {path}",
+            err=True,
+        )
+
+
+def _say_what_next(restart: bool) -> None:
     from importlib.util import find_spec
 
-    click.echo("Done; restart your MCP client to load the server. Next:")
+    if restart:
+        click.echo("Done; restart your MCP client to load the server. Next:")
+    else:
+        click.echo("The key is saved; no MCP client was changed. Next:")
     click.echo("  chaojiyuyan capabilities       # what you can call")
     click.echo('  chaojiyuyan call CAP --input \'{"text": "hi"}\' --wait')
     if find_spec("chaojiyuyan_mcp") is None:
-        click.echo("\nTip: for MCP clients to start the server, install its package:")
+        click.echo("\nTip: MCP clients cannot start the server before its package is installed:")
         click.echo("  pip install 'chaojiyuyan-sdk[mcp]'")

@@ -1,4 +1,4 @@
-"""`chaojiyuyan doctor`: is everything in order, and if not, what to do."""
+"""`chaojiyuyan doctor`: whether everything works, and what to do if not."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 @json_option
 @pass_session
 def command(session: Session, as_json: bool) -> int:
-    """Check that all is in order, and say how to mend it.
+    """Check that everything works, and say how to repair it.
 
-    Looks at the installation, the credentials, the platform and the MCP clients. Exit code 1 says
-    that something is wrong.
+    Checks the installation, the credentials, the platform and the MCP clients. Exit code 1 means
+    that a check failed.
     """
     import os
     import sys
     from dataclasses import asdict
 
-    from chaojiyuyan_cli._checks import all_checks
-    from chaojiyuyan_cli._clients.wiring import Wiring, terminal_dialogue
+    from chaojiyuyan_cli._checks import run_checks
+    from chaojiyuyan_cli._clients.wiring import Wiring
     from chaojiyuyan_cli._output import echo_json, escape, use_color
-    from chaojiyuyan_cli._session import home_folder
+    from chaojiyuyan_cli._session import find_home
     from chaojiyuyan_core.masking import mask_keys
 
     checks = []
-    wiring = Wiring(home_folder(), os.environ, terminal_dialogue(yes=False))
-    for check in all_checks(session, wiring):
+    wiring = Wiring(find_home(), os.environ)
+    for check in run_checks(session, wiring):
         checks.append(check)
         if as_json:
             continue

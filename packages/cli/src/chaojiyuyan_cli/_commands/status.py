@@ -25,9 +25,9 @@ def command(session: Session, job_id: str | None, as_json: bool) -> None:
 
 
 def _show_profile(session: Session, *, as_json: bool) -> None:
-    from chaojiyuyan_cli._clients.locations import mcp_json
+    from chaojiyuyan_cli._clients.locations import locate_mcp_json
     from chaojiyuyan_cli._output import echo_fields, echo_json
-    from chaojiyuyan_cli._session import home_folder
+    from chaojiyuyan_cli._session import find_home
     from chaojiyuyan_core.credentials import CREDENTIALS_PATH, profile_name
     from chaojiyuyan_core.masking import mask_key
 
@@ -39,7 +39,7 @@ def _show_profile(session: Session, *, as_json: bool) -> None:
             click.echo("Not connected. Run `chaojiyuyan connect`.")
         return
     profile = profile_name(session.profile)
-    target = mcp_json(home_folder()).path
+    target = locate_mcp_json(find_home()).path
     if as_json:
         echo_json(
             {

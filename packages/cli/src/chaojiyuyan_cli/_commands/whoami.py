@@ -1,4 +1,4 @@
-"""`chaojiyuyan whoami`: whose key it is, and whether the platform takes it."""
+"""`chaojiyuyan whoami`: whose key it is, and whether the platform accepts it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def command(session: Session, as_json: bool) -> None:
     from chaojiyuyan_core.masking import mask_key
 
     settings = session.settings()
-    check_key(settings)
+    check_key(settings.api_key, settings.base_url)
     profile = profile_name(session.profile)
     saved = load_credentials(profile=profile) or {}
     # The account is known of a saved key alone.

@@ -69,12 +69,12 @@ def _run_app(session: Session, app: str) -> int:
 def _run_stub(
     session: Session, capability: str, poll_interval: float, heartbeat_interval: float, yes: bool
 ) -> int:
-    from chaojiyuyan_cli._clients.wiring import terminal_dialogue
+    from chaojiyuyan_cli._dialogue import make_terminal_dialogue
     from chaojiyuyan_cli._output import escape
 
     settings = session.settings()
     click.echo(escape(_WARNING.format(capability=capability), keep="\n"))
-    if not yes and not terminal_dialogue(yes=yes).agreed("Continue?"):
+    if not yes and not make_terminal_dialogue(yes=yes).ask("Continue?"):
         click.echo("Aborted.")
         return EX_OK
 

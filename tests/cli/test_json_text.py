@@ -7,9 +7,11 @@ import json
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from chaojiyuyan_cli._clients.json_text import JsonTextError, entries_of, remove_entry, set_entry
+from chaojiyuyan_cli._clients.json_text import JsonServers
+from chaojiyuyan_cli._clients.servers import ServersTextError
 
 KEY, CONTAINER = "chaojiyuyan", "mcpServers"
+SERVERS = JsonServers(CONTAINER)
 ENTRY = {"command": "/opt/bin/chaojiyuyan", "args": ["mcp-server"], "env": {"NAME": "值"}}
 
 spaces = st.text(" \t\n\r", max_size=4)
@@ -68,89 +70,114 @@ documents = st.builds("".join, st.tuples(spaces, objects(values) | pretty, space
 
 def editable(document: str) -> bool:
     try:
-        return KEY not in entries_of(document, CONTAINER)
-    except JsonTextError:
+        return KEY not in SERVERS.entries(document)
+    except ServersTextError:
         return False
 
 
+def has_empty_container(document: str) -> bool:
+    """Whether the document has just one container, and nothing in it."""
+    containers = []
+
+    def note(members: list[tuple[str, object]]) -> dict[str, object]:
+        containers[:] = [value for name, value in members if name == CONTAINER]
+        return dict(members)
+
+    json.loads(document, object_pairs_hook=note, parse_int=float)  # the root comes last
+    return containers == [{}]
+
+
 @settings(deadline=None)
-@given(documents.filter(editable))
+@given(documents.filter(editable).filter(lambda document: not has_empty_container(document)))
 @example("{}")
-@example('{"mcpServers": {}}')
-@example('{"mcpServers":\n{ }}')
 @example('{"a":1,"mcpServers":{"b":{}},"mcpServers":{}}')
 @example('{\r\n\t"a": 1\r\n}\r\n')
 @example("{\r}")
 def test_an_entry_in_and_out_again_gives_the_same_text(document: str) -> None:
-    written = set_entry(document, CONTAINER, KEY, ENTRY)
-    assert entries_of(written, CONTAINER)[KEY] == ENTRY
-    assert remove_entry(written, CONTAINER, KEY) == document
+    written = SERVERS.set_entry(document, KEY, ENTRY)
+    assert SERVERS.entries(written)[KEY] == ENTRY
+    assert SERVERS.remove_entry(written, KEY) == document
 
 
 @settings(deadline=None)
 @given(documents.filter(editable))
 def test_setting_adds_characters_in_one_place_and_takes_none_away(document: str) -> None:
-    written = set_entry(document, CONTAINER, KEY, ENTRY)
+    written = SERVERS.set_entry(document, KEY, ENTRY)
     added = len(written) - len(document)
     assert any(written[:at] + written[at + added :] == document for at in range(len(document) + 1))
 
 
 @settings(deadline=None)
-@given(documents.filter(editable), st.text())
+@given(
+    documents.filter(editable).filter(lambda document: not has_empty_container(document)),
+    st.text(),
+)
 def test_what_is_replaced_goes_out_as_well(document: str, path: str) -> None:
-    once = set_entry(document, CONTAINER, KEY, {"command": path})
-    twice = set_entry(once, CONTAINER, KEY, ENTRY)
-    assert entries_of(twice, CONTAINER)[KEY] == ENTRY
-    assert remove_entry(twice, CONTAINER, KEY) == document
+    once = SERVERS.set_entry(document, KEY, {"command": path})
+    twice = SERVERS.set_entry(once, KEY, ENTRY)
+    assert SERVERS.entries(twice)[KEY] == ENTRY
+    assert SERVERS.remove_entry(twice, KEY) == document
 
 
 @settings(deadline=None)
 @given(documents)
 def test_after_a_removal_the_entry_does_not_count_any_more(document: str) -> None:
     try:
-        removed = remove_entry(document, CONTAINER, KEY)
-    except JsonTextError:
+        removed = SERVERS.remove_entry(document, KEY)
+    except ServersTextError:
         return  # such as an earlier duplicate that is no object and came to light
-    assert KEY not in entries_of(removed, CONTAINER)
+    assert KEY not in SERVERS.entries(removed)
 
 
 def test_a_new_entry_follows_the_documents_own_layout() -> None:
     document = '{\n\t"a": 1,\n\t"mcpServers": {\n\t\t"b": {}\n\t}\n}\n'
-    assert set_entry(document, CONTAINER, KEY, {"command": "x"}) == (
+    assert SERVERS.set_entry(document, KEY, {"command": "x"}) == (
         '{\n\t"a": 1,\n\t"mcpServers": {\n\t\t"b": {},\n'
         '\t\t"chaojiyuyan": {\n\t\t\t"command": "x"\n\t\t}\n\t}\n}\n'
     )
 
 
 def test_a_document_on_one_line_stays_on_it() -> None:
-    assert set_entry('{"a":1}', CONTAINER, KEY, {"command": "x"}) == (
+    assert SERVERS.set_entry('{"a":1}', KEY, {"command": "x"}) == (
         '{"a":1, "mcpServers": {"chaojiyuyan": {"command": "x"}}}'
     )
 
 
 @pytest.mark.parametrize("blank", ["", " \n"])
 def test_a_blank_document_counts_as_an_empty_object(blank: str) -> None:
-    written = set_entry(blank, CONTAINER, KEY, {"command": "x"})
+    written = SERVERS.set_entry(blank, KEY, {"command": "x"})
     assert written == (
         '{\n  "mcpServers": {\n    "chaojiyuyan": {\n      "command": "x"\n    }\n  }\n}\n'
     )
-    assert remove_entry(written, CONTAINER, KEY) == "{}\n"
+    assert SERVERS.remove_entry(written, KEY) == "{}\n"
 
 
 @pytest.mark.parametrize("indent", [None, 2, 4])
 def test_the_container_goes_with_its_last_entry(indent: int | None) -> None:
     document = json.dumps({"a": 1, CONTAINER: {KEY: ENTRY}}, indent=indent)
-    assert json.loads(remove_entry(document, CONTAINER, KEY)) == {"a": 1}
+    assert json.loads(SERVERS.remove_entry(document, KEY)) == {"a": 1}
+
+
+@pytest.mark.parametrize("document", ['{"a": 1, "mcpServers": {}}', '{"mcpServers":\n{ },"a":1}'])
+def test_an_empty_container_goes_too(document: str) -> None:
+    written = SERVERS.set_entry(document, KEY, ENTRY)
+    assert json.loads(SERVERS.remove_entry(written, KEY)) == {"a": 1}
+
+
+def test_no_earlier_duplicate_of_the_container_comes_to_light() -> None:
+    document = '{"mcpServers": {"hidden": 1}, "mcpServers": {"chaojiyuyan": 2}}'
+    removed = SERVERS.remove_entry(document, KEY)
+    assert json.loads(removed) == {"mcpServers": {}}
 
 
 def test_duplicates_of_the_entry_go_together() -> None:
     document = '{"mcpServers": {"chaojiyuyan": 1, "b": 2, "chaojiyuyan": null}}'
-    assert remove_entry(document, CONTAINER, KEY) == '{"mcpServers": {"b": 2}}'
+    assert SERVERS.remove_entry(document, KEY) == '{"mcpServers": {"b": 2}}'
 
 
 def test_an_absent_entry_leaves_the_text_alone() -> None:
-    assert remove_entry("  ", CONTAINER, KEY) == "  "
-    assert remove_entry('{"mcpServers": {} }', CONTAINER, KEY) == '{"mcpServers": {} }'
+    assert SERVERS.remove_entry("  ", KEY) == "  "
+    assert SERVERS.remove_entry('{"mcpServers": {} }', KEY) == '{"mcpServers": {} }'
 
 
 @pytest.mark.parametrize(
@@ -159,8 +186,8 @@ def test_an_absent_entry_leaves_the_text_alone() -> None:
         ("{", "not valid JSON"),
         ('{"a": 1,}', "not valid JSON"),
         ('{"a": 1} // note', "not valid JSON"),
-        ('{"a": NaN}', "NaN is no JSON value"),
-        ('{"a": -Infinity}', "-Infinity is no JSON value"),
+        ('{"a": NaN}', "NaN is not a JSON value"),
+        ('{"a": -Infinity}', "-Infinity is not a JSON value"),
         ('{"a": "\t"}', "not valid JSON"),
         ("[]", "not a JSON object"),
         ("null", "not a JSON object"),
@@ -171,7 +198,7 @@ def test_an_absent_entry_leaves_the_text_alone() -> None:
     ids=lambda value: value[:20],
 )
 def test_what_cannot_be_edited_safely_is_refused(document: str, why: str) -> None:
-    with pytest.raises(JsonTextError, match=why):
-        set_entry(document, CONTAINER, KEY, ENTRY)
-    with pytest.raises(JsonTextError, match=why):
-        remove_entry(document, CONTAINER, KEY)
+    with pytest.raises(ServersTextError, match=why):
+        SERVERS.set_entry(document, KEY, ENTRY)
+    with pytest.raises(ServersTextError, match=why):
+        SERVERS.remove_entry(document, KEY)
