@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
     from support.browser import PlainBrowser
 
-PAGES = ("/", "/jobs", "/catalog", "/workers", "/keys", "/webhooks", "/balances", "/activate")
+PAGES = (
+    "/",
+    "/jobs",
+    "/catalog",
+    "/workers",
+    "/keys",
+    "/webhooks",
+    "/balances",
+    "/simulate",
+    "/activate",
+)
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -80,6 +90,9 @@ def test_another_host_name_is_refused(browser: PlainBrowser) -> None:
         "/deliveries/x",
         "/webhooks?account=x",
         "/jobs/x/input.json",
+        "/jobs/x/artifacts/0",
+        "/nothing",
+        "/nothing/at/all",
     ],
 )
 def test_what_is_not_there_is_said_in_a_page(browser: PlainBrowser, path: str) -> None:
@@ -147,7 +160,7 @@ def test_a_very_large_payload_is_cut_on_the_page_and_whole_beside_it(
 def test_a_key_is_shown_once_named_and_revoked(kernel: LocalKernel, browser: PlainBrowser) -> None:
     made = browser.press("/keys", name="printer").text
     (api_key,) = re.findall(r"nxt_ag_[\w-]{32}", made)
-    (agent_id,) = re.findall(r'/keys/(agt_\w+)"><strong><bdi>printer<', made)
+    (agent_id,) = re.findall(r'/keys/(agt_\w+)"><bdi>printer<', made)
     assert not any(api_key in browser.get(path).text for path in ("/keys", f"/keys/{agent_id}"))
     with kernel.client(api_key) as client:
         assert client.get("/kernel-jobs").status_code == 200

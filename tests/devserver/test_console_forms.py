@@ -9,10 +9,11 @@ import pytest
 from chaojiyuyan_devserver.console.forms import (
     Field,
     fields_of,
-    filled_in,
+    mark_errors,
     parse_object,
-    with_errors,
+    read_fields,
 )
+from chaojiyuyan_devserver.console.language import ENGLISH
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -86,7 +87,7 @@ def test_what_was_filled_in_is_read_by_kind() -> None:
         "input.colour": '"grün"',
         "input.draft": "false",
     }
-    done, value = filled_in(fields(), form)
+    done, value = read_fields(fields(), form, ENGLISH)
     assert value == {
         "title": "",  # required, so it is there, and the schema says whether it may be empty
         "body": "one\ntwo",
@@ -99,7 +100,7 @@ def test_what_was_filled_in_is_read_by_kind() -> None:
 
 
 def test_empty_fields_are_left_out() -> None:
-    _, value = filled_in(fields(), {"input.title": "x", "input.count": ""})
+    _, value = read_fields(fields(), {"input.title": "x", "input.count": ""}, ENGLISH)
     assert value == {"title": "x"}
 
 
@@ -107,7 +108,7 @@ def test_empty_fields_are_left_out() -> None:
     ("name", "text"), [("count", "3.5"), ("count", "x"), ("scale", "nan"), ("draft", "perhaps")]
 )
 def test_a_text_of_another_kind_is_marked_and_kept(name: str, text: str) -> None:
-    done, value = filled_in(fields(), {"input.title": "x", f"input.{name}": text})
+    done, value = read_fields(fields(), {"input.title": "x", f"input.{name}": text}, ENGLISH)
     field = next(field for field in done if field.name == name)
     assert field.error
     assert field.text == text
@@ -115,7 +116,7 @@ def test_a_text_of_another_kind_is_marked_and_kept(name: str, text: str) -> None
 
 
 def test_validation_errors_go_to_their_fields() -> None:
-    marked, others = with_errors(fields(), ["$.count: 9 is too much", "$: something is missing"])
+    marked, others = mark_errors(fields(), ["$.count: 9 is too much", "$: something is missing"])
     assert next(f for f in marked if f.name == "count").error == "9 is too much"
     assert others == ["$: something is missing"]
 
@@ -133,9 +134,9 @@ def test_validation_errors_go_to_their_fields() -> None:
 )
 def test_json_that_is_none_says_where(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        parse_object(text)
+        parse_object(text, ENGLISH)
 
 
 def test_an_empty_text_is_an_empty_object() -> None:
-    assert parse_object("") == {}
-    assert parse_object('{"a": [1, null]}') == {"a": [1, None]}
+    assert parse_object("", ENGLISH) == {}
+    assert parse_object('{"a": [1, null]}', ENGLISH) == {"a": [1, None]}

@@ -21,6 +21,21 @@ ENDPOINTS = (
     "token",
 )
 EFFECTS = "a status, drop-before, drop-after, delay:<seconds>s, junk or html"
+PRESETS = {
+    "flaky-network": [
+        "create=drop-after@10%",
+        "get=drop-before@10%",
+        "available=drop-before@20%",
+        "bid=drop-after@10%",
+        "heartbeat=drop-before@20%",
+        "submit=drop-after@10%",
+    ],
+    "slow": [f"{endpoint}=delay:1s@50%" for endpoint in ENDPOINTS],
+    "rate-limited": [f"{endpoint}=429@30%" for endpoint in ENDPOINTS],
+    "expired-leases": ["heartbeat=drop-before"],
+}
+"""Faults that belong together, by the name of what they simulate."""
+
 _FAULT = re.compile(
     r"(?P<endpoint>[a-z]+)="
     r"(?:(?P<status>[1-5]\d\d)|(?P<word>drop-before|drop-after|junk|html)"
@@ -87,6 +102,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._by_endpoint: dict[str, list[Fault]] = {}
+        self.texts: list[str] = []
         self._chance = random.Random()  # noqa: S311 - chaos, not secrets
 
     def set(self, texts: list[str]) -> None:
@@ -97,6 +113,7 @@ class Faults:
         """
         faults = [parse(text) for text in texts]
         self._by_endpoint = {}
+        self.texts = list(texts)
         for fault in faults:
             self._by_endpoint.setdefault(fault.endpoint, []).append(fault)
 

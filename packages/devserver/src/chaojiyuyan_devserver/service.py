@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from .activity import INTERVAL, INTERVALS, Activity
 from .clock import Clock
 from .faults import Faults
 from .kernel import Kernel, Refusal, Rules
@@ -90,6 +91,8 @@ class KernelService:
             store.records(Webhook), store.records(Delivery, deliveries.c.status == "pending")
         )
         kernel.jobs.restore(history.open_jobs(store), history.last_number(store))
+        self.activity = Activity()
+        self.activity.restore(history.ended_since(store, self.clock() - INTERVAL * INTERVALS))
         self.save()
 
     # -- saving and waiting ----------------------------------------------------------------------
@@ -139,6 +142,8 @@ class KernelService:
                 self.waiters.wake(f"{record.id} changed")
                 if record.terminal:
                     self.kernel.jobs.board.remove(record)
+                    if record.completed_at is not None:
+                        self.activity.add(record.status, record.created_at, record.completed_at)
                     self.waiters.wake(record.id)
                 elif record.status == "bidding":
                     self.waiters.wake(record.capability_key)

@@ -68,9 +68,18 @@ def _site(service: KernelService, control_token: str, console_token: str | None)
     site.state.console_token = console_token
     site.openapi = lambda: document(PREFIX)  # type: ignore[method-assign]
     site.add_exception_handler(Refusal, _refused)
+    site.add_exception_handler(404, _unknown)
     site.include_router(console.router)
     site.include_router(control.router)
     return site
+
+
+async def _unknown(request: Request, _error: Exception) -> Response:
+    from chaojiyuyan_devserver.console import not_found_page
+
+    if request.url.path.startswith(("/_control", PREFIX)):
+        return JSONResponse({"detail": {"error": "no such path", "code": "not_found"}}, 404)
+    return not_found_page(request)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

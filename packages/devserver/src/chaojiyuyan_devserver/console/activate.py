@@ -18,7 +18,7 @@ router = APIRouter(route_class=PageRoute)
 
 @router.get("/activate")
 async def ask(request: Request, service: Service, code: str = "") -> Response:
-    """The approval form for a code, or one that asks for the code."""
+    """Show the approval form for a code, or one that asks for the code."""
     login = service.kernel.logins.find(code, service.clock())
     if login is None:
         status = 404 if code else 200

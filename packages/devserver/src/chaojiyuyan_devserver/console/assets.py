@@ -23,7 +23,7 @@ router = APIRouter()
 
 @router.get("/assets/{name}")
 async def asset(name: str) -> Response:
-    """One file; its address carries ``DIGEST``, so it may be kept."""
+    """Send one file; its address carries ``DIGEST``, so it may be kept."""
     content = _files.get(name)
     if content is None:
         return Response(status_code=404)

@@ -16,7 +16,7 @@ router = APIRouter(route_class=PageRoute)
 
 @router.get("/balances")
 async def balances(request: Request, service: Service) -> Response:
-    """All accounts and the newest transfers."""
+    """Show all accounts and the newest transfers."""
     await service.saved()
     accounts = service.kernel.ledger.accounts
     return page(

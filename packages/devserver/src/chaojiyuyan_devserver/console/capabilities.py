@@ -16,18 +16,29 @@ from chaojiyuyan_devserver.kernel import Refusal
 from chaojiyuyan_devserver.service import KernelService
 
 from .csrf import OwnForm
-from .forms import Field, Json, fields_of, filled_in, parse_object, with_errors
+from .forms import Field, Json, fields_of, mark_errors, parse_object, read_fields
 from .keys import find_agent
-from .page import PageRoute, page
+from .language import Language
+from .page import PageRoute, language_of, page
 
-LONGEST_TIMEOUT = 86400
+MAX_TIMEOUT = 86400
+"""The longest timeout of a job, in seconds."""
 
 router = APIRouter(route_class=PageRoute)
 
 
 @dataclass
 class Call:
-    """A call as it stands in the form: either ``fields`` or ``text`` holds the input."""
+    """A call as the form shows it: either ``fields`` or ``text`` holds the input.
+
+    Attributes:
+        agent_id: The agent that calls.
+        fields: The fields, or None where the input is written as JSON.
+        text: The input as JSON.
+        idempotency_key: The key, or empty.
+        timeout: The timeout in seconds as text, or empty.
+        errors: What is wrong and belongs to no field.
+    """
 
     agent_id: str
     fields: list[Field] | None
@@ -37,20 +48,20 @@ class Call:
     errors: list[str] = field(default_factory=list)
 
     @property
-    def wrong(self) -> bool:
+    def is_wrong(self) -> bool:
         """Whether it cannot be sent as it is."""
         return bool(self.errors) or any(one.error for one in self.fields or ())
 
 
 def find_spec(service: KernelService, capability_key: str) -> Spec:
-    """A capability by its key.
+    """Return a capability by its key.
 
     Raises:
         Refusal: 404 ``unknown_capability``.
     """
     spec = service.kernel.catalog.get(capability_key)
     if spec is None:
-        raise Refusal(404, "unknown_capability", "There is no such capability.")
+        raise Refusal(404, "unknown_capability", "there is no such capability")
     return spec
 
 
@@ -60,7 +71,7 @@ def _page(request: Request, service: KernelService, spec: Spec, call: Call) -> R
     return page(
         request,
         "capability.html",
-        status=400 if call.wrong else 200,
+        status=400 if call.is_wrong else 200,
         spec=spec,
         call=call,
         callers=callers,
@@ -71,7 +82,7 @@ def _page(request: Request, service: KernelService, spec: Spec, call: Call) -> R
 
 @router.get("/catalog")
 async def capabilities(request: Request, service: Service) -> Response:
-    """What can be called."""
+    """Show what can be called."""
     handled = [a.handler_set for a in service.kernel.agents.by_id.values() if a.revoked_at is None]
     specs = service.kernel.catalog.list()
     workers = {s.capability_key: sum(s.capability_key in keys for keys in handled) for s in specs}
@@ -82,7 +93,7 @@ async def capabilities(request: Request, service: Service) -> Response:
 async def capability(
     request: Request, service: Service, capability_key: str, form: str = "fields"
 ) -> Response:
-    """One capability with its form; ``?form=json`` for one field of JSON."""
+    """Show one capability with its form; ``?form=json`` for one field of JSON."""
     spec = find_spec(service, capability_key)
     fields = fields_of(spec.input_schema) if form != "json" else None
     examples = spec.input_schema.get("examples") or [{}]
@@ -95,11 +106,12 @@ async def call_capability(request: Request, service: Service, capability_key: st
     """Call it and go to the job, or show what is wrong."""
     spec = find_spec(service, capability_key)
     form = await request.form()
-    call, value = _read(spec, form)
+    language = language_of(request)
+    call, value = _read(spec, form, language)
     agent = find_agent(service, call.agent_id)
     if agent.revoked_at is not None:
-        call.errors.append("The key of this agent is revoked.")
-    if not call.wrong:
+        call.errors.append(language("form.revoked"))
+    if not call.is_wrong:
         try:
             job, _ = await service.create_job(
                 agent,
@@ -115,7 +127,7 @@ async def call_capability(request: Request, service: Service, capability_key: st
     return _page(request, service, spec, call)
 
 
-def _read(spec: Spec, form: FormData) -> tuple[Call, Json]:
+def _read(spec: Spec, form: FormData, language: Language) -> tuple[Call, Json]:
     def text(name: str) -> str:
         return str(form.get(name, "")).strip()
 
@@ -128,21 +140,19 @@ def _read(spec: Spec, form: FormData) -> tuple[Call, Json]:
     )
     value: Json = {}
     if call.fields is not None:
-        call.fields, value = filled_in(call.fields, form)
+        call.fields, value = read_fields(call.fields, form, language)
     else:
         try:
-            value = parse_object(call.text)
+            value = parse_object(call.text, language)
         except ValueError as error:
             call.errors.append(str(error))
-    if call.timeout and not (
-        call.timeout.isdecimal() and 1 <= int(call.timeout) <= LONGEST_TIMEOUT
-    ):
-        call.errors.append(f"The timeout is a whole number of seconds, 1 to {LONGEST_TIMEOUT}.")
+    if call.timeout and not (call.timeout.isdecimal() and 1 <= int(call.timeout) <= MAX_TIMEOUT):
+        call.errors.append(language("form.timeout", maximum=MAX_TIMEOUT))
     return call, value
 
 
 def _note(call: Call, refusal: Refusal) -> None:
     errors = refusal.extra.get("validation_errors", [refusal.error])
     if call.fields is not None:
-        call.fields, errors = with_errors(call.fields, errors)
+        call.fields, errors = mark_errors(call.fields, errors)
     call.errors.extend(errors)

@@ -15,7 +15,7 @@ from chaojiyuyan_devserver.service import KernelService
 
 
 def form_token(service: KernelService) -> str:
-    """The token in every form: another site cannot read our pages, so it cannot know it."""
+    """Return the token in every form: another site cannot read our pages, so it cannot know it."""
     return hmac.new(service.form_secret, b"form", hashlib.sha256).hexdigest()
 
 
@@ -29,8 +29,7 @@ def check_form(service: Service, csrf_token: Annotated[str, Form()] = "") -> Non
         raise Refusal(
             403,
             "bad_csrf_token",
-            "This form did not come from this server's own page, or the server was restarted "
-            "since. Go back, reload the page and try again.",
+            "this form did not come from this server's own page, or the server was restarted",
         )
 
 

@@ -1,4 +1,4 @@
-"""The page that asks for the console's token, where the kernel is open to the network."""
+"""The page that asks for the console's token."""
 # ruff: noqa: TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations

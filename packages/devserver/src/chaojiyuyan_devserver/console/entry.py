@@ -1,4 +1,4 @@
-"""Who may see the console: all who reach a loopback address, else the holder of a token."""
+"""Who may see the console: the holder of its token."""
 
 from __future__ import annotations
 
@@ -12,23 +12,33 @@ if TYPE_CHECKING:
 
 
 def is_open(request: Request) -> bool:
-    """Whether this browser may see the console."""
+    """Return whether this browser may see the console."""
     return is_token(request, request.cookies.get(_cookie(request), ""))
 
 
 def is_token(request: Request, given: str) -> bool:
-    """Whether this is the console's token; anything is, where the console has none."""
+    """Return whether this is the console's token; anything is, where the console has none."""
     token: str | None = request.app.state.console_token
     return token is None or hmac.compare_digest(token.encode(), given.encode())
 
 
 def let_in(request: Request, token: str, target: str) -> Response:
     """Keep the token in a cookie and go on to a page of this server."""
-    # never to another site's address
-    path = target if target.startswith("/") and target[1:2] not in ("/", "\\") else "/"
-    response = RedirectResponse(path, 303)
+    response = RedirectResponse(local_path(target), 303)
     response.set_cookie(_cookie(request), token, httponly=True, samesite="strict")
     return response
+
+
+def local_path(target: str) -> str:
+    """Return a path of this server to go on to: never another site's address.
+
+    Args:
+        target: What a form named.
+
+    Returns:
+        The target, or ``/`` where it could lead elsewhere.
+    """
+    return target if target.startswith("/") and target[1:2] not in ("/", "\\") else "/"
 
 
 def _cookie(request: Request) -> str:

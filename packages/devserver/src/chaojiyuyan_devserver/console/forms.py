@@ -17,6 +17,8 @@ from pydantic_core import from_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .language import Language
+
 Json = dict[str, Any]
 
 PREFIX = "input."
@@ -40,8 +42,16 @@ _COMPOSED = {"$ref", "oneOf", "anyOf", "allOf", "not", "if", "const"}
 class Field:
     """One field of a form.
 
-    ``kind`` is ``string``, ``integer``, ``number`` or ``choice``, ``text`` is what stands in the
-    field, ``error`` what is wrong with that.
+    Attributes:
+        name: The property of the object.
+        kind: ``string``, ``integer``, ``number`` or ``choice``.
+        required: Whether the schema requires it.
+        description: The schema's description.
+        long: Whether it deserves several lines.
+        schema: The property's schema.
+        choices: The allowed values as JSON, for a choice.
+        text: The field's present text.
+        error: What is wrong with the text, or empty.
     """
 
     name: str
@@ -56,14 +66,14 @@ class Field:
 
     @property
     def key(self) -> str:
-        """The name in the submitted form."""
+        """The field's name in the submitted form."""
         return PREFIX + self.name
 
     def value(self) -> Any:
-        """The JSON value of the text.
+        """Return the JSON value of the text.
 
         Raises:
-            ValueError: the text is none of this kind.
+            ValueError: The text is none of this kind.
         """
         if self.kind == "integer":
             return int(self.text)
@@ -76,7 +86,7 @@ class Field:
 
 
 def fields_of(schema: Json) -> list[Field] | None:
-    """The fields for an input schema, or None where it is not simple enough."""
+    """Return the fields for an input schema, or None where it is not simple enough."""
     properties = schema.get("properties")
     if not properties or not isinstance(properties, dict) or set(schema) - _OBJECT_WORDS:
         return None
@@ -110,15 +120,21 @@ def _field(name: str, schema: Any, required: bool) -> Field | None:
     )
 
 
-def filled_in(fields: list[Field], form: Mapping[str, Any]) -> tuple[list[Field], Json]:
-    """The fields as they were submitted, and their value.
+def read_fields(
+    fields: list[Field], form: Mapping[str, Any], language: Language
+) -> tuple[list[Field], Json]:
+    """Return the fields as they were submitted, and their value.
 
     An empty field is left out of the value, unless it is a required string. A field whose text does
     not fit its kind has its ``error`` set and is left out as well.
 
     Args:
-        fields: what ``fields_of`` gave.
-        form: the submitted form.
+        fields: What ``fields_of`` returned.
+        form: The submitted form.
+        language: The page's language.
+
+    Returns:
+        The fields with their texts and errors, and the object.
     """
     done: list[Field] = []
     value: Json = {}
@@ -130,16 +146,21 @@ def filled_in(fields: list[Field], form: Mapping[str, Any]) -> tuple[list[Field]
             if text or (field.required and field.kind == "string"):
                 value[field.name] = field.value()
         except ValueError:
-            field = replace(field, error=f"This is not {_KINDS[field.kind]}.")
+            field = replace(field, error=language(f"form.not_{field.kind}"))
         done.append(field)
     return done, value
 
 
-_KINDS = {"integer": "a whole number", "number": "a number", "choice": "one of the choices"}
+def mark_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], list[str]]:
+    """Put validation errors beside their fields.
 
+    Args:
+        fields: The fields of a form.
+        errors: The kernel's errors, such as ``$.count: 9 is greater than the maximum of 8``.
 
-def with_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], list[str]]:
-    """Put validation errors (``$.name: …``) beside their fields; returns the other errors too."""
+    Returns:
+        The fields with their errors, and the errors that belong to none.
+    """
     by_path = {f"$.{field.name}": index for index, field in enumerate(fields)}
     marked, others = list(fields), []
     for error in errors:
@@ -152,16 +173,23 @@ def with_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], li
     return marked, others
 
 
-def parse_object(text: str) -> Json:
-    """The JSON object in a text, read as the API reads one.
+def parse_object(text: str, language: Language) -> Json:
+    """Read the JSON object in a text, as the API reads one.
+
+    Args:
+        text: The text; an empty one is an empty object.
+        language: The page's language.
+
+    Returns:
+        The object.
 
     Raises:
-        ValueError: it is not one; the message says where and why.
+        ValueError: The text is not a JSON object; the message says where and why.
     """
     try:
         value = from_json(text or "{}", allow_inf_nan=False)
     except ValueError as error:
-        raise ValueError(f"This is not JSON: {error}") from None
+        raise ValueError(language("form.not_json", reason=error)) from None
     if not isinstance(value, dict):
-        raise ValueError("The input must be a JSON object: { … }")
+        raise ValueError(language("form.not_object"))
     return value

@@ -1,41 +1,38 @@
-"""Jobs: the list, and one with everything about it."""
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+"""The list of jobs, with its search."""
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Literal
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from chaojiyuyan_devserver.api.deps import Service
 from chaojiyuyan_devserver.kernel import Refusal
-from chaojiyuyan_devserver.kernel.records import Job
-from chaojiyuyan_devserver.service import KernelService
 
-from . import read
-from .csrf import OwnForm
+from . import read, search
 from .page import PageRoute, page
+from .search import JobFilter
 
-STATUSES = ("bidding", "running", "succeeded", "failed", "cancelled", "expired")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chaojiyuyan_devserver.store.rows import Row
+
+STATUSES = ("bidding", "running", "succeeded", "failed", "expired", "cancelled")
+RANGES = {"5m": 300, "1h": 3600, "24h": 86400}
+"""The choices of the time filter, in seconds before now."""
+
+MAX_TEXT = 200
+"""How long a text to search for may be."""
 
 router = APIRouter(route_class=PageRoute)
 
 Number = Annotated["int | None", Query(ge=0, le=2**53)]
-
-
-def find_job(service: KernelService, job_id: str) -> Job:
-    """A job by its id.
-
-    Raises:
-        Refusal: 404 ``kernel_job_not_found``.
-    """
-    job = service.find_job(job_id)
-    if job is None:
-        raise Refusal(404, "kernel_job_not_found", "There is no such job.")
-    return job
+Text = Annotated[str, Query(max_length=MAX_TEXT)]
 
 
 @router.get("/jobs")
@@ -44,64 +41,77 @@ async def jobs(
     service: Service,
     status: str = "",
     capability: str = "",
+    q: Text = "",
+    age: str = "",
+    since: str = "",
+    until: str = "",
     before: Number = None,
     after: Number = None,
+    top: Number = None,
 ) -> Response:
-    """The list, newest first."""
+    """Show the list, newest first; ``top`` keeps jobs that are newer than it for later."""
     await service.saved()
+    now = service.clock()
+    chosen = {
+        "q": q.strip(),
+        "capability": capability,
+        "status": status,
+        "age": age,
+        "since": since,
+        "until": until,
+    }
+    wanted = JobFilter(
+        status=status,
+        capability=capability,
+        text=q.strip(),
+        since=_moment(since) if since else now - RANGES[age] if age in RANGES else None,
+        until=_moment(until) if until else None,
+    )
+    held = top if before is None and after is None else None
+    found = await search.find_jobs(
+        service.store, wanted, before=before if held is None else held + 1, after=after
+    )
 
-    def url(**query: object) -> str:
-        given = {"status": status, "capability": capability, **query}
-        return "/jobs?" + urlencode({name: value for name, value in given.items() if value})
+    def url(**changes: object) -> str:
+        given = {name: value for name, value in {**chosen, **changes}.items() if value}
+        return "/jobs?" + urlencode(given) if given else "/jobs"
 
+    is_newest = found.newer is None or held is not None
     return page(
         request,
         "jobs.html",
         live=("Job",),
-        jobs=read.jobs_page(
-            service.store, status=status, capability_key=capability, before=before, after=after
-        ),
+        jobs=found,
+        columns=varying(found.rows),
         counts=read.job_counts(service.store),
         statuses=STATUSES,
-        status_now=status,
-        capability=capability,
+        ages=RANGES,
+        capabilities=[spec.capability_key for spec in service.kernel.catalog.list()],
+        chosen=chosen,
+        is_newest=is_newest,
+        is_filtered=any(chosen.values()),
+        top=search.last_number(service.store) if held is None else held,
+        waiting=search.count_new(service.store, wanted, held) if held is not None else 0,
         url=url,
     )
 
 
-@router.get("/jobs/{job_id}")
-async def job_page(request: Request, service: Service, job_id: str) -> Response:
-    """One job."""
-    await service.saved()
-    job = find_job(service, job_id)
-    return page(
-        request,
-        "job.html",
-        live=(job.id,),
-        job=job,
-        spec=service.kernel.catalog.get(job.capability_key),
-        deliveries=read.recent_deliveries(service.store, job_id=job.id),
-    )
+def varying(rows: Sequence[Row]) -> set[str]:
+    """Return the columns worth showing: those that do not say the same in every row.
+
+    Args:
+        rows: The rows of a list of jobs.
+
+    Returns:
+        Of ``agent_id`` and ``worker`` those that differ among the rows.
+    """
+    columns = ("agent_id", "worker")
+    return {name for name in columns if len({row[name] for row in rows} - {None}) > 1}
 
 
-@router.post("/jobs/{job_id}/cancel", dependencies=[OwnForm])
-async def cancel_job(service: Service, job_id: str) -> Response:
-    """End a job without a result; the API has no call for it."""
-    service.kernel.jobs.cancel(find_job(service, job_id), service.clock())
-    await service.saved()
-    return RedirectResponse(f"/jobs/{job_id}", 303)
-
-
-@router.get("/jobs/{job_id}/{part}.json")
-async def job_part(
-    service: Service, job_id: str, part: Literal["input", "context", "output", "artifacts"]
-) -> Response:
-    """A job's input, context, output or artifacts, whole and as they are."""
-    job = find_job(service, job_id)
-    parts = {
-        "input": job.input_envelope,
-        "context": job.channel_context,
-        "output": job.output_envelope,
-        "artifacts": job.artifacts,
-    }
-    return Response(json.dumps(parts[part], indent=2), media_type="application/json")
+def _moment(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text.removesuffix("Z"))
+    except ValueError:
+        raise Refusal(400, "invalid_time", f"not a date and time: {text[:40]}") from None
+    return moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp()

@@ -22,14 +22,14 @@ Name = Annotated[str, Form(max_length=200, pattern=r"\S")]
 
 
 def find_agent(service: KernelService, agent_id: str) -> Agent:
-    """An agent by its id.
+    """Return an agent by its id.
 
     Raises:
         Refusal: 404 ``agent_not_found``.
     """
     agent = service.kernel.agents.by_id.get(agent_id)
     if agent is None:
-        raise Refusal(404, "agent_not_found", "There is no such agent.")
+        raise Refusal(404, "agent_not_found", "there is no such agent")
     return agent
 
 
@@ -51,7 +51,7 @@ def _list(request: Request, service: KernelService, made: tuple[Agent, str] | No
 
 @router.get("/keys")
 async def keys(request: Request, service: Service) -> Response:
-    """All keys."""
+    """Show all keys."""
     return _list(request, service, None)
 
 
@@ -69,7 +69,7 @@ async def make_key(
 
 @router.get("/keys/{agent_id}")
 async def key_page(request: Request, service: Service, agent_id: str) -> Response:
-    """One key."""
+    """Show one key."""
     agent = find_agent(service, agent_id)
     account = service.kernel.ledger.accounts[agent.account_id]
     is_ready = agent is service.ready_agent

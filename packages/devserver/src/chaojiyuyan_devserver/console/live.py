@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_devserver.service import KernelService
 
-APART = 0.2  # seconds between two events at least: a busy kernel must not flood a page
-QUIET = 15.0  # seconds after which a sign of life is sent, by which a closed page is noticed
+MIN_INTERVAL = 0.2
+"""Seconds between two events: a busy kernel must not flood a page."""
+
+QUIET_TIMEOUT = 15.0
+"""Seconds after which a sign of life is sent, by which a closed page is noticed."""
 
 router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/live")
 async def live(service: Service, on: Annotated[list[str], Query(max_length=8)]) -> Response:
-    """The stream of events for a page."""
+    """Send the stream of events for a page."""
     return StreamingResponse(
         _events(service, [f"{topic} changed" for topic in on]),
         headers={"Cache-Control": "no-store"},
@@ -44,6 +47,6 @@ async def _events(service: KernelService, topics: list[str]) -> AsyncIterator[st
     while not service.waiters.closed:
         with service.waiters.waiting(topics) as woken:
             yield message
-            await asyncio.sleep(APART)
-            await asyncio.wait({woken}, timeout=QUIET)
+            await asyncio.sleep(MIN_INTERVAL)
+            await asyncio.wait({woken}, timeout=QUIET_TIMEOUT)
             message = "event: changed\ndata:\n\n" if woken.done() else ": still here\n\n"

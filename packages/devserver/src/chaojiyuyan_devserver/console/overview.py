@@ -1,4 +1,4 @@
-"""The first page: how to connect, what is there, what waits for a decision."""
+"""The first page: how to connect, what happens, what waits for a decision."""
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
@@ -7,33 +7,64 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver.service import KernelService
 
-from . import read
-from .page import PageRoute, page
+from . import charts, read, search
+from .csrf import OwnForm
+from .jobs import STATUSES, varying
+from .page import PageRoute, language_of, page
+
+MAX_JOBS = 12
+"""How many of the newest jobs the page shows."""
 
 router = APIRouter(route_class=PageRoute)
 
 
-@router.get("/")
-async def overview(request: Request, service: Service) -> Response:
-    """The overview."""
+async def _page(request: Request, service: KernelService, api_key: str = "") -> Response:
     await service.saved()
-    kernel, now = service.kernel, service.clock()
+    kernel, now, language = service.kernel, service.clock(), language_of(request)
     find = kernel.logins.find
+    intervals = service.activity.window(now)
+    newest = (await search.find_jobs(service.store, search.JobFilter())).rows[:MAX_JOBS]
     return page(
         request,
         "overview.html",
         live=("Job", "Agent", "DeviceLogin"),
+        every=10,  # the charts move on
+        address="/",
         base_url=f"{request.base_url}api/v1",
+        api_key=api_key,
         logins=[login for code in kernel.logins.by_user_code if (login := find(code, now))],
         counts=read.job_counts(service.store),
-        jobs=read.jobs_page(service.store).rows[:8],
-        workers=sum(bool(agent.handler_set) for agent in kernel.agents.by_id.values()),
+        statuses=STATUSES,
+        throughput=charts.throughput_chart(intervals, language),
+        latency=charts.latency_chart(intervals, language),
+        jobs=newest,
+        columns=varying(newest),
+        workers=sum(
+            bool(agent.handler_set) and agent.revoked_at is None
+            for agent in kernel.agents.by_id.values()
+        ),
         account=kernel.ledger.accounts[service.ready_agent.account_id],
     )
 
 
+@router.get("/")
+async def overview(request: Request, service: Service) -> Response:
+    """Show the overview."""
+    return await _page(request, service)
+
+
+@router.post("/connect", dependencies=[OwnForm])
+async def connect(request: Request, service: Service) -> Response:
+    """Make a key and show the lines to copy with it; this answer is the only one that has it."""
+    _, api_key = await service.create_agent(
+        "my terminal", account_id=service.ready_agent.account_id
+    )
+    return await _page(request, service, api_key)
+
+
 @router.get("/api/v1")
 async def printed_url() -> Response:
-    """The base URL that is printed at the start, opened in a browser."""
+    """Lead from the base URL that is printed at the start, opened in a browser."""
     return RedirectResponse("/", 307)

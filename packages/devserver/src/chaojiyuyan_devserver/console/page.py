@@ -17,17 +17,17 @@ from chaojiyuyan_devserver.kernel import Refusal
 from . import assets, text
 from .csrf import form_token
 from .entry import is_open, is_token, let_in
+from .language import Language, choose_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from starlette.requests import Request
 
-# Nothing but what this server itself sends is loaded or run, whatever a payload holds; data: is for
-# artifacts that carry their image with them.
+# Nothing but what this server itself sends is loaded or run, whatever a payload holds.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "connect-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -36,14 +36,19 @@ HEADERS = {
 }
 
 NAVIGATION = (
-    ("/", "Overview"),
-    ("/jobs", "Jobs"),
-    ("/catalog", "Catalog"),
-    ("/workers", "Workers"),
-    ("/keys", "Agent keys"),
-    ("/webhooks", "Webhooks"),
-    ("/balances", "Balances"),
+    ("/", "overview"),
+    ("/jobs", "jobs"),
+    ("/catalog", "catalog"),
+    ("/workers", "workers"),
+    ("/webhooks", "webhooks"),
+    ("/keys", "keys"),
+    ("/balances", "balances"),
+    ("/simulate", "simulate"),
 )
+"""The sections: path and name. On a phone the first four are tabs, the rest is behind a fifth."""
+
+SECTIONS = {"": "overview", "activate": "keys", "deliveries": "webhooks"}
+"""The section of a page whose path starts with another word."""
 
 _templates = Environment(
     loader=PackageLoader(__package__),
@@ -56,6 +61,18 @@ _templates.filters.update(text.FILTERS)
 _templates.globals.update(navigation=NAVIGATION, version=__version__, assets=assets.DIGEST)
 
 
+def language_of(request: Request) -> Language:
+    """Return the language of a request's answer.
+
+    Args:
+        request: What is answered.
+
+    Returns:
+        The language that the browser prefers.
+    """
+    return choose_language(request.headers.get("accept-language", ""))
+
+
 def page(
     request: Request,
     template: str,
@@ -63,26 +80,34 @@ def page(
     status: int = 200,
     live: Iterable[str] = (),
     every: int | None = None,
+    address: str | None = None,
     **context: Any,
 ) -> Response:
     """Render a page.
 
     Args:
-        request: what is answered.
-        template: the file's name under ``templates/``.
-        status: the HTTP status.
-        live: the topics of ``live.py``; when one of them changes, the page's live part is renewed.
-        every: also so many seconds apart, for what changes without being recorded.
-        **context: the template's own values.
+        request: What is answered.
+        template: The file's name under ``templates/``.
+        status: The HTTP status.
+        live: The topics of ``live.py``; when one of them changes, the page's live part is renewed.
+        every: Renew it also so many seconds apart, for what changes without being recorded.
+        address: Where the page is found again; the request's own address by default.
+        **context: The template's own values.
+
+    Returns:
+        The page.
     """
     service = service_of(request)
-    here = request.url.path
+    language = language_of(request)
+    first = request.url.path.split("/")[1]
     body = _templates.get_template(template).render(
+        t=language,
         csrf_token=form_token(service),
         now=service.clock(),
-        here=here,
-        section=next((path for path, _ in NAVIGATION[1:] if here.startswith(path)), here),
-        this_url=here + _query(request),
+        clock_offset=service.clock.offset,
+        faults_on=bool(service.faults),
+        section=SECTIONS.get(first, first),
+        this_url=address or request.url.path + _query(request),
         live_url="/live?" + urlencode([("on", topic) for topic in live]) if live else None,
         every=every,
         agents=service.kernel.agents.by_id,
@@ -92,16 +117,20 @@ def page(
     return Response(
         body.encode("utf-8", "replace"),
         status,
-        {"Cache-Control": "no-store"},
+        {
+            "Cache-Control": "no-store",
+            "Content-Language": language.code,
+            "Vary": "Accept-Language",
+        },
         media_type="text/html",
     )
 
 
 class PageRoute(APIRoute):
-    """A route whose refusals are pages, behind the console's token where there is one."""
+    """A route whose refusals are pages, behind the console's token."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler with all that around it."""
+        """Return the handler with all that around it."""
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
@@ -111,22 +140,43 @@ class PageRoute(APIRoute):
                 else:
                     response = _way_in(request)
             except Refusal as refusal:
-                response = _sorry(request, refusal.status, refusal.error)
+                # a bid's refusal may be a 200; for a page it is a conflict
+                status = refusal.status if refusal.status >= 400 else 409
+                response = _error_page(request, status, refusal.code, refusal.error)
             except RequestValidationError:
-                response = _sorry(request, 400, "What was sent is not complete, or does not fit.")
-            response.headers.update(HEADERS)
+                response = _error_page(request, 400, "invalid_form")
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
             return response
 
         return handler
 
 
-def ask_for_token(request: Request, target: str, *, wrong: bool = False) -> Response:
-    """The page that asks for the console's token.
+def not_found_page(request: Request) -> Response:
+    """Return the page for an address that the console does not have.
 
     Args:
-        request: what is answered.
-        target: the path to go on to.
-        wrong: whether another token was tried before.
+        request: What is answered.
+
+    Returns:
+        The page with status 404, or the one that asks for the console's token.
+    """
+    is_in = is_open(request)
+    response = _error_page(request, 404, "no_such_page") if is_in else _way_in(request)
+    response.headers.update(HEADERS)
+    return response
+
+
+def ask_for_token(request: Request, target: str, *, wrong: bool = False) -> Response:
+    """Return the page that asks for the console's token.
+
+    Args:
+        request: What is answered.
+        target: The path to go on to.
+        wrong: Whether another token was tried before.
+
+    Returns:
+        The page with status 401.
     """
     return page(request, "enter.html", status=401, target=target, wrong=wrong)
 
@@ -137,7 +187,8 @@ def _way_in(request: Request) -> Response:
     token = request.query_params.get("token", "")
     if token and is_token(request, token):
         # out of the address at once, which stays in the browser's history
-        return let_in(request, token, request.url.path)
+        url = request.url.remove_query_params("token")
+        return let_in(request, token, f"{url.path}?{url.query}".removesuffix("?"))
     return ask_for_token(request, request.url.path + _query(request))
 
 
@@ -145,5 +196,8 @@ def _query(request: Request) -> str:
     return f"?{request.url.query}" if request.url.query else ""
 
 
-def _sorry(request: Request, status: int, error: str) -> Response:
-    return page(request, "error.html", status=status, error=error)
+def _error_page(request: Request, status: int, code: str, error: str = "") -> Response:
+    """Say it in the page's language where the catalog has the code, else in the API's words."""
+    language = language_of(request)
+    message = language(f"refusal.{code}") if f"refusal.{code}" in language.messages else error
+    return page(request, "error.html", status=status, code=status, error=message)

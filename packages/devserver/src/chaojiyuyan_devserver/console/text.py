@@ -1,4 +1,4 @@
-"""Values as a page shows them."""
+"""Values as a page shows them, in the page's language."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from chaojiyuyan_devserver.kernel.wire import timestamp
 if TYPE_CHECKING:
     from jinja2.runtime import Context
 
-LONGEST_JSON = 100_000  # characters that a page shows
+    from .language import Language
 
+MAX_JSON = 100_000
+"""How many characters of a JSON value a page shows."""
+
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _TOKEN = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*")(?=:)'
     r'|(?P<string>"(?:[^"\\]|\\.)*")'
@@ -25,53 +29,63 @@ _TOKEN = re.compile(
 
 
 def nc(amount: int | None) -> str:
-    """Money: ``10,000 nc``."""
+    """Return an amount of credits, such as ``10,000 nc``."""
     return "–" if amount is None else f"{amount:,} nc".replace("-", "−")
 
 
-def duration(seconds: float) -> str:
-    """A length of time, short: ``12 ms``, ``3.4 s``, ``5 min``."""
+def length(seconds: float, language: Language) -> Markup:
+    """Return a length of time such as ``12 ms``, ``3.4 s``, ``4 min 20 s`` or ``2 h 5 min``."""
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        return language("unit.ms", number=f"{max(seconds, 0) * 1000:.0f}")
     if seconds < 60:
+        tenths = int(seconds * 10) / 10  # cut, not rounded: 59.96 s are not 60.0 s
+        return language("unit.s", number=f"{tenths:.1f}".removesuffix(".0"))
+    units = [(unit, size) for unit, size in _UNITS if seconds >= size]
+    (unit, size), *rest = units
+    text = language(f"unit.{unit}", number=f"{seconds // size:.0f}")
+    if rest and (left := seconds % size // rest[0][1]):
+        text += " " + language(f"unit.{rest[0][0]}", number=f"{left:.0f}")
+    return text
+
+
+def offset(seconds: float) -> str:
+    """Return how long after the start of a job something happened, in seconds or as h:mm:ss."""
+    if seconds < 100:
+        return f"{seconds:.2f} s"
+    if seconds < 3600:
         return f"{seconds:.1f} s"
-    return _rough(seconds)
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def relative(seconds: float) -> str:
-    """How far away a moment is; below zero is the past. ``console.js`` says it in the same way."""
-    if abs(seconds) < 1:
-        return "now"
-    return f"{_rough(-seconds)} ago" if seconds < 0 else f"in {_rough(seconds)}"
+def relative(seconds: float, language: Language) -> Markup:
+    """Return how far away a moment is; ``console.js`` words it in the same way.
 
+    Args:
+        seconds: The distance; below zero is the past.
+        language: The page's language.
 
-def _rough(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{seconds // 1:.0f} s"
-
-
-@pass_context
-def when(context: Context, at: float | None) -> str:
-    """A moment, told from now; the exact time on hovering."""
-    if at is None:
-        return "–"
-    return Markup('<time datetime="{0}" title="{0}" data-when>{1}</time>').format(
-        timestamp(at), relative(at - context["now"])
-    )
+    Returns:
+        For example ``3 min ago``.
+    """
+    far = abs(seconds)
+    if far < 1:
+        return language("time.now")
+    unit, size = next((unit, size) for unit, size in _UNITS if far >= size)
+    text = language(f"unit.{unit}", number=f"{far // size:.0f}")
+    return language("time.ago" if seconds < 0 else "time.in", length=text)
 
 
 def exact(at: float | None) -> str:
-    """A moment as date and time in UTC, to the second."""
+    """Return a moment as date and time in UTC, to the second."""
     return "–" if at is None else timestamp(at)[:19].replace("T", " ") + " UTC"
 
 
 def pretty(value: Any) -> Markup:
-    """JSON, indented, its tokens marked for the style sheet; cut where it is very long."""
+    """Return JSON, indented, its tokens marked for the style sheet, cut where it is very long."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    if len(text) > LONGEST_JSON:
-        return escape(text[:LONGEST_JSON]) + "\n…"
+    if len(text) > MAX_JSON:
+        return escape(text[:MAX_JSON]) + "\n…"
     parts: list[Markup] = []
     end = 0
     for match in _TOKEN.finditer(text):
@@ -82,14 +96,30 @@ def pretty(value: Any) -> Markup:
 
 
 def compact(value: Any) -> str:
-    """JSON in one line, for a value among others; a string as it is."""
+    """Return JSON in one line, for a value among others; a string as it is."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@pass_context
+def _length(context: Context, seconds: float) -> Markup:
+    return length(seconds, context["t"])
+
+
+@pass_context
+def _when(context: Context, at: float | None) -> Markup | str:
+    """Return a moment, told from now, with the exact time as a tooltip."""
+    if at is None:
+        return "–"
+    return Markup('<time datetime="{}" title="{}" data-when>{}</time>').format(
+        timestamp(at), exact(at), relative(at - context["now"], context["t"])
+    )
 
 
 FILTERS = {
     "nc": nc,
-    "duration": duration,
-    "when": when,
+    "length_of": _length,
+    "offset": offset,
+    "when": _when,
     "exact": exact,
     "pretty": pretty,
     "compact": compact,

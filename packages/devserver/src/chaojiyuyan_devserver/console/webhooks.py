@@ -16,7 +16,7 @@ from chaojiyuyan_devserver.service import KernelService, new_id
 
 from . import read
 from .csrf import OwnForm
-from .page import PageRoute, page
+from .page import PageRoute, language_of, page
 
 router = APIRouter(route_class=PageRoute)
 
@@ -24,14 +24,14 @@ Grace = Annotated[int, Form(ge=0, le=30 * 86400)]  # seconds
 
 
 def find_delivery(service: KernelService, delivery_id: str) -> Delivery:
-    """A delivery by its id.
+    """Return a delivery by its id.
 
     Raises:
         Refusal: 404 ``delivery_not_found``.
     """
     delivery = read.find_delivery(service.store, delivery_id)
     if delivery is None:
-        raise Refusal(404, "delivery_not_found", "There is no such delivery.")
+        raise Refusal(404, "delivery_not_found", "there is no such delivery")
     return delivery
 
 
@@ -56,7 +56,7 @@ def _page(request: Request, service: KernelService, error: str = "", url: str = 
 
 def _require_account(service: KernelService, account_id: str) -> None:
     if account_id not in service.kernel.ledger.accounts:
-        raise Refusal(404, "account_not_found", "There is no such account.")
+        raise Refusal(404, "account_not_found", "there is no such account")
 
 
 def _back(account_id: str) -> Response:
@@ -65,7 +65,7 @@ def _back(account_id: str) -> Response:
 
 @router.get("/webhooks")
 async def webhooks(request: Request, service: Service) -> Response:
-    """An account's endpoint and its deliveries; the owner's unless ``?account=`` names another."""
+    """Show an account's endpoint and deliveries; the owner's unless ``?account=`` names another."""
     await service.saved()
     return _page(request, service)
 
@@ -78,7 +78,7 @@ async def set_url(
     _require_account(service, account)
     url = url.strip()
     if url and not url.startswith(("http://", "https://")):
-        return _page(request, service, "The URL must start with http:// or https://.", url)
+        return _page(request, service, language_of(request)("webhooks.not_web"), url)
     known = service.kernel.webhooks.by_account.get(account)
     service.kernel.webhooks.configure(account, url, known.secret if known else new_id("whsec"))
     await service.saved()
@@ -90,7 +90,7 @@ async def rotate(service: Service, account: str, grace: Grace) -> Response:
     """Sign with a new secret; receivers accept the old one for ``grace`` seconds more."""
     webhook = service.kernel.webhooks.by_account.get(account)
     if webhook is None:
-        raise Refusal(404, "webhook_not_found", "This account has no webhook.")
+        raise Refusal(404, "webhook_not_found", "this account has no webhook")
     service.kernel.webhooks.rotate(webhook, new_id("whsec"), service.clock(), grace)
     await service.saved()
     return _back(account)
@@ -98,7 +98,7 @@ async def rotate(service: Service, account: str, grace: Grace) -> Response:
 
 @router.get("/deliveries/{delivery_id}")
 async def delivery_page(request: Request, service: Service, delivery_id: str) -> Response:
-    """One delivery: its body, and how each try went."""
+    """Show one delivery: its body, and how each try went."""
     await service.saved()
     delivery = find_delivery(service, delivery_id)
     return page(

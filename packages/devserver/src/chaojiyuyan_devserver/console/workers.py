@@ -13,14 +13,15 @@ from chaojiyuyan_devserver.kernel.records import Job
 
 from .page import PageRoute, page
 
-AWAY = 120  # seconds; a poll may be held for 60 without a sign of life
+AWAY_AFTER = 120
+"""Seconds without a request after which a worker is away; a poll may be held for 60."""
 
 router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/workers")
 async def workers(request: Request, service: Service) -> Response:
-    """All workers, the one last seen first."""
+    """Show all workers, the one last seen first."""
     held: dict[str, list[Job]] = defaultdict(list)
     for job in service.kernel.jobs.board.jobs.values():
         if job.lease is not None:
@@ -34,5 +35,5 @@ async def workers(request: Request, service: Service) -> Response:
         every=5,  # a poll that finds nothing is not recorded
         workers=known,
         held=held,
-        away=AWAY,
+        away_after=AWAY_AFTER,
     )

@@ -49,6 +49,18 @@ def last_number(store: Store) -> int:
     return rows[0]["last"] or 0
 
 
+def ended_since(store: Store, moment: float) -> list[tuple[str, float, float]]:
+    """Return status, creation and end of the jobs that ended since a moment.
+
+    Looked for among the newest 20,000 jobs: it is for charts, and must not delay the start.
+    """
+    newest = select(jobs).order_by(jobs.c.number.desc()).limit(20_000).subquery()
+    query = select(newest.c.status, newest.c.created_at, newest.c.completed_at).where(
+        newest.c.completed_at >= moment
+    )
+    return [(row["status"], row["created_at"], row["completed_at"]) for row in store.read(query)]
+
+
 def list_jobs(
     store: Store,
     *,

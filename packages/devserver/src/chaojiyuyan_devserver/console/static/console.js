@@ -1,17 +1,19 @@
-// What a page does by itself, besides htmx: times go on, texts can be copied, silence is told.
+// What a page does by itself, besides htmx: times go on, texts can be copied, silence is told, and
+// new jobs do not move what one reads.
 (() => {
   "use strict";
   const root = document.documentElement;
+  const words = root.dataset;
   // the kernel's clock may be ahead of the machine's
-  const ahead = Number(root.dataset.now) * 1000 - Date.now();
+  const ahead = Number(words.now) * 1000 - Date.now();
 
   // as text.py words it
   const relative = (seconds) => {
     const far = Math.abs(seconds);
-    if (far < 1) return "now";
-    const [unit, size] = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]].find(([, n]) => far >= n);
-    const length = `${Math.floor(far / size)} ${unit}`;
-    return seconds < 0 ? `${length} ago` : `in ${length}`;
+    if (far < 1) return words.timeNow;
+    const [unit, size] = [["D", 86400], ["H", 3600], ["Min", 60], ["S", 1]].find(([, n]) => far >= n);
+    const length = words[`unit${unit}`].replace("{number}", Math.floor(far / size));
+    return words[seconds < 0 ? "timeAgo" : "timeIn"].replace("{length}", length);
   };
 
   const tick = () => {
@@ -32,11 +34,32 @@
     const button = event.target.closest("button[data-copy]");
     if (!button) return;
     await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    const label = button.innerHTML;
+    button.textContent = words.copied;
+    setTimeout(() => { button.innerHTML = label; }, 1500);
   });
 
-  document.addEventListener("htmx:after:swap", () => { tick(); offerCopies(); });
+  // who has scrolled, points at the list or has the focus in it reads: new jobs wait for a click
+  const isReading = (list) => window.scrollY > 0 || list.matches(":hover, :focus-within");
+  document.addEventListener("htmx:config:request", (event) => {
+    const { sourceElement, request } = event.detail.ctx;
+    const list = document.getElementById("list");
+    if (sourceElement.id !== "live" || !list?.dataset.top || !isReading(list)) return;
+    request.body.set("top", list.dataset.top);
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-newest]")) window.scrollTo({ top: 0 });
+  });
+
+  // the box that says how to connect closes after the first call, once
+  let called = document.querySelector("[data-called]")?.dataset.called;
+  const collapse = () => {
+    const now = document.querySelector("[data-called]")?.dataset.called;
+    if (called === "no" && now === "yes") document.getElementById("connect").open = false;
+    called = now;
+  };
+
+  document.addEventListener("htmx:after:swap", () => { tick(); offerCopies(); collapse(); });
   const offline = document.querySelector(".offline");
   document.addEventListener("htmx:sse:error", () => { offline.hidden = false; });
   document.addEventListener("htmx:sse:after:connection", () => { offline.hidden = true; });

@@ -1,0 +1,114 @@
+"""What a job's artifacts look like on its page, without running anything of them.
+
+An artifact that carries its content with it (a ``data:`` URI) is served under an address of its
+own, as one of a few types that a browser only shows, in a sandbox. Artifacts elsewhere are links;
+nothing is loaded from another server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/svg+xml")
+SOUNDS = ("audio/mpeg", "audio/ogg", "audio/wav", "audio/webm", "audio/mp4")
+VIDEOS = ("video/mp4", "video/webm", "video/ogg")
+MAX_TEXT = 4000
+"""How many characters of a text artifact a page shows."""
+
+SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""The content security policy of an artifact: an SVG opened by itself runs no script."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact as its page shows it.
+
+    Attributes:
+        kind: The worker's word for it, such as ``image``.
+        mime: Its media type, in the worker's words.
+        size: Its size in bytes, if the worker named one.
+        shown_as: ``image``, ``audio``, ``video``, ``text``, ``link`` or empty.
+        uri: Its address, if that is short enough to be shown.
+        text: The beginning of a text artifact.
+        meta: What else the worker said of it.
+    """
+
+    kind: str
+    mime: str
+    size: int | None
+    shown_as: str
+    uri: str
+    text: str
+    meta: Any
+
+
+def describe(artifact: dict[str, Any]) -> Artifact:
+    """Read an artifact from a worker, whatever is in it.
+
+    Args:
+        artifact: The object as it was submitted.
+
+    Returns:
+        What the page shows of it.
+    """
+    uri = str(artifact.get("artifact_uri") or "")
+    size = artifact.get("size_bytes")
+    shown_as, text = "", ""
+    if uri.startswith("data:"):
+        shown_as, text = _preview(uri)
+    elif uri.startswith(("http://", "https://")):
+        shown_as = "link"
+    return Artifact(
+        kind=str(artifact.get("kind") or ""),
+        mime=str(artifact.get("mime_type") or artifact.get("mime") or ""),
+        size=size if isinstance(size, int) else None,
+        shown_as=shown_as,
+        uri=uri[:300] if shown_as in ("", "link") else "",
+        text=text,
+        meta=artifact.get("meta"),
+    )
+
+
+def content(artifact: dict[str, Any]) -> tuple[str, bytes] | None:
+    """Return the media type and bytes that an artifact carries, if it may be shown.
+
+    Args:
+        artifact: The object as it was submitted.
+
+    Returns:
+        One of the types above and the content, or None.
+    """
+    found = _decode(str(artifact.get("artifact_uri") or ""))
+    return found if found is not None and found[0] in (*IMAGES, *SOUNDS, *VIDEOS) else None
+
+
+def _preview(uri: str) -> tuple[str, str]:
+    found = _decode(uri)
+    if found is None:
+        return "", ""
+    media_type, data = found
+    for name, types in (("image", IMAGES), ("audio", SOUNDS), ("video", VIDEOS)):
+        if media_type in types:
+            return name, ""
+    if media_type.startswith("text/") or media_type == "application/json":
+        return "text", data[: 4 * MAX_TEXT].decode("utf-8", "replace")[:MAX_TEXT]
+    return "", ""
+
+
+def _decode(uri: str) -> tuple[str, bytes] | None:
+    """Read a ``data:`` URI (RFC 2397)."""
+    head, comma, body = uri.removeprefix("data:").partition(",")
+    if not uri.startswith("data:") or not comma:
+        return None
+    media_type, *parameters = (part.strip().lower() for part in head.split(";"))
+    data = unquote_to_bytes(body)
+    if "base64" in parameters:
+        try:
+            data = base64.b64decode(data, validate=True)
+        except binascii.Error:
+            return None
+    return media_type or "text/plain", data

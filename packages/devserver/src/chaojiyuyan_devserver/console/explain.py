@@ -1,0 +1,85 @@
+"""What a job's error code means and what to try, from a table in the catalog of messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from chaojiyuyan_devserver.kernel.records import Job
+
+    from .language import Language
+
+CAUSES = (
+    "lease_lost",
+    "output_invalid",
+    "bid_window_expired",
+    "timeout_waiting",
+    "timeout_running",
+    "cancelled",
+    "triggered",
+    "other",
+)
+"""The rows of the table: ``cause.<name>.what`` and ``cause.<name>.try.1`` and so on."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What an error means.
+
+    Attributes:
+        what: One or two sentences.
+        tries: What to try, the most likely first.
+    """
+
+    what: Markup
+    tries: list[Markup]
+
+
+def find_cause(job: Job) -> str:
+    """Return the row of the table for a job that ended without a result.
+
+    Args:
+        job: The job with its attempts and events.
+
+    Returns:
+        One of ``CAUSES``.
+    """
+    if job.error_code == "attempt_exhausted":
+        losses = [e.payload["reason"] for e in job.events if e.event_type == "job.attempt_lost"]
+        return "output_invalid" if losses[-1:] == ["validation_failed"] else "lease_lost"
+    if job.error_code == "timeout":
+        return "timeout_running" if job.attempts else "timeout_waiting"
+    return job.error_code if job.error_code in CAUSES else "other"
+
+
+def explain(job: Job, handlers: int, language: Language) -> Explanation | None:
+    """Explain why a job has no result.
+
+    Args:
+        job: The job with its attempts.
+        handlers: How many workers handle its capability now.
+        language: The page's language.
+
+    Returns:
+        The explanation; None for a job that has not ended, or has succeeded.
+    """
+    if job.error_code is None:
+        return None
+    cause = find_cause(job)
+    values = {
+        "capability": job.capability_key,
+        "attempts": len(job.attempts),
+        "timeout": job.timeout_sec,
+        "workers": language.count("catalog.workers", handlers),
+    }
+    tries = []
+    for number in count(1):
+        key = f"cause.{cause}.try.{number}"
+        if key not in language.messages:
+            break
+        tries.append(language(key, **values))
+    return Explanation(language(f"cause.{cause}.what", **values), tries)

@@ -1,0 +1,152 @@
+"""One job: its page, and what a person does to it there."""
+# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Path, Request
+from starlette.responses import RedirectResponse, Response
+
+from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver.kernel import Refusal
+from chaojiyuyan_devserver.kernel.records import Job
+from chaojiyuyan_devserver.service import KernelService
+
+from . import artifacts, charts, read
+from .csrf import OwnForm
+from .explain import explain
+from .forms import parse_object
+from .page import PageRoute, language_of, page
+from .text import MAX_JSON
+from .timeline import build_timeline
+
+EVERY = 1
+"""Seconds between two looks at a job that runs: its bar grows."""
+
+router = APIRouter(route_class=PageRoute)
+
+
+def find_job(service: KernelService, job_id: str) -> Job:
+    """Return a job by its id.
+
+    Raises:
+        Refusal: 404 ``kernel_job_not_found``.
+    """
+    job = service.find_job(job_id)
+    if job is None:
+        raise Refusal(404, "kernel_job_not_found", "there is no such job")
+    return job
+
+
+def _page(
+    request: Request, service: KernelService, job: Job, text: str | None = None, error: str = ""
+) -> Response:
+    language = language_of(request)
+    agents = service.kernel.agents.by_id.values()
+    handlers = sum(a.revoked_at is None and job.capability_key in a.handler_set for a in agents)
+    timeline = build_timeline(job, service.clock())
+    written = json.dumps(job.input_envelope, indent=2, ensure_ascii=False)
+    return page(
+        request,
+        "job.html",
+        status=400 if error else 200,
+        live=(job.id,),
+        every=None if job.terminal else EVERY,
+        address=f"/jobs/{job.id}",
+        job=job,
+        spec=service.kernel.catalog.get(job.capability_key),
+        explanation=explain(job, handlers, language),
+        timeline=timeline,
+        bars=charts.attempt_bars(timeline, language),
+        artifacts=[artifacts.describe(artifact) for artifact in job.artifacts],
+        deliveries=read.recent_deliveries(service.store, job_id=job.id),
+        rerun_text=text or (written if len(written) <= MAX_JSON else None),
+        rerun_error=error,
+    )
+
+
+@router.get("/jobs/{job_id}")
+async def job_page(request: Request, service: Service, job_id: str) -> Response:
+    """Show one job."""
+    await service.saved()
+    return _page(request, service, find_job(service, job_id))
+
+
+@router.post("/jobs/{job_id}/cancel", dependencies=[OwnForm])
+async def cancel_job(service: Service, job_id: str) -> Response:
+    """End a job without a result; the API has no call for it."""
+    service.kernel.jobs.cancel(find_job(service, job_id), service.clock())
+    await service.saved()
+    return RedirectResponse(f"/jobs/{job_id}", 303)
+
+
+@router.post("/jobs/{job_id}/skip", dependencies=[OwnForm])
+async def skip_to_deadline(service: Service, job_id: str) -> Response:
+    """Move the kernel's clock to where this job's lease, bid window or timeout ends."""
+    job = find_job(service, job_id)
+    if not job.terminal:
+        await service.advance(max(0.0, job.deadline - service.clock()))
+    return RedirectResponse(f"/jobs/{job_id}", 303)
+
+
+@router.post("/jobs/{job_id}/rerun", dependencies=[OwnForm])
+async def rerun_job(
+    request: Request,
+    service: Service,
+    job_id: str,
+    text: Annotated[str | None, Form(alias="json")] = None,
+) -> Response:
+    """Order a job's input again, as it was or changed, and go to the new job.
+
+    The same caller pays; an agent whose key is revoked orders nothing, so the ready agent takes
+    its place.
+    """
+    job = find_job(service, job_id)
+    caller = service.kernel.agents.by_id[job.agent_id]
+    try:
+        value = job.input_envelope if text is None else parse_object(text, language_of(request))
+        made, _ = await service.create_job(
+            caller if caller.revoked_at is None else service.ready_agent,
+            job.capability_key,
+            value,
+            idempotency_key=f"rerun-{secrets.token_hex(8)}",
+            timeout_sec=job.timeout_sec,
+            channel_context=job.channel_context,
+        )
+    except ValueError as error:
+        return _page(request, service, job, text, str(error))
+    except Refusal as refusal:
+        errors = refusal.extra.get("validation_errors", [refusal.error])
+        return _page(request, service, job, text, "; ".join(errors))
+    return RedirectResponse(f"/jobs/{made.id}", 303)
+
+
+@router.get("/jobs/{job_id}/artifacts/{place}")
+async def artifact(
+    service: Service, job_id: str, place: Annotated[int, Path(ge=0, lt=10_000)]
+) -> Response:
+    """Send the content that an artifact carries with it, to be shown and not run."""
+    found = find_job(service, job_id).artifacts
+    shown = artifacts.content(found[place]) if place < len(found) else None
+    if shown is None:
+        raise Refusal(404, "no_such_artifact", "there is no such artifact")
+    headers = {"Content-Security-Policy": artifacts.SANDBOX, "Cache-Control": "private"}
+    return Response(shown[1], headers=headers, media_type=shown[0])
+
+
+@router.get("/jobs/{job_id}/{part}.json")
+async def job_part(
+    service: Service, job_id: str, part: Literal["input", "context", "output", "artifacts"]
+) -> Response:
+    """Send a job's input, context, output or artifacts, whole and as they are."""
+    job = find_job(service, job_id)
+    parts = {
+        "input": job.input_envelope,
+        "context": job.channel_context,
+        "output": job.output_envelope,
+        "artifacts": job.artifacts,
+    }
+    return Response(json.dumps(parts[part], indent=2), media_type="application/json")

@@ -1,0 +1,102 @@
+"""The console's languages: one catalog of messages each, chosen by the browser's preference."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language of the console.
+
+    Attributes:
+        code: The value of the page's ``lang`` attribute.
+        messages: The texts by key. They are trusted HTML with ``{named}`` places for values.
+    """
+
+    code: str
+    messages: Mapping[str, str]
+
+    def __call__(self, key: str, **values: object) -> Markup:
+        """Return a message with its values filled in and escaped.
+
+        Args:
+            key: The message's key.
+            **values: What goes into its places; ``Markup`` is taken as it is.
+
+        Returns:
+            The text as HTML.
+        """
+        return Markup(self.messages[key]).format(**values)  # noqa: S704 - the catalog is ours
+
+    def count(self, key: str, number: int, **values: object) -> Markup:
+        """Return the form of a message that agrees with a number.
+
+        Args:
+            key: The message's key without ``.one`` and ``.other``.
+            number: The number, which fills the place ``{number}``.
+            **values: What goes into the other places.
+
+        Returns:
+            The text as HTML.
+        """
+        form = "one" if number == 1 else "other"
+        return self(f"{key}.{form}", number=f"{number:,}", **values)
+
+    def name(self, prefix: str, word: str) -> Markup | str:
+        """Return what a word of the API is called in this language.
+
+        Args:
+            prefix: The group of messages, for example ``status``.
+            word: The word, for example ``bidding``.
+
+        Returns:
+            The message, or the word itself where the catalog does not know it.
+        """
+        return self(f"{prefix}.{word}") if f"{prefix}.{word}" in self.messages else word
+
+
+def _load(code: str, name: str) -> Language:
+    path = resources.files(__package__).joinpath("messages").joinpath(f"{name}.json")
+    return Language(code, json.loads(path.read_text(encoding="utf-8")))
+
+
+ENGLISH = _load("en", "en")
+CHINESE = _load("zh-Hans", "zh")
+_BY_TAG = {"en": ENGLISH, "zh": CHINESE}
+
+
+def choose_language(accept_language: str) -> Language:
+    """Choose the language that a browser prefers (RFC 9110, section 12.5.4).
+
+    Args:
+        accept_language: The header's value, for example ``zh-CN,zh;q=0.9,en;q=0.8``.
+
+    Returns:
+        The best of the console's languages; English where none is asked for.
+    """
+    best, best_weight = ENGLISH, 0.0
+    for part in accept_language.split(","):
+        tag, _, weight = part.strip().partition(";")
+        language = _BY_TAG.get(tag.strip().lower().partition("-")[0])
+        if language is not None and (parsed := _weight(weight)) > best_weight:
+            best, best_weight = language, parsed
+    return best
+
+
+def _weight(text: str) -> float:
+    name, _, value = text.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

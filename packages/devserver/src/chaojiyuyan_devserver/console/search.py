@@ -1,0 +1,268 @@
+"""Finds jobs for the list: by status, capability, text, id and time, newest first.
+
+Pages start from a job's number rather than from a count: the hundred-thousandth is found as quickly
+as the first, and new jobs do not move what one reads. What no index answers is read in slices of
+numbers, so that the kernel serves others in between and a search ends in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, func, or_, select
+
+from chaojiyuyan_devserver.store.tables import attempts, jobs, payloads
+
+from .read import MAX_ROWS
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+    from chaojiyuyan_devserver.store import Store
+    from chaojiyuyan_devserver.store.rows import Row
+
+SEARCH_TIMEOUT = 0.5
+"""Seconds after which a search stops with what it has found."""
+
+MAX_PREVIEW = 160
+"""How many characters of a job's input the list shows."""
+
+MAX_NEW = 1000
+"""Up to which number new jobs are counted."""
+
+_SLICE = 2000  # jobs read in one query where no index helps: a few milliseconds
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are listed. Empty fields do not restrict.
+
+    Attributes:
+        status: Jobs with this status.
+        capability: Jobs of this capability key.
+        text: Jobs with this in their input, output, error, idempotency key or id; the id of a run
+            or an agent finds its jobs.
+        since: Jobs created from then on, in seconds since the epoch.
+        until: Jobs created before then.
+    """
+
+    status: str = ""
+    capability: str = ""
+    text: str = ""
+    since: float | None = None
+    until: float | None = None
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What a row of ``jobs`` must fulfil, without the times."""
+        found: list[ColumnElement[bool]] = []
+        if self.status:
+            found.append(jobs.c.status == self.status)
+        if self.capability:
+            found.append(jobs.c.capability_key == self.capability)
+        if self.text:
+            found.append(_mentions(self.text))
+        return found
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether an index answers it, so that one query is quick."""
+        by_id = self.text.startswith(("job_", "agt_"))
+        return not self.capability and (not self.text or by_id)
+
+
+@dataclass(frozen=True)
+class JobsPage:
+    """Some jobs, newest first.
+
+    Attributes:
+        rows: The jobs' columns, with ``preview`` (the input's beginning), ``attempts`` (how many)
+            and ``worker`` (who had it last).
+        newer: The number after which the next newer page starts, or None.
+        older: The number before which the next older page starts, or None.
+        is_partial: Whether the search stopped early: there may be more from ``older`` on.
+    """
+
+    rows: list[Row]
+    newer: int | None
+    older: int | None
+    is_partial: bool = False
+
+
+async def find_jobs(
+    store: Store,
+    wanted: JobFilter,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    seconds: float = SEARCH_TIMEOUT,
+) -> JobsPage:
+    """Find one page of jobs.
+
+    Args:
+        store: The database.
+        wanted: Which jobs.
+        before: Only jobs older than the one of this number.
+        after: The page next to this number on the newer side; ``before`` is not used then.
+        seconds: The longest time to search.
+
+    Returns:
+        The page.
+    """
+    low, high = _bounds(store, wanted)
+    search = _Search(store, wanted, seconds)
+    if after is not None:
+        rows, _ = await search.upwards(max(low, after + 1), high)
+        if len(rows) > MAX_ROWS:
+            rows = rows[MAX_ROWS - 1 :: -1]
+            return JobsPage(_with_parts(store, rows), rows[0]["number"], after + 1)
+        before = None  # there is no more than one page of them: show the newest
+    top = high if before is None else min(high, before)
+    rows, reached = await search.downwards(low, top)
+    is_newest = before is None or not rows
+    newer = None if is_newest else rows[0]["number"]
+    if len(rows) > MAX_ROWS:
+        rows = rows[:MAX_ROWS]
+        return JobsPage(_with_parts(store, rows), newer, rows[-1]["number"])
+    older = reached if reached > low else None
+    return JobsPage(_with_parts(store, rows), newer, older, is_partial=older is not None)
+
+
+def count_new(store: Store, wanted: JobFilter, number: int) -> int:
+    """Return how many jobs of a filter are newer than a number, counting to ``MAX_NEW``."""
+    newer = select(jobs.c.number).where(jobs.c.number > number, *wanted.conditions)
+    return int(
+        store.read(select(func.count().label("n")).select_from(newer.limit(MAX_NEW).subquery()))[0][
+            "n"
+        ]
+    )
+
+
+def last_number(store: Store) -> int:
+    """Return the number of the newest job, 0 where there is none."""
+    return store.read(select(func.max(jobs.c.number).label("last")))[0]["last"] or 0
+
+
+def number_from(store: Store, moment: float) -> int:
+    """Return the number from which jobs were created at a moment or later.
+
+    Numbers are given in the order of creation, so the place is found by halving, without an index
+    on the time.
+
+    Args:
+        store: The database.
+        moment: Seconds since the epoch.
+
+    Returns:
+        The number; the one after the last where no job is so young.
+    """
+    low, high = 0, last_number(store) + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = store.read(
+            select(jobs.c.number, jobs.c.created_at)
+            .where(jobs.c.number >= middle)
+            .order_by(jobs.c.number)
+            .limit(1)
+        )
+        if found and found[0]["created_at"] < moment:
+            low = found[0]["number"] + 1
+        else:
+            high = middle
+    return low
+
+
+class _Search:
+    """One search: the rows of a filter between two numbers, in one query or in slices."""
+
+    def __init__(self, store: Store, wanted: JobFilter, seconds: float) -> None:
+        self._store = store
+        self._query = select(jobs).where(*wanted.conditions)
+        self._slice = None if wanted.is_indexed else _SLICE
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + seconds
+
+    async def downwards(self, low: int, high: int) -> tuple[list[Row], int]:
+        """Return up to one row more than a page, and the number down to which it looked."""
+        rows: list[Row] = []
+        while high > low and len(rows) <= MAX_ROWS:
+            start = low if self._slice is None else max(low, high - self._slice)
+            query = self._between(start, high).order_by(jobs.c.number.desc())
+            rows += self._store.read(query.limit(MAX_ROWS + 1 - len(rows)))
+            high = start
+            if not await self._may_go_on():
+                break
+        return rows, high
+
+    async def upwards(self, low: int, high: int) -> tuple[list[Row], int]:
+        """Return up to one row more than a page, and the number up to which it looked."""
+        rows: list[Row] = []
+        while low < high and len(rows) <= MAX_ROWS:
+            end = high if self._slice is None else min(high, low + self._slice)
+            query = self._between(low, end).order_by(jobs.c.number)
+            rows += self._store.read(query.limit(MAX_ROWS + 1 - len(rows)))
+            low = end
+            if not await self._may_go_on():
+                break
+        return rows, low
+
+    def _between(self, low: int, high: int) -> Any:
+        return self._query.where(jobs.c.number >= low, jobs.c.number < high)
+
+    async def _may_go_on(self) -> bool:
+        await asyncio.sleep(0)
+        return self._loop.time() < self._deadline
+
+
+def _bounds(store: Store, wanted: JobFilter) -> tuple[int, int]:
+    low = 1 if wanted.since is None else number_from(store, wanted.since)
+    high = last_number(store) + 1 if wanted.until is None else number_from(store, wanted.until)
+    return low, high
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    if text.startswith("job_"):
+        return jobs.c.id.between(text, text + "\U0010ffff")
+    if text.startswith("agt_"):
+        return jobs.c.agent_id == text
+    if text.startswith("run_"):
+        return exists().where(attempts.c.job_id == jobs.c.id, attempts.c.task_run_id == text)
+    # a payload is stored as JSON, so the text is looked for as JSON writes it
+    encoded = json.dumps(text, ensure_ascii=False)[1:-1]
+    columns = (
+        jobs.c.id,
+        jobs.c.capability_key,
+        jobs.c.idempotency_key,
+        jobs.c.error_code,
+        jobs.c.error_message,
+    )
+    return or_(
+        *(column.contains(text, autoescape=True) for column in columns),
+        exists().where(
+            payloads.c.job_id == jobs.c.id, payloads.c.body.contains(encoded, autoescape=True)
+        ),
+    )
+
+
+def _with_parts(store: Store, rows: list[Row]) -> list[Row]:
+    ids = [row["id"] for row in rows]
+    inputs = select(
+        payloads.c.job_id, func.substr(payloads.c.body, 1, MAX_PREVIEW).label("preview")
+    ).where(payloads.c.job_id.in_(ids), payloads.c.kind == "input")
+    previews = {row["job_id"]: row["preview"] for row in store.read(inputs)}
+    tried: dict[str, list[str]] = {}
+    runs = select(attempts.c.job_id, attempts.c.agent_id).where(attempts.c.job_id.in_(ids))
+    for run in store.read(runs.order_by(attempts.c.job_id, attempts.c.number)):
+        tried.setdefault(run["job_id"], []).append(run["agent_id"])
+    return [
+        {
+            **row,
+            "preview": previews.get(row["id"], ""),
+            "attempts": len(tried.get(row["id"], ())),
+            "worker": tried.get(row["id"], [None])[-1],
+        }
+        for row in rows
+    ]

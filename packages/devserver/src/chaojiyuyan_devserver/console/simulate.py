@@ -1,0 +1,123 @@
+"""Time and faults: let the kernel's clock run ahead, and let requests fail on purpose."""
+# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver.faults import EFFECTS, ENDPOINTS, PRESETS
+from chaojiyuyan_devserver.kernel.records import Job
+from chaojiyuyan_devserver.service import KernelService
+
+from .csrf import OwnForm
+from .page import PageRoute, language_of, page
+
+SKIPS = (10, 30, 300, 3600)
+"""The choices of seconds to skip."""
+
+MAX_SKIP = 30 * 86400
+"""The longest time to skip at once, in seconds."""
+
+router = APIRouter(route_class=PageRoute)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When time alone changes something next.
+
+    Attributes:
+        at: The moment in seconds since the epoch.
+        kind: ``lease``, ``bid_window``, ``timeout`` or ``delivery``.
+        job_id: The job that it belongs to.
+    """
+
+    at: float
+    kind: str
+    job_id: str
+
+
+def find_deadline(service: KernelService) -> Deadline | None:
+    """Return the next deadline of an open job or a pending delivery, or None."""
+    open_jobs = [job for job in service.kernel.jobs.board.jobs.values() if not job.terminal]
+    found = [Deadline(job.deadline, _kind(job), job.id) for job in open_jobs]
+    found += [
+        Deadline(delivery.next_try_at, "delivery", delivery.job_id)
+        for delivery in service.kernel.webhooks.pending.values()
+        if delivery.next_try_at is not None
+    ]
+    return min(found, key=lambda deadline: deadline.at, default=None)
+
+
+def _kind(job: Job) -> str:
+    if job.deadline == job.expires_at:
+        return "timeout"
+    return "lease" if job.lease is not None else "bid_window"
+
+
+def _page(request: Request, service: KernelService, error: str = "", text: str = "") -> Response:
+    active = service.faults.texts
+    return page(
+        request,
+        "simulate.html",
+        status=400 if error else 200,
+        live=("Job", "Attempt"),
+        every=10,
+        address="/simulate",
+        skips=SKIPS,
+        max_skip=MAX_SKIP,
+        deadline=find_deadline(service),
+        presets={name: (faults, active == faults) for name, faults in PRESETS.items()},
+        active=active,
+        endpoints=ENDPOINTS,
+        effects=EFFECTS,
+        error=error,
+        text=text or "\n".join(active),
+    )
+
+
+@router.get("/simulate")
+async def simulate(request: Request, service: Service) -> Response:
+    """Show the kernel's time and its faults."""
+    await service.saved()
+    return _page(request, service)
+
+
+@router.post("/simulate/skip", dependencies=[OwnForm])
+async def skip(service: Service, seconds: Annotated[float, Form(gt=0, le=MAX_SKIP)]) -> Response:
+    """Move the clock ahead."""
+    await service.advance(seconds)
+    return RedirectResponse("/simulate", 303)
+
+
+@router.post("/simulate/skip-next", dependencies=[OwnForm])
+async def skip_next(service: Service) -> Response:
+    """Move the clock to the next deadline."""
+    deadline = find_deadline(service)
+    if deadline is not None:
+        await service.advance(max(0.0, deadline.at - service.clock()))
+    return RedirectResponse("/simulate", 303)
+
+
+@router.post("/simulate/preset", dependencies=[OwnForm])
+async def set_preset(service: Service, name: Annotated[str, Form()] = "") -> Response:
+    """Set the faults of a preset; without a name no request fails any more."""
+    service.faults.set(PRESETS.get(name, []))
+    return RedirectResponse("/simulate", 303)
+
+
+@router.post("/simulate/faults", dependencies=[OwnForm])
+async def set_faults(
+    request: Request, service: Service, faults: Annotated[str, Form(max_length=4000)] = ""
+) -> Response:
+    """Set faults that are written by hand, one in each line."""
+    try:
+        service.faults.set(faults.split())
+    except ValueError as error:
+        said = language_of(request)("simulate.bad_fault", reason=error)
+        return _page(request, service, said, faults)
+    return RedirectResponse("/simulate", 303)

@@ -1,0 +1,110 @@
+"""A job's history grouped by attempt, with the spans of time of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chaojiyuyan_devserver.kernel.records import Attempt, Event, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of an attempt's time.
+
+    Attributes:
+        kind: ``queue`` (offered to workers), ``run`` (held by a worker) or ``margin`` (what was
+            left of the lease).
+        start: Seconds from the job's creation.
+        end: Seconds from the job's creation.
+    """
+
+    kind: str
+    start: float
+    end: float
+
+    @property
+    def length(self) -> float:
+        """Its length in seconds."""
+        return self.end - self.start
+
+
+@dataclass(slots=True)
+class Group:
+    """The events of one attempt, from the offer to its end.
+
+    Attributes:
+        attempt: The award; None while no worker has taken the job.
+        status: Why the attempt was lost, else its status, or the job's where there is no attempt.
+        events: What happened, oldest first.
+        spans: Queue, run and lease margin, as far as there are any.
+    """
+
+    attempt: Attempt | None = None
+    status: str = "bidding"
+    events: list[Event] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+
+    def span(self, kind: str) -> Span | None:
+        """Return the span of a kind, or None."""
+        return next((span for span in self.spans if span.kind == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A job's history.
+
+    Attributes:
+        groups: One for each attempt, and one for the job's last time in the queue.
+        length: Seconds from the job's creation to its end, or to now.
+    """
+
+    groups: list[Group]
+    length: float
+
+
+def build_timeline(job: Job, now: float) -> Timeline:
+    """Group a job's events by attempt.
+
+    Args:
+        job: The job with its attempts and events.
+        now: The kernel's time in seconds since the epoch.
+
+    Returns:
+        The timeline.
+    """
+    groups = [Group()]
+    awarded = iter(job.attempts)
+    for event in job.events:
+        if event.event_type == "job.bidding" and groups[-1].attempt is not None:
+            groups.append(Group())
+        group = groups[-1]
+        group.events.append(event)
+        if event.event_type == "job.awarded":
+            group.attempt = next(awarded, None)
+            group.status = "running"
+        elif event.event_type == "job.attempt_lost":
+            group.status = event.payload["reason"]
+    end = job.completed_at if job.completed_at is not None else now
+    offered_at = job.created_at
+    for group in groups:
+        attempt = group.attempt
+        if attempt is None or group.status == "running":
+            group.status = attempt.status if attempt else job.status
+        group.spans = _spans(offered_at, attempt, end, job.created_at)
+        offered_at = attempt.ended_at if attempt and attempt.ended_at is not None else end
+    return Timeline(groups, max(end - job.created_at, 0.0))
+
+
+def _spans(offered_at: float, attempt: Attempt | None, end: float, origin: float) -> list[Span]:
+    if attempt is None:
+        return [Span("queue", offered_at - origin, end - origin)]
+    ended_at = attempt.ended_at if attempt.ended_at is not None else end
+    spans = [
+        Span("queue", offered_at - origin, attempt.started_at - origin),
+        Span("run", attempt.started_at - origin, ended_at - origin),
+    ]
+    if attempt.lease_expires_at > ended_at:
+        spans.append(Span("margin", ended_at - origin, attempt.lease_expires_at - origin))
+    return spans

@@ -1,0 +1,172 @@
+"""Finding jobs: by text, id, capability and time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaojiyuyan_devserver.console.search import JobFilter, find_jobs, number_from
+from chaojiyuyan_devserver.kernel.records import Job, Payload
+from chaojiyuyan_devserver.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+    from chaojiyuyan_devserver.testing import LocalKernel
+
+    from .conftest import PlainBrowser
+
+
+def listed(page: httpx.Response) -> list[str]:
+    assert page.status_code == 200
+    return re.findall(r'<tr id="row-(job_\w+)"', page.text)
+
+
+def test_jobs_are_found_by_what_they_hold(
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    browser: PlainBrowser,
+    register: Callable[..., None],
+    call: Callable[..., str],
+) -> None:
+    register(kernel_client, "test.echo.v1")
+    tide = call(kernel_client, text='the "Tide" turns 100%')
+    digest = call(kernel_client, "text.digest.v1", text="潮水六点转向")
+    failed = call(kernel_client)
+    kernel.fail(failed, "disk_full", "no space left")
+    done = call(kernel_client)
+    kernel.settle(done, {"answer": "forty-two"})
+    run = kernel.job(done)["attempts"][0]["task_run_id"]
+
+    def found(**query: str) -> list[str]:
+        return listed(browser.get("/jobs", params=query))
+
+    assert found(q="tide") == [tide]
+    assert found(q='"Tide"') == [tide]
+    assert found(q="100%") == [tide]
+    assert found(q="1__%") == []
+    assert found(q="潮水") == [digest]
+    assert found(q="no space") == [failed]
+    assert found(q="disk_full") == [failed]
+    assert found(q="forty-two") == [done]
+    assert found(q=run) == [done]
+    assert found(q=tide) == [tide]
+    assert found(q=tide[:-1])[-1:] == [tide]
+    assert found(q=done[-8:]) == [done]
+    assert found(q=kernel.me().id) == [done, failed, digest, tide]
+    assert found(capability="text.digest.v1") == [digest]
+    assert found(status="failed", q="disk") == [failed]
+    assert found(status="succeeded", q="disk") == []
+    assert browser.get("/jobs", params={"q": "x" * 201}).status_code == 400
+
+
+def test_jobs_are_found_by_time(
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    browser: PlainBrowser,
+    call: Callable[..., str],
+) -> None:
+    old = call(kernel_client)
+    kernel.advance(1800)
+    middle = call(kernel_client)
+    kernel.advance(1860)
+    new = call(kernel_client)
+    assert listed(browser.get("/jobs?age=5m")) == [new]
+    assert listed(browser.get("/jobs?age=1h")) == [new, middle]
+    assert listed(browser.get("/jobs?age=24h")) == [new, middle, old]
+    moment = kernel.job(middle)["created_at"][:19]
+    assert listed(browser.get(f"/jobs?since={moment}")) == [new, middle]
+    assert listed(browser.get(f"/jobs?until={moment}Z")) == [old]
+    assert browser.get("/jobs?since=yesterday").status_code == 400
+
+
+def test_a_column_that_says_the_same_is_left_out(
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    browser: PlainBrowser,
+    call: Callable[..., str],
+) -> None:
+    call(kernel_client)
+    call(kernel_client)
+    assert ">Caller<" not in browser.get("/jobs").text
+    with kernel.client(kernel.new_agent("other").api_key) as other:
+        call(other)
+    page = browser.get("/jobs").text
+    assert ">Caller<" in page
+    assert ">Worker<" not in page
+
+
+# -- on a database --
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """5,000 jobs, one each second; every thousandth has a needle."""
+    store = Store(None)
+    records: list[object] = []
+    for number in range(1, 5001):
+        job = Job(
+            id=f"job_{number:05}",
+            number=number,
+            agent_id="agt_1",
+            account_id="acc_1",
+            capability_key="test.echo.v1",
+            capability_spec_id="spec_1",
+            price_nc=1,
+            input_envelope={},
+            channel_context=None,
+            idempotency_key=None,
+            timeout_sec=60,
+            created_at=float(number),
+            expires_at=number + 60.0,
+            bid_expires_at=number + 60.0,
+            status="succeeded",
+        )
+        body = {"text": "needle" if number % 1000 == 0 else "hay"}
+        records += [job, Payload(job.id, "input", body)]
+    store.write(records)
+    yield store
+    store.close()
+
+
+def test_a_search_that_takes_too_long_goes_on_by_a_link(store: Store) -> None:
+    async def search() -> None:
+        wanted = JobFilter(text="needle")
+        whole = await find_jobs(store, wanted)
+        assert [row["number"] for row in whole.rows] == [5000, 4000, 3000, 2000, 1000]
+        assert not whole.is_partial
+        assert whole.older is None
+        seen: list[int] = []
+        before = None
+        for _ in range(3):
+            page = await find_jobs(store, wanted, before=before, seconds=0)
+            seen += [row["number"] for row in page.rows]
+            before = page.older
+        assert seen == [5000, 4000, 3000, 2000, 1000]
+        assert before is None
+
+    asyncio.run(search())
+
+
+def test_pages_of_a_search_lead_there_and_back(store: Store) -> None:
+    async def search() -> None:
+        wanted = JobFilter(text="hay")
+        first = await find_jobs(store, wanted)
+        second = await find_jobs(store, wanted, before=first.older)
+        back = await find_jobs(store, wanted, after=second.newer)
+        assert [row["number"] for row in back.rows] == [row["number"] for row in first.rows]
+        assert second.rows[0]["number"] < first.rows[-1]["number"]
+
+    asyncio.run(search())
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"), [(0, 0), (2, 2), (2500, 2500), (2500.5, 2501), (5000, 5000), (9999, 5001)]
+)
+def test_a_moment_is_found_by_halving(store: Store, moment: float, number: int) -> None:
+    assert number_from(store, moment) == number
