@@ -14,8 +14,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,6 +68,18 @@ def reproducible_environment() -> dict[str, str]:
     return environment
 
 
+def check_bills(wheels: list[Path]) -> None:
+    """Hold the bill of materials in each wheel against the schema of CycloneDX."""
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            bills = [name for name in archive.namelist() if "/sboms/" in name]
+            if len(bills) != 1:
+                sys.exit(f"{wheel.name} holds {len(bills)} bills of materials")
+            if fault := validator.validate_str(archive.read(bills[0]).decode()):
+                sys.exit(f"{wheel.name}: {bills[0]}: {fault}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/build", description=__doc__)
     parser.add_argument("dir", nargs="?", type=Path, default=ROOT / "dist", metavar="DIR")
@@ -82,6 +98,7 @@ def main() -> None:
         wheels = [file for file in files if file.suffix == ".whl"]
         subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *files], check=True)
         subprocess.run([sys.executable, "-m", "check_wheel_contents", *wheels], check=True)
+        check_bills(wheels)
 
         out.mkdir(parents=True, exist_ok=True)
         for old in (*out.glob("chaojiyuyan_*.whl"), *out.glob("chaojiyuyan_*.tar.gz")):

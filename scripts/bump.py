@@ -14,6 +14,8 @@ import re
 import sys
 from pathlib import Path
 
+import sbom
+
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("major", "minor", "patch")
 TAKES = "Takes"
@@ -98,6 +100,7 @@ def bump(root: Path, name: str, part: str, today: dt.date) -> Version:
 
     changelog.write_text(close_section(text, text_of(new), today), encoding="utf-8")
     replace(version_file(package), text_of(old), text_of(new))
+    (package / sbom.FILE).write_text(sbom.text_of(package), encoding="utf-8")
     if name == "mcp":  # the entry of the MCP registry names the server's version and its package's
         replace(root / "packages" / "mcp" / "server.json", text_of(old), text_of(new))
     for other in sorted((root / "packages").iterdir()):

@@ -1,30 +1,64 @@
-"""The Claude Desktop bundle, unpacked and run by its own command from the built wheels."""
+"""The Claude Desktop bundle, locked, signed, unpacked and run by its own command."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from support.environments import INSTALLER_ENVIRONMENT, ROOT
+from support.index import Index
 
 from .test_claude_desktop import CONVERSATION, TOOLS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from chaojiyuyan_devserver.testing import LocalKernel
 
+NODE_TOOLS = Path(os.environ.get("CHAOJIYUYAN_NODE_TOOLS") or ROOT / ".hatch" / "node") / "bin"
 
-def test_it_runs_from_the_built_wheels(
-    wheels: Path, uv: Path, interpreter_3_10: Path, kernel: LocalKernel, tmp_path: Path
+
+@pytest.fixture(scope="module")
+def index(wheels: Path, uv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    """An index that serves what was built."""
+    folder = tmp_path_factory.mktemp("index")
+    for wheel in wheels.glob("*.whl"):
+        shutil.copy(wheel, folder)
+    made = Index(folder, uv)
+    yield made
+    made.close()
+
+
+def build(index: Index, wheels: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Make the bundle after the upload, as the release does."""
+    script = ROOT / "scripts" / "build_mcpb.py"
+    return subprocess.run(
+        [sys.executable, script, "--wheels", wheels, folder],
+        env={**INSTALLER_ENVIRONMENT, "UV_INDEX": f"{index.url}/simple"},
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(index: Index, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = build(index, wheels, tmp_path_factory.mktemp("bundle"))
+    assert made.returncode == 0, made.stderr
+    return Path(made.stdout.strip())
+
+
+def test_it_runs_by_its_lock(
+    bundle: Path, uv: Path, interpreter_3_10: Path, kernel: LocalKernel, tmp_path: Path
 ) -> None:
-    script = [sys.executable, ROOT / "scripts" / "build_mcpb.py", tmp_path]
-    subprocess.run(script, check=True, capture_output=True, timeout=60)
-    (bundle,) = tmp_path.glob("*.mcpb")
     unpacked = tmp_path / "unpacked"
     with zipfile.ZipFile(bundle) as archive:
         archive.extractall(unpacked)
@@ -38,6 +72,7 @@ def test_it_runs_from_the_built_wheels(
         return text.replace("${__dirname}", str(unpacked))
 
     assert config["command"] == "uv"
+    assert "--frozen" in config["args"]
     with subprocess.Popen(
         [uv, *map(filled, config["args"])],
         env={
@@ -45,7 +80,6 @@ def test_it_runs_from_the_built_wheels(
             **{name: filled(value) for name, value in config["env"].items()},
             "HOME": str(tmp_path),
             "PATH": os.defpath,
-            "UV_FIND_LINKS": str(wheels),
             "UV_PYTHON": str(interpreter_3_10),
         },
         cwd=tmp_path,
@@ -71,3 +105,54 @@ def test_it_runs_from_the_built_wheels(
     readers = {"list_capabilities", "get_job", "wait_for_job", "list_artifacts"}
     offered = [tool["name"] for tool in answers[2]["tools"]]
     assert offered == [name for name in TOOLS if name.removeprefix("kernel_") in readers]
+
+
+def test_the_lock_names_every_version_with_its_hash(bundle: Path, wheels: Path) -> None:
+    with zipfile.ZipFile(bundle) as archive:
+        lock = archive.read("uv.lock").decode()
+    (wheel,) = wheels.glob("chaojiyuyan_mcp-*.whl")
+    assert f'name = "chaojiyuyan-mcp"\nversion = "{wheel.name.split("-")[1]}"' in lock
+    files = [line for line in lock.splitlines() if ".whl" in line or ".tar.gz" in line]
+    assert files
+    assert all('hash = "sha256:' in line for line in files)
+
+
+def test_another_wheel_on_the_index_is_refused(index: Index, wheels: Path, tmp_path: Path) -> None:
+    others = tmp_path / "wheels"
+    shutil.copytree(wheels, others)
+    (core,) = others.glob("chaojiyuyan_core-*.whl")
+    core.write_bytes(core.read_bytes() + b"\0")
+    made = build(index, others, tmp_path / "bundle")
+    assert made.returncode == 1
+    assert "serves another chaojiyuyan-core" in made.stderr
+
+
+@pytest.mark.skipif(
+    not (NODE_TOOLS / "mcpb").exists(),
+    reason="no Node tools here: scripts/node-tools installs them",
+)
+def test_it_can_be_signed(bundle: Path, tmp_path: Path) -> None:
+    signed = tmp_path / "signed.mcpb"
+    shutil.copy(bundle, signed)
+
+    def run(*command: str | Path) -> None:
+        environment = {**os.environ, "PATH": f"{NODE_TOOLS}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    subject = ("-subj", "/CN=chaojiyuyan", "-days", "2")
+    new_key = ("-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem")
+    run("openssl", "req", "-x509", *new_key, *subject)
+    run(NODE_TOOLS / "mcpb", "sign", "--cert", "cert.pem", "--key", "key.pem", signed)
+    # mcpb 2.1 cannot verify what it signs, so openssl does: a PKCS #7 signature behind the archive.
+    content, _, rest = signed.read_bytes().partition(b"MCPB_SIG_V1")
+    assert content == bundle.read_bytes()
+    size = int.from_bytes(rest[:4], "little")
+    (tmp_path / "content").write_bytes(content)
+    (tmp_path / "signature").write_bytes(rest[4 : 4 + size])
+    given = ("-inform", "DER", "-in", "signature", "-content", "content", "-binary")
+    trust = ("-CAfile", "cert.pem", "-purpose", "any")
+    run("openssl", "cms", "-verify", *given, *trust, "-out", "checked")
+    run(NODE_TOOLS / "mcpb", "unpack", signed, tmp_path / "unpacked")

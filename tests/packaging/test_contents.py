@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tarfile
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+
+import sbom
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.name for path in (ROOT / "packages").iterdir())
@@ -43,3 +47,28 @@ def test_an_sdist_brings_its_changelog_and_licence(wheels: Path, name: str) -> N
     with tarfile.open(sdist) as archive:
         inside = {path.partition("/")[2] for path in archive.getnames()}
     assert {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"} <= inside
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wheel_holds_its_bill_of_materials(wheels: Path, name: str) -> None:
+    (wheel,) = wheels.glob(f"chaojiyuyan_{name}-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (path,) = (path for path in archive.namelist() if "/sboms/" in path)
+        bill = json.loads(archive.read(path))
+        brought = [part for each in bill["components"] for part in each["components"]]
+        for part in brought:
+            digest = hashlib.sha256(archive.read(part["name"])).hexdigest()
+            assert part["hashes"] == [{"alg": "SHA-256", "content": digest}]
+        minified = {path for path in archive.namelist() if ".min." in path}
+    assert path.endswith(".dist-info/sboms/sbom.cdx.json")
+    version = wheel.name.split("-")[1]
+    assert bill["metadata"]["component"]["purl"] == f"pkg:pypi/chaojiyuyan-{name}@{version}"
+    assert {part["name"] for part in brought} == minified, "every file of others is listed"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_committed_bill_of_materials_is_up_to_date(name: str) -> None:
+    package = ROOT / "packages" / name
+    expected = sbom.text_of(package)
+    committed = (package / "sbom.cdx.json").read_text(encoding="utf-8")
+    assert committed == expected, "run python scripts/sbom.py"

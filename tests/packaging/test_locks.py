@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import lock
+
 ROOT = Path(__file__).resolve().parents[2]
-LOCK = runpy.run_path(str(ROOT / "scripts" / "lock.py"))
 
 
 def locked(name: str) -> dict[str, list[str]]:
@@ -27,7 +27,7 @@ def locked(name: str) -> dict[str, list[str]]:
     return found
 
 
-def missing(requirements: list[str], lock: dict[str, list[str]]) -> list[str]:
+def missing(requirements: list[str], found: dict[str, list[str]]) -> list[str]:
     """The requirements that no version of the lock satisfies."""
     return [
         line
@@ -35,19 +35,19 @@ def missing(requirements: list[str], lock: dict[str, list[str]]) -> list[str]:
         for wanted in [Requirement(line)]
         if not any(
             wanted.specifier.contains(version, prereleases=True)
-            for version in lock.get(canonicalize_name(wanted.name), [])
+            for version in found.get(canonicalize_name(wanted.name), [])
         )
     ]
 
 
-@pytest.mark.parametrize(("lock", "tools"), [("tests.txt", False), ("tools.txt", True)])
-def test_what_environments_ask_for_is_locked(lock: str, *, tools: bool) -> None:
-    wanted = [*LOCK["of_environments"](ROOT, tools=tools), *LOCK["of_packages"](ROOT)]
-    assert missing(wanted, locked(lock)) == [], "run ./scripts/lock"
+@pytest.mark.parametrize(("file", "tools"), [("tests.txt", False), ("tools.txt", True)])
+def test_what_environments_ask_for_is_locked(file: str, *, tools: bool) -> None:
+    wanted = [*lock.of_environments(ROOT, tools=tools), *lock.of_packages(ROOT)]
+    assert missing(wanted, locked(file)) == [], "run ./scripts/lock"
 
 
 def test_the_build_tool_is_locked() -> None:
-    assert missing([LOCK["HATCH"]], locked("hatch.txt")) == []
+    assert missing([lock.HATCH], locked("hatch.txt")) == []
 
 
 def test_the_locks_agree() -> None:

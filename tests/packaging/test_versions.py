@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import bump as scripts_bump
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -110,7 +112,7 @@ def copy(tmp_path: Path) -> Path:
             (there / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(here / part, there / part)
     (tmp_path / "scripts").mkdir()
-    for script in ("bump", "bump.py"):
+    for script in ("bump", "bump.py", "sbom.py"):
         shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
     entry = Path("packages", "mcp", "server.json")
     shutil.copyfile(ROOT / entry, tmp_path / entry)
@@ -204,7 +206,7 @@ def test_bump_refuses_a_release_of_nothing(copy: Path) -> None:
     ],
 )
 def test_the_next_version(version: tuple, part: str, expected: tuple) -> None:
-    assert runpy.run_path(str(ROOT / "scripts" / "bump.py"))["bumped"](version, part) == expected
+    assert scripts_bump.bumped(version, part) == expected
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,6 @@ def test_the_next_version(version: tuple, part: str, expected: tuple) -> None:
     ],
 )
 def test_a_range_moves_when_it_would_be_left(old: tuple, new: tuple, expected: str) -> None:
-    move_pins = runpy.run_path(str(ROOT / "scripts" / "bump.py"))["move_pins"]
     text = '"chaojiyuyan-core>=0.5.0,<0.6", "chaojiyuyan-corelike>=0.5,<0.6"'
-    moved = move_pins(text, "chaojiyuyan-core", old, new)
+    moved = scripts_bump.move_pins(text, "chaojiyuyan-core", old, new)
     assert moved == f'"chaojiyuyan-core{expected}", "chaojiyuyan-corelike>=0.5,<0.6"'

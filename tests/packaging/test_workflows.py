@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -106,10 +107,17 @@ def test_nothing_is_cached_in_a_release() -> None:
     assert "cache: " not in text.replace("package-manager-cache: false", "")
 
 
-def test_the_registry_key_is_the_only_secret() -> None:
+def test_secrets_are_those_that_no_identity_replaces() -> None:
     found = {
         secret
         for workflow in WORKFLOWS
         for secret in re.findall(r"secrets\.(\w+)", workflow.read_text(encoding="utf-8"))
     }
-    assert found == {"MCP_REGISTRY_KEY"}, "publishing to PyPI is trusted"
+    assert found == {"MCPB_KEY", "MCP_REGISTRY_KEY"}, "publishing to PyPI is trusted"
+
+
+def test_the_registry_entry_is_held_against_the_schema_that_it_names() -> None:
+    entry = json.loads((ROOT / "packages" / "mcp" / "server.json").read_text(encoding="utf-8"))
+    assert f"--schemafile {entry['$schema']} packages/mcp/server.json" in (
+        ROOT / "hatch.toml"
+    ).read_text(encoding="utf-8")
