@@ -1,9 +1,12 @@
 """Move one distribution's version, every pin of it in its siblings, and its changelog, together.
 
 The changelog's ``## Unreleased`` becomes the new version's section; without one there is nothing to
-release, and nothing is changed. What this asks of others is noted in their ``## Unreleased``: a
-sibling whose range moved must be released too, since the one on the index asks for the old range;
-and the sdk, which pins each of its parts exactly, is bumped last.
+release, and nothing is changed. The public API is compared with that of the last release: a step
+that is too small for what is broken or new is refused.
+
+What the move asks of others is noted in their ``## Unreleased``: a sibling whose range moved must
+be released too, since the one on the index asks for the old range; and the sdk, which pins each of
+its parts exactly, is bumped last.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import datetime as dt
 import re
 import sys
 from pathlib import Path
+
+from api_changes import STEPS, compare
 
 import sbom
 
@@ -77,11 +82,27 @@ def close_section(changelog: str, version: str, today: dt.date) -> str:
 
 
 def note_unreleased(changelog: str, line: str) -> str:
-    """The changelog with a line more under ``## Unreleased``, which is made where it is missing."""
-    if "\n## Unreleased\n" in changelog:
-        return changelog.replace("\n## Unreleased\n\n", f"\n## Unreleased\n\n{line}\n", 1)
-    heading, _, rest = changelog.partition("\n## ")
-    return f"{heading}\n## Unreleased\n\n{line}\n\n## {rest}"
+    """The changelog with a line more under ``### Changed`` of what is unreleased."""
+    if "\n## Unreleased\n" not in changelog:
+        heading, _, rest = changelog.partition("\n## ")
+        return f"{heading}\n## Unreleased\n\n### Changed\n\n{line}\n\n## {rest}"
+    before, mark, after = changelog.partition("\n## Unreleased\n")
+    section, end, rest = after.partition("\n## ")
+    if "\n### Changed\n\n" in section:
+        section = section.replace("\n### Changed\n\n", f"\n### Changed\n\n{line}\n", 1)
+    else:
+        section = f"{section.rstrip()}\n\n### Changed\n\n{line}\n"
+    return f"{before}{mark}{section}{end}{rest}"
+
+
+def refuse_small_step(root: Path, name: str, part: str, version: Version) -> None:
+    """Exit where the public API differs from the last release by more than the step admits."""
+    changes = compare(root, name)
+    demanded = changes.demanded(version)
+    if STEPS.index(part) < STEPS.index(demanded):
+        lines = [*changes.broken, *(f"new: {path}" for path in changes.added)]
+        shown = "\n  ".join(lines[:20])
+        sys.exit(f"since {changes.tag} this is a {demanded} step, at least:\n  {shown}")
 
 
 def bump(root: Path, name: str, part: str, today: dt.date) -> Version:
@@ -98,6 +119,7 @@ def bump(root: Path, name: str, part: str, today: dt.date) -> Version:
     if name == "sdk" and (waiting := left_behind(root)):
         sys.exit(f"bump these first, whose ranges have moved: {', '.join(waiting)}")
 
+    refuse_small_step(root, name, part, old)
     changelog.write_text(close_section(text, text_of(new), today), encoding="utf-8")
     replace(version_file(package), text_of(old), text_of(new))
     (package / sbom.FILE).write_text(sbom.text_of(package), encoding="utf-8")

@@ -21,6 +21,7 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(path.name for path in (ROOT / "packages").iterdir())
+KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 PARTS_OF_SDK = ["cli", "client", "core", "devserver", "mcp", "worker"]
 
 
@@ -88,12 +89,23 @@ def test_the_newest_release_of_the_changelog_is_the_version(name: str) -> None:
     text = changelog(name)
     assert text.startswith(f"# Changelog of chaojiyuyan-{name}\n")
     headings = re.findall(r"(?m)^## (.*)$", text)
+    assert "keepachangelog.com" in text.split("\n## ")[0]
     releases = headings[1:] if headings[0] == "Unreleased" else headings
     for heading in releases:
         assert re.fullmatch(r"\d+\.\d+\.\d+( - \d{4}-\d\d-\d\d)?", heading), heading
     versions = [heading.split(" ")[0] for heading in releases]
     assert versions[0] == version_of(name)
     assert versions == sorted(versions, key=numbers, reverse=True)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_changelog_sorts_its_lines_by_kind(name: str) -> None:
+    for release in changelog(name).split("\n## ")[1:]:
+        for section in release.split("\n\n", 1)[1].split("### ")[1:]:
+            kind, _, lines = section.partition("\n\n")
+            assert kind in KINDS
+            assert lines.startswith("- ")
+        assert re.match(r"[^\n]+\n\n### ", release), "a line stands under no kind"
 
 
 def test_the_sdk_changelog_tells_which_parts_it_brings() -> None:
@@ -112,7 +124,7 @@ def copy(tmp_path: Path) -> Path:
             (there / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(here / part, there / part)
     (tmp_path / "scripts").mkdir()
-    for script in ("bump", "bump.py", "sbom.py"):
+    for script in ("api_changes.py", "bump.py", "sbom.py"):
         shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
     entry = Path("packages", "mcp", "server.json")
     shutil.copyfile(ROOT / entry, tmp_path / entry)
@@ -120,16 +132,15 @@ def copy(tmp_path: Path) -> Path:
 
 
 def bump(copy: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [copy / "scripts" / "bump", *args], text=True, capture_output=True, timeout=60
-    )
+    command = [sys.executable, copy / "scripts" / "bump.py", *args]
+    return subprocess.run(command, text=True, capture_output=True, timeout=60)
 
 
 def note(copy: Path, name: str, line: str) -> None:
     file = copy / "packages" / name / "CHANGELOG.md"
     text = file.read_text(encoding="utf-8")
     if "## Unreleased" not in text:
-        text = text.replace("\n## ", f"\n## Unreleased\n\n- {line}\n\n## ", 1)
+        text = text.replace("\n## ", f"\n## Unreleased\n\n### Fixed\n\n- {line}\n\n## ", 1)
     file.write_text(text, encoding="utf-8")
 
 
@@ -149,7 +160,8 @@ def test_bump_moves_the_version_its_pins_and_its_changelog(copy: Path) -> None:
             assert admits(specifier, version_of(sibling, copy)), f"{name}: {sibling}{specifier}"
             if sibling == "client" and name != "sdk":
                 assert not admits(specifier, before), "below 1.0 a minor version may break"
-    assert f"## Unreleased\n\n- Brings chaojiyuyan-client {expected}.\n" in changelog("sdk", copy)
+    brings = f"## Unreleased\n\n### Changed\n\n- Brings chaojiyuyan-client {expected}.\n"
+    assert brings in changelog("sdk", copy)
 
 
 def test_bump_of_the_sdk_closes_what_its_parts_left_unreleased(copy: Path) -> None:
@@ -221,3 +233,23 @@ def test_a_range_moves_when_it_would_be_left(old: tuple, new: tuple, expected: s
     text = '"chaojiyuyan-core>=0.5.0,<0.6", "chaojiyuyan-corelike>=0.5,<0.6"'
     moved = scripts_bump.move_pins(text, "chaojiyuyan-core", old, new)
     assert moved == f'"chaojiyuyan-core{expected}", "chaojiyuyan-corelike>=0.5,<0.6"'
+
+
+def test_bump_refuses_a_step_that_is_too_small(copy: Path) -> None:
+    source = Path("packages", "core", "src", "chaojiyuyan_core")
+    for file in ("__init__.py", "times.py"):
+        shutil.copyfile(ROOT / source / file, copy / source / file)
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "1"], ["tag", "v1"]):
+        subprocess.run(["git", "-C", copy, *command], check=True)
+    (copy / source / "times.py").unlink()
+    note(copy, "core", "Less.")
+    before = version_of("core", copy)
+
+    refused = bump(copy, "core", "patch")
+
+    assert refused.returncode == 1
+    assert "since v1 this is a minor step" in refused.stderr
+    assert "times" in refused.stderr
+    assert version_of("core", copy) == before
+    assert bump(copy, "core", "minor").returncode == 0
