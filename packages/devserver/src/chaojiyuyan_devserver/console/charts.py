@@ -36,7 +36,7 @@ _TOP, _BOTTOM = 16, HEIGHT - 20
 _STEP = 100 / INTERVALS  # percent
 _MAX_GAP = 2  # intervals that a line bridges
 _MIN_SPAN = 0.4  # percent; a shorter span could not be seen
-_DECADES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1e3, 1e4)
+_TICKS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 60.0, 600.0, 3600.0, 36000.0)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ def latency_chart(intervals: Sequence[Interval], language: Language) -> Markup:
         if (median := interval.percentile(0.5)) is not None
         and (slow := interval.percentile(0.95)) is not None
     ]
-    low, high = _decades([time for point in points for time in (point.median, point.slow)])
+    low, high = _limits([time for point in points for time in (point.median, point.slow)])
 
     def y(seconds: float) -> float:
         share = math.log(max(seconds, low) / low) / math.log(high / low)
         return _BOTTOM - share * (_BOTTOM - _TOP)
 
-    shown = [decade for decade in _DECADES if low <= decade <= high]
-    parts = [_level(y(decade), length(decade, language)) for decade in shown]
+    shown = [tick for tick in _TICKS if low <= tick <= high]
+    parts = [_level(y(tick), length(tick, language)) for tick in shown]
     for one, next_one in pairwise(points):
         if next_one.interval.number - one.interval.number <= _MAX_GAP:
             parts.append(_line("p95", one.x, y(one.slow), next_one.x, y(next_one.slow)))
@@ -224,9 +224,9 @@ def _round_up(number: float) -> int:
         size *= 10
 
 
-def _decades(times: Sequence[float]) -> tuple[float, float]:
-    low = max((d for d in _DECADES if d <= min(times, default=0.01)), default=_DECADES[0])
-    high = min((d for d in _DECADES if d >= max(times, default=1.0)), default=_DECADES[-1])
+def _limits(times: Sequence[float]) -> tuple[float, float]:
+    low = max((d for d in _TICKS if d <= min(times, default=0.01)), default=_TICKS[0])
+    high = min((d for d in _TICKS if d >= max(times, default=1.0)), default=_TICKS[-1])
     return low, high if high > low else low * 10
 
 
