@@ -114,6 +114,8 @@ def read(client: NexusClient) -> None:
     client.jobs(status="bogus")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     print([event["event_type"] for event in client.job_events("job_1")])
     print(client.run("text.digest.v1", {"text": "one fish"}, timeout=60)["words"])
+    client.call("text.digest.v1", max_price_nc=5, reuse="input", validate=True)
+    client.run("text.digest.v1", reuse="output")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def tell(event: JobEvent) -> None:
@@ -125,7 +127,8 @@ def make(http_client: httpx.Client) -> None:
         assert_type(client, NexusClient)
         call(client.with_options(timeout=5, max_retries=0))
     read(HebingClient("nxt_ag_key", None, timeout=5, max_retries=1, auto_idempotency=False))
-    NexusClient("nxt_ag_key", http_client=http_client).close()
+    NexusClient("nxt_ag_key", http_client=http_client, timeout=None).close()
+    NexusClient("nxt_ag_key", budget_nc=100, send_traceparent=False, timeout=httpx.Timeout(5))
     NexusClient("nxt_ag_key", http_client=httpx.AsyncClient())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert_type(NexusClient.login_device_flow(print_fn=print, save=False), NexusClient)
     print(client.api_key, client.base_url, Budget(100).left_nc, __version__)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class Model(Protocol):
@@ -48,6 +51,24 @@ def to_object(name: str, value: object) -> dict[str, object]:
         if not isinstance(key, str):
             raise TypeError(f"{name} has the name {key!r}, which is not a text: {_HINT}")
     return cast("dict[str, object]", made)
+
+
+def to_id(job_id: str | UUID) -> str:
+    """Return a job's id as the API writes it.
+
+    Args:
+        job_id: A text or a UUID.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if isinstance(job_id, str):
+        return job_id
+    from uuid import UUID
+
+    if isinstance(job_id, UUID):
+        return str(job_id)
+    raise TypeError(f"a job id is a text or a UUID, not {_described(job_id)}: pass job.id")
 
 
 def _described(value: object) -> str:

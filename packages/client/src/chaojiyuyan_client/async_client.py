@@ -14,6 +14,7 @@ from chaojiyuyan_core.http import (
     run_async,
 )
 
+from ._arguments import to_id
 from ._pages import JobPages
 from .base import ClientBase
 from .job import DEFAULT_DOWNLOAD_TIMEOUT, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, AsyncJob
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+    from uuid import UUID
 
     import httpx
     from typing_extensions import Self
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
     from ._arguments import ObjectLike
+    from ._order import OrderOptions, Reuse
 
 T = TypeVar("T")
 
@@ -41,8 +44,9 @@ class AsyncNexusClient(ClientBase):
     Names, parameters, defaults and errors are the same there, and are described there. What does
     I/O is awaited, listings are async iterators, and jobs are :class:`AsyncJob`.
 
-    :param http_client: an ``httpx.AsyncClient`` to use; its own base URL, headers and timeout win,
-        and it is not closed with this one.
+    Args:
+        http_client: An ``httpx.AsyncClient`` to use; its own base URL, headers and timeout win, and
+            it is not closed with this one.
     """
 
     _transport: AsyncTransport
@@ -56,6 +60,8 @@ class AsyncNexusClient(ClientBase):
         max_retries: int = 2,
         auto_idempotency: bool = True,
         max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+        budget_nc: int | None = None,
+        send_traceparent: bool = True,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
         super().__init__(
@@ -64,6 +70,8 @@ class AsyncNexusClient(ClientBase):
             timeout=timeout,
             max_retries=max_retries,
             auto_idempotency=auto_idempotency,
+            budget_nc=budget_nc,
+            send_traceparent=send_traceparent,
         )
         self._transport = AsyncTransport(
             self._builder, http_client, max_response_bytes=max_response_bytes
@@ -112,16 +120,23 @@ class AsyncNexusClient(ClientBase):
         idempotency_key: str | None = None,
         timeout_sec: int | None = None,
         channel_context: ObjectLike | None = None,
+        max_price_nc: int | None = None,
+        reuse: Reuse | None = None,
+        validate: bool = False,
     ) -> AsyncJob:
         """Post a job (``POST /kernel-jobs``) and return it at once."""
-        call = self._creation(
-            capability_key,
-            input_payload,
-            idempotency_key=idempotency_key,
-            timeout_sec=timeout_sec,
-            channel_context=channel_context,
-        )
-        return AsyncJob(await self._request(call), self)
+        options: OrderOptions = {
+            "timeout_sec": timeout_sec,
+            "channel_context": channel_context,
+            "max_price_nc": max_price_nc,
+            "reuse": reuse,
+            "validate": validate,
+        }
+        with self._tracing.span("call", capability_key):
+            order = self._make_order(
+                capability_key, input_payload, options, idempotency_key=idempotency_key
+            )
+            return AsyncJob(await run_async(self._order(order), self._transport), self)
 
     async def run(
         self,
@@ -133,38 +148,46 @@ class AsyncNexusClient(ClientBase):
         idempotency_key: str | None = None,
         timeout_sec: int | None = None,
         channel_context: ObjectLike | None = None,
+        max_price_nc: int | None = None,
+        reuse: Reuse | None = None,
+        validate: bool = False,
     ) -> JsonObject:
         """Post a job, wait for it and return its output."""
-        call = self._creation(
-            capability_key,
-            input_payload,
-            idempotency_key=idempotency_key,
-            timeout_sec=timeout_sec,
-            channel_context=channel_context,
-        )
-        flow = self._running(call, timeout=timeout, poll_interval=poll_interval)
-        return AsyncJob(await run_async(flow, self._transport))._output()
+        options: OrderOptions = {
+            "timeout_sec": timeout_sec,
+            "channel_context": channel_context,
+            "max_price_nc": max_price_nc,
+            "reuse": reuse,
+            "validate": validate,
+        }
+        with self._tracing.span("run", capability_key):
+            order = self._make_order(
+                capability_key, input_payload, options, idempotency_key=idempotency_key
+            )
+            flow = self._running(order, timeout=timeout, poll_interval=poll_interval)
+            return AsyncJob(await run_async(flow, self._transport))._output()
 
-    async def get_job(self, job_id: str) -> AsyncJob:
+    async def get_job(self, job_id: str | UUID) -> AsyncJob:
         """Return a job as it stands (``GET /kernel-jobs/{id}``)."""
-        return AsyncJob(await self._request(api.get_job(job_id)), self)
+        return AsyncJob(await self._request(api.get_job(to_id(job_id))), self)
 
     async def wait(
         self,
-        job_id: str,
+        job_id: str | UUID,
         *,
         timeout: float = DEFAULT_TIMEOUT,
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         on_update: Callable[[AsyncJob], object] | None = None,
     ) -> AsyncJob:
         """Wait until a job has ended, well or not. Faults on the way do not end it."""
-        flow = self._waiting(
-            job_id,
-            timeout=timeout,
-            poll_interval=poll_interval,
-            on_update=on_update and (lambda data: on_update(AsyncJob(data, self))),
-        )
-        return AsyncJob(await run_async(flow, self._transport), self)
+        with self._tracing.span("wait", to_id(job_id)):
+            flow = self._waiting(
+                to_id(job_id),
+                timeout=timeout,
+                poll_interval=poll_interval,
+                on_update=on_update and (lambda data: on_update(AsyncJob(data, self))),
+            )
+            return AsyncJob(await run_async(flow, self._transport), self)
 
     def jobs(
         self,
@@ -181,9 +204,9 @@ class AsyncNexusClient(ClientBase):
             for data in pages.unseen(await self._request(call)):
                 yield AsyncJob(data, self)
 
-    async def job_events(self, job_id: str) -> AsyncIterator[JobEvent]:
+    async def job_events(self, job_id: str | UUID) -> AsyncIterator[JobEvent]:
         """Iterate over a job's events (``GET /kernel-jobs/{id}/events``), oldest first."""
-        for event in await self._request(api.job_events(job_id)):
+        for event in await self._request(api.job_events(to_id(job_id))):
             yield event
 
     async def capabilities(self, *, category: str | None = None) -> list[CapabilitySpec]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
 from copy import copy
 from typing import TYPE_CHECKING, ClassVar
 
-from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
+from chaojiyuyan_core.errors import PriceTooHigh
 from chaojiyuyan_core.http import Flow, RequestBuilder, Retry, check_seconds, request
 from chaojiyuyan_core.redaction import mask_key
 
-from ._arguments import to_object
+from ._catalog import Catalog
+from ._order import Order
+from ._polling import SharedPolling
+from ._tracing import Tracing
+from ._validation import check_input, require_validator
+from .budget import Budget, read_price
 from .waiting import wait_for_job
 
 if TYPE_CHECKING:
@@ -20,20 +24,21 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.http import AsyncTransport, TimeoutTypes, Transport
     from chaojiyuyan_core.models import JobData
 
     from ._arguments import ObjectLike
+    from ._order import OrderOptions
 
 
 class ClientBase:
     """The options of a client, and the calls that it makes of its methods' arguments.
 
-    :ivar api_key: the agent key.
-    :ivar base_url: the platform's base URL, without a trailing slash.
-    :ivar timeout: seconds without progress after which a request ends, as it was passed.
-    :ivar max_retries: attempts after the first for what may be repeated.
+    Attributes:
+        api_key: The agent key.
+        base_url: The platform's base URL, without a trailing slash.
+        timeout: Seconds without progress after which a request ends, as it was passed.
+        max_retries: Attempts after the first for what may be repeated.
     """
 
     DEFAULT_BASE_URL: ClassVar[str] = DEFAULT_BASE_URL
@@ -52,6 +57,8 @@ class ClientBase:
         timeout: TimeoutTypes = 30.0,
         max_retries: int = 2,
         auto_idempotency: bool = True,
+        budget_nc: int | None = None,
+        send_traceparent: bool = True,
     ) -> None:
         self.api_key = checked_api_key(api_key)
         self.base_url = checked_base_url(base_url or self.DEFAULT_BASE_URL)
@@ -59,13 +66,21 @@ class ClientBase:
         self.timeout = timeout
         self._builder = RequestBuilder(self.api_key, self.base_url, timeout=timeout)
         self._set_retries(max_retries)
+        self._budget = None if budget_nc is None else Budget(budget_nc)
+        self._catalog = Catalog(time.monotonic)
+        self._polling = SharedPolling(time.monotonic)
+        self._tracing = Tracing(send_traceparent=send_traceparent)
 
     @classmethod
     def from_env(cls, *, profile: str | None = None) -> Self:
         """Make a client of the environment's key, else of the credentials file's.
 
-        :param profile: the profile; ``CHAOJIYUYAN_PROFILE``, then ``default``.
-        :raises ValueError: there is no key.
+        Args:
+            profile: The profile; ``CHAOJIYUYAN_PROFILE``, then ``default``.
+
+        Raises:
+            ValueError: There is no key.
+            CredentialsError: The credentials file cannot be read.
         """
         from chaojiyuyan_core.settings import load_settings
 
@@ -76,8 +91,9 @@ class ClientBase:
     def with_options(self, *, timeout: TimeoutTypes = None, max_retries: int | None = None) -> Self:
         """Return a client with other limits on the same connections, which stay this one's.
 
-        :param timeout: seconds without progress after which a request ends; None leaves it.
-        :param max_retries: attempts after the first; None leaves it.
+        Args:
+            timeout: Seconds without progress after which a request ends; None leaves it.
+            max_retries: Attempts after the first; None leaves it.
         """
         other = copy(self)
         if timeout is not None:
@@ -101,27 +117,41 @@ class ClientBase:
         api_key = mask_key(getattr(self, "api_key", ""))
         return f"<{type(self).__name__} base_url={base_url!r} api_key={api_key!r}>"
 
-    def _creation(
+    def _make_order(
         self,
         capability_key: str,
         input_payload: ObjectLike | None,
+        options: OrderOptions,
         *,
-        idempotency_key: str | None,
-        timeout_sec: int | None,
-        channel_context: ObjectLike | None,
-    ) -> Call[JobData]:
-        if idempotency_key is None and self._auto_idempotency:
-            # Made once a call, outside the retries: whatever is lost, there is one job.
-            idempotency_key = os.urandom(16).hex()
-        return api.create_job(
+        idempotency_key: str | None = None,
+    ) -> Order:
+        return Order.make(
             capability_key,
-            to_object("input_payload", input_payload),
+            input_payload,
+            options,
             idempotency_key=idempotency_key,
-            timeout_sec=timeout_sec,
-            channel_context=(
-                None if channel_context is None else to_object("channel_context", channel_context)
-            ),
+            auto_idempotency=self._auto_idempotency,
+            traceparent=self._tracing.traceparent(),
         )
+
+    def _order(self, order: Order, *, left: Callable[[], float] | None = None) -> Flow[JobData]:
+        """Post a job on the terms of its order, within the client's budget."""
+        price_nc = None
+        if order.validate:
+            require_validator()
+        if order.validate or order.max_price_nc is not None or self._budget is not None:
+            spec = yield from self._catalog.find(order.capability_key, self._retry, left=left)
+            price_nc = None if spec is None else read_price(spec.get("price_nc"))
+            if order.validate and spec is not None:
+                check_input(order.input_payload, spec.get("input_schema"))
+            if order.max_price_nc is not None and (
+                price_nc is None or price_nc > order.max_price_nc
+            ):
+                raise PriceTooHigh(order.capability_key, price_nc, order.max_price_nc)
+        call = order.creation()
+        if self._budget is None:
+            return (yield from request(call, self._retry, left=left))
+        return (yield from self._budget.order(call, price_nc, self._retry, left=left))
 
     def _waiting(
         self,
@@ -140,14 +170,13 @@ class ClientBase:
             now=time.monotonic,
             since=since,
             on_update=on_update,
+            polling=self._polling,
         )
 
-    def _running(
-        self, call: Call[JobData], *, timeout: float, poll_interval: float
-    ) -> Flow[JobData]:
+    def _running(self, order: Order, *, timeout: float, poll_interval: float) -> Flow[JobData]:
         check_seconds("timeout", timeout)
         began = time.monotonic()
-        job = yield from request(call, self._retry, left=lambda: began + timeout - time.monotonic())
+        job = yield from self._order(order, left=lambda: began + timeout - time.monotonic())
         waiting = self._waiting(
             job["id"], timeout=timeout, poll_interval=poll_interval, since=began
         )

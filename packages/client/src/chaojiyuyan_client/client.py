@@ -14,6 +14,7 @@ from chaojiyuyan_core.http import (
     run,
 )
 
+from ._arguments import to_id
 from ._pages import JobPages
 from .base import ClientBase
 from .job import DEFAULT_DOWNLOAD_TIMEOUT, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, Job
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from uuid import UUID
 
     import httpx
     from typing_extensions import Self
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
     from ._arguments import ObjectLike
+    from ._order import OrderOptions, Reuse
 
 T = TypeVar("T")
 
@@ -41,19 +44,28 @@ class NexusClient(ClientBase):
     Every method raises :class:`~chaojiyuyan_core.errors.HebingAPIError` where the API refuses and
     ``httpx.HTTPError`` where it is not reached, after the retries.
 
-    :param api_key: an agent key (``nxt_ag_…``).
-    :param base_url: the platform's base URL; production by default. Plain http to another machine
-        warns.
-    :param timeout: seconds without progress after which a request ends, in any form that httpx
-        takes: a number, None for no limit, an ``httpx.Timeout`` or a tuple. A request ends after
-        five minutes in any case, or after the timeout where that is longer.
-    :param max_retries: attempts after the first, for what may be repeated; 0 turns retrying off.
-    :param auto_idempotency: :meth:`call` makes an idempotency key where it is given none, so that
-        it may be repeated.
-    :param max_response_bytes: the most bytes of an answer, decoded; 64 MiB by default.
-    :param http_client: an ``httpx.Client`` to use; its own base URL, headers and timeout win, and
-        it is not closed with this one.
-    :raises ValueError: the key is blank, or the base URL is none.
+    Args:
+        api_key: The agent key (``nxt_ag_…``).
+        base_url: The platform's base URL; production by default. Plain http to another machine
+            warns.
+        timeout: Seconds without progress after which a request ends, in any form that httpx takes:
+            a number, None for no limit, an ``httpx.Timeout`` or a tuple. A request ends after five
+            minutes in any case, or after the timeout where that is longer.
+        max_retries: Attempts after the first, for what may be repeated; 0 turns retrying off.
+        auto_idempotency: Whether :meth:`call` makes an idempotency key where it is given none, so
+            that it may be repeated.
+        max_response_bytes: Maximum size of an answer in bytes, decoded; 64 MiB by default.
+        budget_nc: What this client and its :meth:`with_options` copies may order in all, in nc;
+            None for any amount. An order that does not fit raises
+            :class:`~chaojiyuyan_core.errors.BudgetExceeded` before it is sent.
+        send_traceparent: Whether the OpenTelemetry trace travels with a job, in its
+            `channel_context`; whoever works on the job sees it.
+        http_client: An ``httpx.Client`` to use; its own base URL, headers and timeout win, and it
+            is not closed with this one.
+
+    Raises:
+        ValueError: The key is blank, or the base URL or a limit is invalid.
+        TypeError: The HTTP client is not an ``httpx.Client``.
     """
 
     _transport: Transport
@@ -67,6 +79,8 @@ class NexusClient(ClientBase):
         max_retries: int = 2,
         auto_idempotency: bool = True,
         max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+        budget_nc: int | None = None,
+        send_traceparent: bool = True,
         http_client: httpx.Client | None = None,
     ) -> None:
         super().__init__(
@@ -75,6 +89,8 @@ class NexusClient(ClientBase):
             timeout=timeout,
             max_retries=max_retries,
             auto_idempotency=auto_idempotency,
+            budget_nc=budget_nc,
+            send_traceparent=send_traceparent,
         )
         self._transport = Transport(
             self._builder, http_client, max_response_bytes=max_response_bytes
@@ -97,17 +113,20 @@ class NexusClient(ClientBase):
     ) -> Self:
         """Log in by a browser (RFC 8628), and make a client of the key.
 
-        :param base_url: the platform's base URL; production by default.
-        :param client_name: what the person who approves is told.
-        :param timeout: seconds until it gives up.
-        :param poll_interval: seconds between two polls where the server names none.
-        :param print_fn: takes the lines to be shown; ``print`` by default.
-        :param save: keep the key in the credentials file.
-        :param profile: the profile to keep it in.
-        :raises DeviceFlowError: the login was denied, or has expired.
-        :raises DeviceFlowTimeout: nobody approved it in time.
-        :raises CredentialsError: the credentials file is broken. One that cannot be written once
-            the login is approved warns, and the client is good.
+        Args:
+            base_url: The platform's base URL; production by default.
+            client_name: What the person who approves is told.
+            timeout: Seconds until the login is given up.
+            poll_interval: Seconds between two polls where the server names none.
+            print_fn: A function that takes the lines to be shown; ``print`` by default.
+            save: Whether to keep the key in the credentials file. A key that was approved and then
+                cannot be saved is shown.
+            profile: The profile to keep it in.
+
+        Raises:
+            DeviceFlowError: The login was denied, or has expired.
+            DeviceFlowTimeout: Nobody approved it in time.
+            CredentialsError: The credentials file cannot be read or written.
         """
         from .login import device_login
 
@@ -136,25 +155,47 @@ class NexusClient(ClientBase):
         idempotency_key: str | None = None,
         timeout_sec: int | None = None,
         channel_context: ObjectLike | None = None,
+        max_price_nc: int | None = None,
+        reuse: Reuse | None = None,
+        validate: bool = False,
     ) -> Job:
         """Post a job (``POST /kernel-jobs``) and return it at once.
 
-        :param capability_key: what is to be done, such as ``test.echo.v1``.
-        :param input_payload: the input, as the capability describes it.
-        :param idempotency_key: a repeat with the same key returns the original job.
-        :param timeout_sec: seconds after which the platform gives the job up.
-        :param channel_context: where the job comes from; passed on as it is.
-        :raises BadRequestError: no such capability (``unknown_capability``), or the input does not
-            fit it.
+        Args:
+            capability_key: The capability, for example ``test.echo.v1``.
+            input_payload: The input, as the capability describes it: a mapping, a pydantic model or
+                (name, value) pairs.
+            idempotency_key: A key of your own; a repeat with the same one returns the original job.
+            timeout_sec: Seconds after which the platform gives the job up.
+            channel_context: An object that says where the job comes from; passed on as it is.
+            max_price_nc: What the job may cost, in nc. The price is the catalog's, which is
+                remembered for five minutes.
+            reuse: ``"input"`` returns the earlier job of the same capability with an equal input
+                (RFC 8785), if there is one, and pays once.
+            validate: Whether to check the input against the catalog's schema first; needs the extra
+                ``chaojiyuyan-client[validate]``.
+
+        Raises:
+            BadRequestError: The capability is unknown (``unknown_capability``), or the input does
+                not match it.
+            PriceTooHigh: It costs more than `max_price_nc`, or its price is unknown.
+            BudgetExceeded: It does not fit into the client's `budget_nc`.
+            InputInvalid: The input does not match the catalog's schema.
+            TypeError: The input is not an object.
+            ValueError: Both `reuse` and `idempotency_key` are given.
         """
-        call = self._creation(
-            capability_key,
-            input_payload,
-            idempotency_key=idempotency_key,
-            timeout_sec=timeout_sec,
-            channel_context=channel_context,
-        )
-        return Job(self._request(call), self)
+        options: OrderOptions = {
+            "timeout_sec": timeout_sec,
+            "channel_context": channel_context,
+            "max_price_nc": max_price_nc,
+            "reuse": reuse,
+            "validate": validate,
+        }
+        with self._tracing.span("call", capability_key):
+            order = self._make_order(
+                capability_key, input_payload, options, idempotency_key=idempotency_key
+            )
+            return Job(run(self._order(order), self._transport), self)
 
     def run(
         self,
@@ -166,37 +207,58 @@ class NexusClient(ClientBase):
         idempotency_key: str | None = None,
         timeout_sec: int | None = None,
         channel_context: ObjectLike | None = None,
+        max_price_nc: int | None = None,
+        reuse: Reuse | None = None,
+        validate: bool = False,
     ) -> JsonObject:
         """Post a job, wait for it and return its output: ``call``, ``wait`` and ``result`` in one.
 
-        :param timeout: seconds for all of it; the job itself goes on past them.
-        :param poll_interval: see :meth:`wait`; the other parameters are those of :meth:`call`.
-        :raises JobFailed: the job ended other than succeeded.
-        :raises JobTimeout: it did not end in time; ``job_id`` says which to go on waiting for.
-        :raises httpx.HTTPError: it could not be posted in time.
-        """
-        call = self._creation(
-            capability_key,
-            input_payload,
-            idempotency_key=idempotency_key,
-            timeout_sec=timeout_sec,
-            channel_context=channel_context,
-        )
-        flow = self._running(call, timeout=timeout, poll_interval=poll_interval)
-        return Job(run(flow, self._transport))._output()
+        Args:
+            capability_key: See :meth:`call`.
+            input_payload: See :meth:`call`.
+            timeout: Seconds for all of it; the job itself goes on past them.
+            poll_interval: See :meth:`wait`.
+            idempotency_key: See :meth:`call`.
+            timeout_sec: See :meth:`call`.
+            channel_context: See :meth:`call`.
+            max_price_nc: See :meth:`call`.
+            reuse: See :meth:`call`.
+            validate: See :meth:`call`.
 
-    def get_job(self, job_id: str) -> Job:
+        Raises:
+            JobFailed: The job ended other than succeeded.
+            JobTimeout: It did not end in time; `job_id` says which to go on waiting for.
+            httpx.HTTPError: It could not be posted in time.
+        """
+        options: OrderOptions = {
+            "timeout_sec": timeout_sec,
+            "channel_context": channel_context,
+            "max_price_nc": max_price_nc,
+            "reuse": reuse,
+            "validate": validate,
+        }
+        with self._tracing.span("run", capability_key):
+            order = self._make_order(
+                capability_key, input_payload, options, idempotency_key=idempotency_key
+            )
+            flow = self._running(order, timeout=timeout, poll_interval=poll_interval)
+            return Job(run(flow, self._transport))._output()
+
+    def get_job(self, job_id: str | UUID) -> Job:
         """Return a job as it stands (``GET /kernel-jobs/{id}``).
 
-        :param job_id: the job's id.
-        :raises NotFoundError: there is none, or it is another agent's.
-        :raises ValueError: the id is empty, ``.`` or ``..``.
+        Args:
+            job_id: The job's id.
+
+        Raises:
+            NotFoundError: There is none, or it is another agent's.
+            ValueError: The id is empty, ``.`` or ``..``.
         """
-        return Job(self._request(api.get_job(job_id)), self)
+        return Job(self._request(api.get_job(to_id(job_id))), self)
 
     def wait(
         self,
-        job_id: str,
+        job_id: str | UUID,
         *,
         timeout: float = DEFAULT_TIMEOUT,
         poll_interval: float = DEFAULT_POLL_INTERVAL,
@@ -204,21 +266,27 @@ class NexusClient(ClientBase):
     ) -> Job:
         """Wait until a job has ended, well or not. Faults on the way do not end it.
 
-        :param job_id: the job's id.
-        :param timeout: seconds at most.
-        :param poll_interval: seconds between two polls at most, where the server does not hold its
-            answer back (``Prefer: wait``, RFC 7240); they begin at 0.1 s and grow.
-        :param on_update: called with the job when it is first seen and whenever its status changes.
-        :raises JobTimeout: it did not end in time; its cause is the last fault, if there was one.
-        :raises NotFoundError: there is no such job, or it is another agent's.
+        Args:
+            job_id: The job's id.
+            timeout: Maximum wait in seconds.
+            poll_interval: Maximum interval between two polls in seconds, where the server does not
+                hold its answer (``Prefer: wait``, RFC 7240). Intervals begin at 0.1 s and grow;
+                several waits of one client poll together.
+            on_update: A function that is called with the job when it is first seen and whenever
+                its status changes.
+
+        Raises:
+            JobTimeout: It did not end in time; its cause is the last fault, if there was one.
+            NotFoundError: There is no such job, or it is another agent's.
         """
-        flow = self._waiting(
-            job_id,
-            timeout=timeout,
-            poll_interval=poll_interval,
-            on_update=on_update and (lambda data: on_update(Job(data, self))),
-        )
-        return Job(run(flow, self._transport), self)
+        with self._tracing.span("wait", to_id(job_id)):
+            flow = self._waiting(
+                to_id(job_id),
+                timeout=timeout,
+                poll_interval=poll_interval,
+                on_update=on_update and (lambda data: on_update(Job(data, self))),
+            )
+            return Job(run(flow, self._transport), self)
 
     def jobs(
         self,
@@ -244,17 +312,19 @@ class NexusClient(ClientBase):
             for data in pages.unseen(self._request(call)):
                 yield Job(data, self)
 
-    def job_events(self, job_id: str) -> Iterator[JobEvent]:
+    def job_events(self, job_id: str | UUID) -> Iterator[JobEvent]:
         """Iterate over what has happened to a job (``GET /kernel-jobs/{id}/events``), oldest first.
 
-        :param job_id: the job's id.
+        Args:
+            job_id: The job's id.
         """
-        yield from self._request(api.job_events(job_id))
+        yield from self._request(api.job_events(to_id(job_id)))
 
     def capabilities(self, *, category: str | None = None) -> list[CapabilitySpec]:
         """Return the catalog (``GET /capability-specs``).
 
-        :param category: only those of this category, an exact match.
+        Args:
+            category: Filter by category, an exact match.
         """
         return self._request(api.list_capabilities(category=category))
 

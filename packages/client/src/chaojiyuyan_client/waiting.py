@@ -10,18 +10,13 @@ from chaojiyuyan_core.errors import JobTimeout, ResponseFormatError, ServerError
 from chaojiyuyan_core.http import Flow, Notify, Sleep, check_seconds, send
 from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
 
+from ._polling import FIRST_INTERVAL, Interval, SharedPolling
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaojiyuyan_core.http import Reply, Retry
     from chaojiyuyan_core.models import JobData
-
-FIRST_INTERVAL = 0.1
-"""Seconds between the first two polls of a server that does not hold its answer back, and the
-minimum of ``poll_interval``."""
-
-GROWTH = 1.25
-"""Each interval to the one before it: a job is noticed within a quarter of the time it took."""
 
 MAX_HOLD = 30
 """Seconds that the server is asked to hold an answer back; proxies cut a silent one at about 60."""
@@ -43,65 +38,111 @@ def wait_for_job(
     since: float | None = None,
     on_update: Callable[[JobData], object] | None = None,
     max_hold: float = MAX_HOLD,
+    polling: SharedPolling | None = None,
     draw: Callable[[], float] = random.random,
 ) -> Flow[JobData]:
     """Ask for a job until it has ended.
 
     Each request asks the server to hold its answer until then (``Prefer: wait``, RFC 7240). A
-    server that does not is polled at growing intervals, the last time at the deadline. A fault on
-    the wire, a 5xx or an answer that makes no sense does not end the wait, another error does.
+    server that does not is polled at growing intervals, the last time at the deadline; several
+    waits poll together. A fault on the wire, a 5xx or an answer that makes no sense does not end
+    the wait, another error does.
 
-    :param timeout: seconds until the deadline.
-    :param since: when they began, by ``now``; with the wait by default.
-    :param poll_interval: the longest interval, in seconds.
-    :param retry: how long to wait after a fault; its ``max_retries`` does not count here.
-    :param now: a monotonic clock, in seconds.
-    :param on_update: called with the job when it is first seen and whenever its status changes.
-    :param max_hold: seconds that the server is asked to hold an answer back at most; who shows
-        the status meanwhile sees it change within that time.
-    :param draw: gives a number from 0 to 1 for the jitter.
-    :returns: the job, with its output or error.
-    :raises JobTimeout: the deadline passed; its cause is the fault of the last attempt, if any.
-    :raises HebingAPIError: the API refused to show the job.
+    Args:
+        job_id: The job's id.
+        timeout: Seconds until the deadline.
+        since: When they began, by `now`; with the wait by default.
+        poll_interval: The longest interval, in seconds.
+        retry: How long to wait after a fault; its `max_retries` does not count here.
+        now: A monotonic clock, in seconds.
+        on_update: A function that is called with the job when it is first seen and whenever its
+            status changes.
+        max_hold: Seconds that the server is asked to hold an answer back at most; who shows the
+            status meanwhile sees it change within that time.
+        polling: What the waits of one client share; None for a wait of its own.
+        draw: Gives a number from 0 to 1 for the jitter.
+
+    Returns:
+        The flow that returns the job, with its output or error.
+
+    Raises:
+        JobTimeout: The deadline passed; its cause is the fault of the last attempt, if any.
+        HebingAPIError: The API refused to show the job.
     """
     check_seconds("timeout", timeout)
-    longest = max(_check_interval(poll_interval), FIRST_INTERVAL)
+    interval = Interval(FIRST_INTERVAL, max(_check_interval(poll_interval), FIRST_INTERVAL))
     deadline = (now() if since is None else since) + timeout
-    interval = FIRST_INTERVAL
-    status: str | None = None
+    polling = polling or SharedPolling(now)
+    told = _Listener(on_update)
     faults = 0
-    while True:
-        started = now()
-        left = deadline - started
-        hold = int(max(0, min(left - HOLD_MARGIN, max_hold)))  # the header takes whole seconds
-        call = get_job(job_id, wait=hold or None)
-        reply = yield from send(call, timeout=max(left, MIN_ATTEMPT_SECONDS))
-        fault: Exception | None = None
-        try:
-            job = reply.value(call)
-        except Exception as error:
-            if not _passes(error, reply):
-                raise
-            fault = error
-            pause = max(min(retry.backoff(faults, draw()), longest), reply.retry_after or 0.0)
-            faults += 1
-        else:
-            faults = 0
-            if job["status"] != status:
-                status = job["status"]
-                if on_update is not None:
-                    yield Notify(on_update, job)
-            if status in TERMINAL_JOB_STATUSES:
-                return job
+    polling.join(job_id)
+    try:
+        while True:
+            started = now()
+            left = deadline - started
+            hold = int(max(0, min(left - HOLD_MARGIN, max_hold)))  # the header takes whole seconds
+            call = get_job(job_id, wait=hold or None)
+            reply = yield from send(call, timeout=max(left, MIN_ATTEMPT_SECONDS))
+            fault: Exception | None = None
             pause = 0.0
-            if not _was_held(reply, now() - started):
-                pause = min(interval, longest)
-                interval *= GROWTH
-        left = deadline - now()
-        if left <= 0:
-            raise JobTimeout(job_id, timeout, status=status) from fault
-        if pause > 0:
-            yield Sleep(min(pause, left))
+            try:
+                job = reply.value(call)
+            except Exception as error:
+                if not _passes(error, reply):
+                    raise
+                fault = error
+                backoff = min(retry.backoff(faults, draw()), interval.longest)
+                pause = max(backoff, reply.retry_after or 0.0)
+                faults += 1
+            else:
+                faults = 0
+                yield from told.tell(job)
+                if job["status"] in TERMINAL_JOB_STATUSES:
+                    return job
+                polling.platform_holds = _was_held(reply, now() - started)
+                if not polling.platform_holds and not polling.is_shared:
+                    pause = interval.next()
+            left = deadline - now()
+            if left <= 0:
+                raise JobTimeout(job_id, timeout, status=told.status) from fault
+            if pause > 0:
+                yield Sleep(min(pause, left))
+            if polling.is_shared:
+                yield from _look(job_id, polling, told, started, interval, deadline)
+    finally:
+        polling.leave(job_id)
+
+
+class _Listener:
+    """Who is told of a job's status when it changes; `status` is the last one."""
+
+    def __init__(self, on_update: Callable[[JobData], object] | None) -> None:
+        self._on_update = on_update
+        self.status: str | None = None
+
+    def tell(self, job: JobData) -> Flow[None]:
+        if job["status"] != self.status:
+            self.status = job["status"]
+            if self._on_update is not None:
+                yield Notify(self._on_update, job)
+
+
+def _look(
+    job_id: str,
+    polling: SharedPolling,
+    told: _Listener,
+    since: float,
+    interval: Interval,
+    ends: float,
+) -> Flow[None]:
+    """Follow the list that all waits share, until the job is to be read by itself."""
+    while True:
+        row = yield from polling.look(
+            job_id, told.status, since=since, interval=interval, ends=ends
+        )
+        if row is None or row["status"] in TERMINAL_JOB_STATUSES:
+            return  # the list has no output
+        yield from told.tell(row)
 
 
 def _check_interval(poll_interval: float) -> float:

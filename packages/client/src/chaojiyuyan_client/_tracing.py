@@ -1,0 +1,62 @@
+"""Spans by OpenTelemetry, where the program has loaded it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+from ._version import __version__
+
+SCOPE = "chaojiyuyan_client"
+
+TRACEPARENT = "traceparent"
+"""The member of `channel_context` that carries the trace (W3C Trace Context)."""
+
+_NOTHING = nullcontext()
+
+
+class Tracing:
+    """The spans of one client.
+
+    Args:
+        send_traceparent: Whether the trace travels with the job. Its worker, a stranger, sees the
+            ids of trace and span; nothing else is sent.
+    """
+
+    def __init__(self, *, send_traceparent: bool) -> None:
+        self._send_traceparent = send_traceparent
+
+    def span(self, method: str, subject: str) -> AbstractContextManager[object]:
+        """Surround a method of the client with a span, which is current meanwhile.
+
+        Args:
+            method: The method, for example ``run``.
+            subject: The capability key or the job id.
+        """
+        if "opentelemetry" not in sys.modules:  # no program has configured a provider without it
+            return _NOTHING
+        try:
+            from opentelemetry import trace
+        except ImportError:
+            return _NOTHING
+        tracer = trace.get_tracer(SCOPE, __version__)
+        kind = "chaojiyuyan.job_id" if method == "wait" else "chaojiyuyan.capability_key"
+        name = method if method == "wait" else f"{method} {subject}"
+        return tracer.start_as_current_span(
+            name, kind=trace.SpanKind.CLIENT, attributes={kind: subject}
+        )
+
+    def traceparent(self) -> str | None:
+        """Return the present span as a header's value; None where there is nothing to send."""
+        if not self._send_traceparent or "opentelemetry" not in sys.modules:
+            return None
+        try:
+            from opentelemetry import trace
+            from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+        except ImportError:
+            return None
+        if not trace.get_current_span().is_recording():
+            return None
+        carrier: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(carrier)
+        return carrier.get(TRACEPARENT)  # and no tracestate, which names vendors
