@@ -20,7 +20,7 @@ import zipfile
 from pathlib import Path
 
 from chaojiyuyan_mcp import __version__
-from chaojiyuyan_mcp.tools import TOOLS
+from chaojiyuyan_mcp._tools import TOOLS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -45,7 +45,7 @@ package = false
 START = """\
 import sys
 
-from chaojiyuyan_mcp.__main__ import main
+from chaojiyuyan_mcp import main
 
 sys.exit(main())
 """

@@ -60,8 +60,10 @@ def test_a_base_url_of_the_environment_that_is_not_used_warns_and_names_both(pat
 
 def test_the_environments_base_url_may_be_preferred(path: Path) -> None:
     environ = {"HEBING_BASE_URL": OTHER}
-    found = load_settings(environ=environ, path=path, prefer_environment_url=True)
+    with pytest.warns(UserWarning, match="receives the key of profile default") as warned:
+        found = load_settings(environ=environ, path=path, prefer_environment_url=True)
     assert (found.base_url, found.base_url_source) == (OTHER, "HEBING_BASE_URL")
+    assert len(warned) == 1
 
 
 def test_what_is_explicit_wins(path: Path) -> None:

@@ -24,19 +24,19 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="module")
-def _shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     made = Servers(tmp_path_factory.mktemp("servers"))
     yield made
     made.close()
 
 
 @pytest.fixture
-def wire(kernel: LocalKernel, _shared_servers: Servers) -> Wire:
+def wire(kernel: LocalKernel, module_servers: Servers) -> Wire:
     """A server of the shared kernel that has shaken hands, shared by the tests of a module."""
-    for wire in _shared_servers.started:
+    for wire in module_servers.started:
         if wire.process.poll() is None:
             return wire
-    wire = _shared_servers.start(**reach(kernel))
+    wire = module_servers.start(**reach(kernel))
     wire.greet()
     return wire
 

@@ -15,8 +15,8 @@ import pytest
 
 from chaojiyuyan_core.settings import API_KEY_VARIABLES, BASE_URL_VARIABLES
 from chaojiyuyan_mcp import __version__
-from chaojiyuyan_mcp.choice import READ_ONLY_VARIABLE, TOOLSET_VARIABLE, TOOLSETS
-from chaojiyuyan_mcp.tools import TOOLS
+from chaojiyuyan_mcp._options import READ_ONLY_VARIABLE, TOOLSET_VARIABLE, TOOLSETS
+from chaojiyuyan_mcp._tools import TOOLS
 
 ROOT = Path(__file__).parents[2]
 NODE_TOOLS = Path(os.environ.get("CHAOJIYUYAN_NODE_TOOLS") or ROOT / ".hatch" / "node") / "bin"

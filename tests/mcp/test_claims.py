@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
 
+from chaojiyuyan_core import http
 from chaojiyuyan_core.settings import Settings
 from chaojiyuyan_core.transport import AsyncTransport, Requests, Transport
-from chaojiyuyan_mcp.results import ToolError
-from chaojiyuyan_mcp.session import Session
-from chaojiyuyan_mcp.tools.worker import claim_job, submit_job
+from chaojiyuyan_mcp._orders import Limits
+from chaojiyuyan_mcp._results import ToolError
+from chaojiyuyan_mcp._services import Services
+from chaojiyuyan_mcp._tools.tool import ToolCall
+from chaojiyuyan_mcp._tools.worker import claim_job, submit_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from chaojiyuyan_mcp._client import Client
 
 BASE_URL = "http://127.0.0.1/api/v1"
 OFFER = {"job_id": "job_1", "capability_key": "test.echo.v1", "input_envelope": {}}
@@ -51,41 +56,49 @@ class Platform:
         await asyncio.sleep(0)  # a real answer lets others run meanwhile
         return self(request)
 
-    def session(self) -> Session:
-        session = Session(Settings("nxt_ag_12345678", BASE_URL, "test", "test"))
+    def services(self) -> Services:
+        settings = Settings("nxt_ag_12345678", BASE_URL, "test", "test")
+        services = Services(settings, Limits())
         requests = Requests("nxt_ag_12345678", BASE_URL, timeout=5)
         client = httpx.AsyncClient(transport=httpx.MockTransport(self._in_time))
-        session.transport = AsyncTransport(requests, http_client=client)
+        services.platform.claim_transport = AsyncTransport(requests, http_client=client)
+        builder = http.RequestBuilder("nxt_ag_12345678", BASE_URL)
+        services.platform.transport = http.AsyncTransport(builder, http_client=client)
         beats = httpx.Client(transport=httpx.MockTransport(self))
-        session.beat_transport = Transport(requests, http_client=beats)
-        return session
+        services.platform.heartbeat_transport = Transport(requests, http_client=beats)
+        return services
 
 
-async def quiet(_: float, __: float, ___: str) -> None:
-    pass
-
-
-def run(platform: Platform, *steps: Callable[[Session], Any]) -> list[Mapping[str, Any]]:
-    """Run tools one after the other in one session."""
+def run(platform: Platform, *steps: Callable[[Services], Any]) -> list[Mapping[str, Any]]:
+    """Run tools of one server, one after the other."""
 
     async def all_of_them() -> list[Mapping[str, Any]]:
-        session = platform.session()
+        services = platform.services()
         try:
-            return [await step(session) for step in steps]
+            return [await step(services) for step in steps]
         finally:
-            await session.close()
-            await session.transport.http_client.aclose()
-            session.beat_transport.http_client.close()
+            await services.close()
+            await services.platform.claim_transport.http_client.aclose()
+            services.platform.heartbeat_transport.http_client.close()
 
     return asyncio.run(all_of_them())
 
 
-def claim(session: Session) -> Any:
-    return claim_job(session, {}, quiet)
+def claim(services: Services) -> Any:
+    return answer(claim_job, services, {})
 
 
-def submit(session: Session) -> Any:
-    return submit_job(session, {"job_id": "job_1", "output_envelope": {}}, quiet)
+def submit(services: Services) -> Any:
+    return answer(submit_job, services, {"job_id": "job_1", "output_envelope": {}})
+
+
+async def answer(
+    tool: Callable[[ToolCall], Any], services: Services, arguments: dict[str, Any]
+) -> Mapping[str, Any]:
+    """Call a tool; a worker's tools have no use for a client."""
+    answered = await tool(ToolCall(arguments, cast("Client", None), services))
+    data: Mapping[str, Any] = answered.data
+    return data
 
 
 def test_a_malformed_offer_hides_no_other() -> None:
@@ -134,9 +147,9 @@ def test_an_unsettled_answer_leaves_the_job_held() -> None:
         submit=[data(refusal), data({"settled": True})],
     )
 
-    async def refused(session: Session) -> dict[str, Any]:
+    async def refused(services: Services) -> dict[str, Any]:
         with pytest.raises(ToolError) as caught:
-            await submit(session)
+            await submit(services)
         return {"code": caught.value.code, **caught.value.more}
 
     _, problem, done = run(platform, claim, refused, submit)
@@ -152,7 +165,7 @@ def test_nothing_is_sent_for_a_lost_lease() -> None:
     over = {**AWARD, "lease_expires_at": "2026-11-22T10:00:01.001Z"}  # less the margin: 1 ms
     platform = Platform(available=[data([OFFER])], bid=[data(over)])
 
-    async def until_it_is_over(_: Session) -> dict[str, Any]:
+    async def until_it_is_over(_: Services) -> dict[str, Any]:
         await asyncio.sleep(0.002)
         return {}
 
@@ -167,9 +180,9 @@ def test_a_page_that_says_not_found_says_nothing_about_the_job() -> None:
         available=[data([OFFER])], bid=[data(AWARD)], submit=[page, data({"settled": True})]
     )
 
-    async def puzzled(session: Session) -> dict[str, Any]:
+    async def puzzled(services: Services) -> dict[str, Any]:
         with pytest.raises(Exception, match="gone"):
-            await submit(session)
+            await submit(services)
         return {}
 
     assert run(platform, claim, puzzled, submit)[2]["submitted"]
@@ -180,9 +193,9 @@ def test_two_submits_at_once() -> None:
         available=[data([OFFER])], bid=[data(AWARD)], submit=[data({"settled": True})]
     )
 
-    async def both(session: Session) -> dict[str, Any]:
+    async def both(services: Services) -> dict[str, Any]:
         first, second = await asyncio.gather(
-            submit(session), submit(session), return_exceptions=True
+            submit(services), submit(services), return_exceptions=True
         )
         assert isinstance(second, ToolError)
         assert "another call" in second.error

@@ -62,7 +62,7 @@ def test_the_whole_chains(kernel: LocalKernel, tmp_path: Path, era: ConnectMode)
             assert (await data(client, "kernel_submit_job", **output))["submitted"]
             assert (await waiting)["output_envelope"] == {"n": 2}
             assert (await data(client, "kernel_get_job", job_id=job_id))["status"] == "succeeded"
-            assert await data(client, "kernel_list_artifacts", job_id=job_id) == {"artifacts": []}
+            assert (await data(client, "kernel_list_artifacts", job_id=job_id))["artifacts"] == []
 
             result = await client.call_tool("kernel_get_job", {"job_id": ".."})
             assert result.is_error

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from chaojiyuyan_mcp.excerpt import DEEPEST, Excerpt, is_flatter, leading, part
+from chaojiyuyan_mcp._excerpt import MAX_DEPTH, Excerpt, is_flatter, leading, part
 
 LONGEST = 2_000
 
@@ -120,7 +120,7 @@ def test_depth_is_cut_and_can_be_read_on() -> None:
     for _ in range(500):
         value = {"in": value}
     excerpt = Excerpt()
-    assert is_flatter(excerpt.of(value), DEEPEST)
+    assert is_flatter(excerpt.of(value), MAX_DEPTH)
     (cut,) = excerpt.cuts
     assert cut["next_offset"] == 0
     assert part(value, cut["pointer"]) != {}

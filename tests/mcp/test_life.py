@@ -93,7 +93,7 @@ def test_a_look_up_that_hangs(servers: Servers, how: str) -> None:
         "    print('looking up', file=sys.stderr, flush=True)\n"
         "    time.sleep(30)\n"
         "socket.getaddrinfo = hang\n"
-        "from chaojiyuyan_mcp.__main__ import main\n"
+        "from chaojiyuyan_mcp import main\n"
         "sys.exit(main())\n"
     )
     wire = servers.start(
@@ -189,15 +189,15 @@ def test_nothing_but_protocol_on_standard_output(servers: Servers, kernel: Local
     """A library that prints, from Python, from C, and from a child, at any time."""
     program = (
         "import atexit, os, subprocess, sys, threading\n"
-        "from chaojiyuyan_mcp.tools import caller\n"
-        "from chaojiyuyan_mcp.__main__ import main\n"
-        "original = caller._excerpt\n"
+        "from chaojiyuyan_mcp._tools import caller\n"
+        "from chaojiyuyan_mcp import main\n"
+        "original = caller.cut_job\n"
         "def noisy(job):\n"
         "    print('from Python', flush=True)\n"
         "    os.write(1, b'from C\\n')\n"
         "    subprocess.run([sys.executable, '-c', 'print(\"from a child\", input())'])\n"
         "    return original(job)\n"
-        "caller._excerpt = noisy\n"
+        "caller.cut_job = noisy\n"
         "atexit.register(print, 'at the end', flush=True)\n"
         "sys.exit(main())\n"
     )
@@ -293,6 +293,7 @@ def test_the_credentials_file_and_its_doubts(servers: Servers, kernel: LocalKern
     wire = servers.start(HEBING_BASE_URL=kernel.base_url)
     wire.greet()
     assert wire.call("kernel_list_capabilities").data["total"] >= 4
+    assert f"{kernel.base_url} receives the key of profile default" in wire.log.read_text()
     wire = servers.start("--profile", "other", **reach(kernel))
     wire.greet()
     assert wire.call("kernel_list_capabilities").error["code"] == "auth_failed"
@@ -306,9 +307,9 @@ def test_the_credentials_file_and_its_doubts(servers: Servers, kernel: LocalKern
 def test_nothing_is_loaded_before_the_first_call(servers: Servers, kernel: LocalKernel) -> None:
     program = (
         "import atexit, sys\n"
-        "from chaojiyuyan_mcp.__main__ import main\n"
+        "from chaojiyuyan_mcp import main\n"
         "slow = ('httpx', 'jsonschema', 'rich', 'chaojiyuyan_client',"
-        " 'chaojiyuyan_worker', 'chaojiyuyan_core.transport')\n"
+        " 'chaojiyuyan_worker', 'chaojiyuyan_core.http')\n"
         "atexit.register(lambda: print([name for name in slow if name in sys.modules]))\n"
         "sys.exit(main())\n"
     )

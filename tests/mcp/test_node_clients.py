@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chaojiyuyan_mcp.tools import TOOLS
+from chaojiyuyan_mcp._tools import TOOLS
 from support.mcp_server import clean_environment, reach
 
 if TYPE_CHECKING:

@@ -10,15 +10,17 @@ from mcp import types
 
 from chaojiyuyan_core import errors
 from chaojiyuyan_core.answers import error_of
-from chaojiyuyan_mcp.results import ToolError, answered, bad_arguments, failed, translated
+from chaojiyuyan_core.settings import Settings
+from chaojiyuyan_mcp._results import Answer, Results, ToolError, bad_arguments
 
 KEY = "a-key-without-the-usual-prefix"
 BASE_URL = "http://127.0.0.1:9/api/v1"
+RESULTS = Results(Settings(KEY, BASE_URL, "test", "test"))
 
 
 def told(error: Exception) -> dict[str, Any]:
     """What a client reads of an error."""
-    result = failed(translated(error, base_url=BASE_URL), api_key=KEY)
+    result = RESULTS.failure(error)
     assert result.is_error
     assert result.structured_content is None
     (content,) = result.content
@@ -138,7 +140,7 @@ json_values = st.recursive(
 @settings(max_examples=25, deadline=None)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=())), json_values))
 def test_every_answer_can_be_sent(value: dict[str, Any]) -> None:
-    result = answered(value)
+    result = RESULTS.success(Answer(value))
     wire = json.loads(result.model_dump_json(by_alias=True))
     strict = json.loads(wire["content"][0]["text"], parse_constant=pytest.fail)
     assert strict == wire["structuredContent"]
@@ -148,5 +150,6 @@ def test_an_answer_too_deep_for_the_protocol_is_an_error() -> None:
     value: dict[str, Any] = {}
     for _ in range(400):
         value = {"in": value}
-    with pytest.raises(ToolError, match="nested"):
-        answered(value)
+    result = RESULTS.success(Answer(value))
+    assert result.is_error
+    assert "nested" in str(result.content)

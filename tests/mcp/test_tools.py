@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from jsonschema import Draft202012Validator
 
-from chaojiyuyan_mcp.choice import Choice
-from chaojiyuyan_mcp.results import ToolError
-from chaojiyuyan_mcp.server import instructions
-from chaojiyuyan_mcp.tools import TOOLS, Tool
+from chaojiyuyan_mcp._options import Choice
+from chaojiyuyan_mcp._results import ToolError
+from chaojiyuyan_mcp._server import describe_server
+from chaojiyuyan_mcp._tools import TOOLS, Tool
 
 BY_NAME = {tool.name: tool for tool in TOOLS}
 
 # The documented arguments, the required ones first.
 ARGUMENTS = {
     "kernel_list_capabilities": ((), ("category", "query", "limit", "cursor")),
-    "kernel_create_job": (("capability_key", "input_payload"), ("idempotency_key",)),
+    "kernel_create_job": (("capability_key", "input_payload"), ("idempotency_key", "wait")),
     "kernel_get_job": (("job_id",), ("pointer", "offset")),
     "kernel_wait_for_job": (("job_id",), ("timeout", "poll_interval")),
     "kernel_list_artifacts": (("job_id",), ()),
@@ -52,7 +52,7 @@ def schema(tool: Tool) -> Any:
 
 def refusal(tool: Tool, arguments: Any) -> str:
     with pytest.raises(ToolError) as caught:
-        tool.checked(arguments)
+        tool.check(arguments)
     assert caught.value.code == "bad_arguments"
     return caught.value.error
 
@@ -99,7 +99,7 @@ class TestEachTool:
         if ARGUMENTS[tool.name][0]:
             assert "required" in refusal(tool, None)
         else:
-            assert tool.checked(None) == {}
+            assert tool.check(None) == {}
 
 
 def minimal(tool: Tool) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def test_a_bad_job_id_is_refused(job_id: object) -> None:
 
 @pytest.mark.parametrize("job_id", ["job_1", "a.b", "..a.", "作业", "a%2Fb"])
 def test_a_good_job_id_is_taken(job_id: str) -> None:
-    assert BY_NAME["kernel_get_job"].checked({"job_id": job_id}) == {"job_id": job_id}
+    assert BY_NAME["kernel_get_job"].check({"job_id": job_id}) == {"job_id": job_id}
 
 
 @pytest.mark.parametrize(
@@ -179,16 +179,16 @@ def test_fuzzed_arguments_are_taken_or_refused(data: st.DataObject) -> None:
     except ValueError:
         fits = False
     if fits:
-        assert tool.checked(arguments) == arguments
+        assert tool.check(arguments) == arguments
     else:
         assert refusal(tool, arguments)
 
 
 def test_the_instructions_fit_and_speak_of_what_is_offered() -> None:
-    whole = instructions(TOOLS)
+    whole = describe_server(TOOLS)
     assert len(whole) < LIMIT_OF_CLAUDE_CODE
     assert all(tool.name in whole for tool in TOOLS)
     assert "COSTS" in whole
-    reading = instructions(Choice.of({}, read_only=True).among(TOOLS))
+    reading = describe_server(Choice.of({}, read_only=True).select(TOOLS))
     assert "kernel_create_job" not in reading
     assert "kernel_claim_job" not in reading

@@ -8,8 +8,9 @@ import pytest
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.settings import Settings
-from chaojiyuyan_mcp.results import ToolError
-from chaojiyuyan_mcp.session import Session
+from chaojiyuyan_mcp._orders import Limits
+from chaojiyuyan_mcp._results import ToolError
+from chaojiyuyan_mcp._services import Services
 from support.mcp_server import reach
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class TestHolding:
         assert done["submitted"]
         assert kernel.job(job_id)["settlements"] == 1
 
-    def test_an_ended_server_beats_no_more(
+    def test_an_ended_server_sends_no_heartbeat(
         self,
         servers: Servers,
         kernel_factory: Callable[..., LocalKernel],
@@ -234,17 +235,17 @@ class TestHolding:
         settings = Settings(kernel.api_key, kernel.base_url, "test", "test")
 
         async def hold() -> ToolError:
-            session = Session(settings)
-            await session.request(api.register_capabilities([ECHO]))
+            services = Services(settings, Limits())
+            await services.platform.request(api.register_capabilities([ECHO]))
             job_id = order(kernel)
-            (row,) = await session.request(api.available_jobs())
-            claims = session.claims
+            (row,) = await services.platform.request(api.available_jobs())
+            claims = services.claims
             award = await claims.bid(api.offer(row), heartbeat_interval=10, max_hold=0.3)
             assert award["accepted"]
             await asyncio.sleep(0.4)
             with pytest.raises(ToolError) as caught:
                 await claims.submit(job_id, api.submit(job_id, {}))
-            await session.close()
+            await services.close()
             assert kernel.job(job_id)["settlements"] == 0
             return caught.value
 

@@ -48,11 +48,12 @@ class Answer:
 
     @property
     def data(self) -> Json:
-        """The result, the same as structured content and as text."""
+        """The result, the same as structured content and as text; without the notice in it."""
         assert not self.failed, self.result
         structured: Json = self.result["structuredContent"]
         assert json.loads(self.result["content"][0]["text"]) == structured
-        return structured
+        assert "not instructions" in structured["data_notice"]
+        return {name: value for name, value in structured.items() if name != "data_notice"}
 
     @property
     def error(self) -> Json:
@@ -72,6 +73,7 @@ class Wire:
     strays: list[bytes] = field(default_factory=list)
     notices: list[Json] = field(default_factory=list)
     answers: dict[object, Json] = field(default_factory=dict)
+    envelope: Json = field(default_factory=dict)
     _lines: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -95,7 +97,10 @@ class Wire:
     def ask(self, method: str, params: Json | None = None) -> int:
         """Send a request and return its id."""
         number = next(self._ids)
-        self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params or {}})
+        params = {**(params or {})}
+        if meta := {**self.envelope, **params.get("_meta", {})}:
+            params["_meta"] = meta
+        self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         return number
 
     def begin(self, tool: str, *, progress: bool = False, **arguments: object) -> int:
@@ -138,6 +143,16 @@ class Wire:
         """Shake hands in the way of the 2025 protocol."""
         result: Json = self.answer(self.ask("initialize", HELLO))["result"]
         self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        return result
+
+    def discover(self, **capabilities: Json) -> Json:
+        """Open the connection in the way of the 2026 protocol, as a client with capabilities."""
+        self.envelope = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": capabilities,
+        }
+        result: Json = self.answer(self.ask("server/discover"))["result"]
         return result
 
     def result(self, number: int, timeout: float = 20) -> Answer:

@@ -92,6 +92,10 @@ def load_settings(
             f"{env_url_name}={env_url} is not used: the key comes from {place},"
             f" whose base URL {url} goes with it"
         )
+    if url_source == env_url_name and saved_url and saved_url.rstrip("/") != url.rstrip("/"):
+        warn_caller(
+            f"{env_url_name}={url} receives the key of {place}, which was saved for {saved_url}"
+        )
     return Settings(saved["api_key"], parsed_base_url(url), place, url_source)
 
 

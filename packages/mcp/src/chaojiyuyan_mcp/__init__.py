@@ -1,5 +1,9 @@
-"""A stdio MCP server for the chaojiyuyan capability platform."""
+"""An MCP server for the chaojiyuyan capability platform.
 
+:func:`main` is the command ``chaojiyuyan-mcp``; nothing else of this package is promised.
+"""
+
+from ._command import main
 from ._version import __version__
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "main"]

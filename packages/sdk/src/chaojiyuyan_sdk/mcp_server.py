@@ -1,7 +1,7 @@
 """The module path of 0.4.0; the server lives in :mod:`chaojiyuyan_mcp`."""
 
 from chaojiyuyan_core.errors import HebingAPIError, HebingError, JobTimeout
-from chaojiyuyan_mcp.__main__ import main
+from chaojiyuyan_mcp import main
 
 from ._version import __version__ as SDK_VERSION  # noqa: N812  (its name in 0.4.0)
 

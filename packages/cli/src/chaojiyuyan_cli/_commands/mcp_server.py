@@ -29,7 +29,7 @@ def command(session: Session, arguments: tuple[str, ...]) -> int:
         raise UserError(
             "The MCP server is not installed: pip install 'chaojiyuyan-sdk[mcp]'",
         )
-    from chaojiyuyan_mcp.__main__ import main
+    from chaojiyuyan_mcp import main
 
     given = {"--profile": session.profile, "--base-url": session.base_url}
     common = [part for name, value in given.items() if value for part in (name, value)]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chaojiyuyan_mcp._jobs import JOB_ID_PATTERN, MAX_JOB_ID_CHARS
+
 Schema = Mapping[str, object]
 
 JOB_ID: Schema = {
     "type": "string",
     "minLength": 1,
-    "maxLength": 200,
-    # One path segment: no slash or blank, and not the "." and ".." that lead elsewhere.
-    # At most one way to match, so that a hostile one cannot take long; no look-ahead, which some
-    # clients do not know.
-    "pattern": r"^\.*[^/\s.][^/\s]*$",
+    "maxLength": MAX_JOB_ID_CHARS,
+    "pattern": JOB_ID_PATTERN,
     "description": "The id of the job: one word without a slash, and not of dots alone.",
 }
 
@@ -26,7 +25,12 @@ CAPABILITY_KEY: Schema = {
 
 
 def arguments(properties: Mapping[str, Schema], *required: str) -> Schema:
-    """Return the schema of a tool's arguments, which takes no others."""
+    """Return the schema of a tool's arguments, which takes no others.
+
+    Args:
+        properties: The arguments.
+        required: Names of those that must be there.
+    """
     return {
         "type": "object",
         "properties": properties,
@@ -36,7 +40,13 @@ def arguments(properties: Mapping[str, Schema], *required: str) -> Schema:
 
 
 def result(properties: Mapping[str, Schema], *required: str, about: str | None = None) -> Schema:
-    """Return the schema of an object that the platform may add members to."""
+    """Return the schema of an object that the platform may add members to.
+
+    Args:
+        properties: Its members.
+        required: Names of those that must be there.
+        about: What it is.
+    """
     schema: dict[str, object] = {
         "type": "object",
         "properties": properties,
@@ -47,12 +57,23 @@ def result(properties: Mapping[str, Schema], *required: str, about: str | None =
 
 
 def array(items: Schema, about: str) -> Schema:
-    """Return the schema of a list."""
+    """Return the schema of a list.
+
+    Args:
+        items: The schema of each item.
+        about: What it is.
+    """
     return {"type": "array", "items": items, "description": about}
 
 
 def maybe(kind: str, about: str | None = None, **more: Schema) -> Schema:
-    """Return the schema of a member that may be null, in the form that most clients understand."""
+    """Return the schema of a member that may be null, in the form that most clients understand.
+
+    Args:
+        kind: Its type, where it is not null.
+        about: What it is.
+        more: Further keywords.
+    """
     schema: dict[str, object] = {"anyOf": [{"type": kind, **more}, {"type": "null"}]}
     return {**schema, "description": about} if about else schema
 

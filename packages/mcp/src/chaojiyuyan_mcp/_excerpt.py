@@ -1,4 +1,4 @@
-"""Values cut down to what a model can take in, each cut named so that the rest can be asked for.
+"""Values cut down to what a model can take in, with a note of each cut to read on from.
 
 A cut is named by its JSON Pointer (RFC 6901) in the whole and by the offset to go on from, counted
 in the characters of a text, the items of a list, or the members of an object.
@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
+
+from chaojiyuyan_core.text import strip_invisible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 T = TypeVar("T")
 
-LONGEST = 40_000
-"""Characters of JSON that an answer may have; some clients hide a longer one in a file."""
+MAX_CHARS = 40_000
+"""Characters of JSON that an answer may have; some clients put a longer one into a file."""
 
-DEEPEST = 64
+MAX_DEPTH = 64
 """Levels that an answer may be nested; deeper ones are left off."""
 
-_LEAST = 200
+_MIN_SHARE = 200
 """Characters at least for each member that is shown: less would say nothing."""
 
 
@@ -37,18 +39,38 @@ class Cut(TypedDict):
 class Excerpt:
     """Cuts a value down and notes what it left off.
 
-    :param longest: characters of JSON to keep, about.
+    Attributes:
+        max_chars: Characters of JSON to keep, about.
+        cuts: What was left off.
     """
 
-    longest: int = LONGEST
+    max_chars: int = MAX_CHARS
     cuts: list[Cut] = field(default_factory=list)
 
     def of(self, value: T, pointer: str = "", offset: int = 0) -> T:
-        """Return the value from ``offset`` on, or as much of it as fits.
+        """Return as much of a value as fits.
 
-        :param pointer: where the value stands in the whole.
+        Args:
+            value: The value.
+            pointer: Where it stands in the whole.
+            offset: How many of its characters, items or members to skip.
         """
-        return cast("T", self._cut(value, pointer, self.longest, DEEPEST - 1, offset))
+        return cast("T", self._cut(value, pointer, self.max_chars, MAX_DEPTH - 1, offset))
+
+    def rows(self, rows: list[T], pointer: str, max_row_chars: int) -> list[T]:
+        """Return a list with each of its rows cut down, so that none hides the others.
+
+        Args:
+            rows: The rows.
+            pointer: Where the list stands in the whole.
+            max_row_chars: Characters of JSON to keep of each row.
+        """
+        shown = []
+        for number, row in enumerate(rows):
+            excerpt = Excerpt(max_row_chars)
+            shown.append(excerpt.of(row, f"{pointer}/{number}"))
+            self.cuts += excerpt.cuts
+        return shown
 
     def _cut(self, value: object, pointer: str, room: int, levels: int, offset: int = 0) -> object:
         if isinstance(value, str):
@@ -69,37 +91,52 @@ class Excerpt:
         if end < len(value):
             self.cuts.append({"pointer": pointer, "next_offset": end, "total": len(value)})
         kept = {
-            name: self._cut(member, f"{pointer}/{_escaped(name)}", share, levels - 1)
+            name: self._cut(member, f"{pointer}/{_escape(name)}", share, levels - 1)
             for (name, member), share in zip(members, rooms, strict=False)
         }
         return kept if isinstance(value, dict) else list(kept.values())
 
 
-def leading(rows: Sequence[T], longest: int = LONGEST) -> list[T]:
-    """Return the first rows that fit, each of them whole; at least one."""
-    return list(rows[: len(_leading([_size(row) for row in rows], longest))])
+def leading(rows: Sequence[T], max_chars: int = MAX_CHARS) -> list[T]:
+    """Return the first rows that fit, each of them whole; at least one.
+
+    Args:
+        rows: The rows.
+        max_chars: Characters of JSON to keep.
+    """
+    return list(rows[: len(_leading([_size(row) for row in rows], max_chars))])
 
 
 def part(whole: object, pointer: str) -> object:
     """Return the value that a JSON Pointer leads to.
 
-    :raises ValueError: it leads to nothing.
+    A name may be given as it was shown, without its invisible characters.
+
+    Args:
+        whole: Where the pointer begins.
+        pointer: The pointer.
+
+    Raises:
+        ValueError: It leads to nothing.
     """
-    value = whole
+    value: Any = whole
     if pointer and not pointer.startswith("/"):
         raise ValueError(f"pointer {pointer!r} does not begin with /")
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and name in value:
-            value = value[name]
+        if isinstance(value, dict):
+            found = [each for each in value if name in (each, strip_invisible(each))]
         elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
+            found = [int(name)]
         else:
+            found = []
+        if not found:
             raise ValueError(f"pointer {pointer!r} leads to nothing at {name!r}")
+        value = value[name if name in found else found[0]]
     return value
 
 
-def _escaped(name: object) -> str:
+def _escape(name: object) -> str:
     return str(name).replace("~", "~0").replace("/", "~1")
 
 
@@ -111,7 +148,12 @@ def _size(value: object) -> float:
 
 
 def is_flatter(value: object, levels: int) -> bool:
-    """Tell whether a value has no more than so many levels of lists and objects."""
+    """Tell whether a value has no more than so many levels of lists and objects.
+
+    Args:
+        value: The value.
+        levels: Levels at most.
+    """
     layer = [value]
     for _ in range(levels + 1):
         containers = [member for member in layer if isinstance(member, (dict, list))]
@@ -138,7 +180,7 @@ def _leading(sizes: list[float], room: int) -> list[int]:
 
 def _even(sizes: list[float], room: int) -> list[int]:
     """Members of an object: the small ones whole, what they leave is shared by the others."""
-    count = min(len(sizes), max(1, room // _LEAST))
+    count = min(len(sizes), max(1, room // _MIN_SHARE))
     rooms = [0] * count
     for rank, place in enumerate(sorted(range(count), key=sizes.__getitem__)):
         rooms[place] = int(min(sizes[place], room // (count - rank)))

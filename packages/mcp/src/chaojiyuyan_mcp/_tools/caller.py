@@ -2,81 +2,112 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from chaojiyuyan_mcp.excerpt import Excerpt, leading, part
-from chaojiyuyan_mcp.results import bad_arguments
+from mcp import types
+
+from chaojiyuyan_mcp._consent import Order
+from chaojiyuyan_mcp._excerpt import Excerpt, leading, part
+from chaojiyuyan_mcp._images import read_images
+from chaojiyuyan_mcp._jobs import cut_artifacts, cut_job, note_cuts
+from chaojiyuyan_mcp._results import Answer, bad_arguments
 
 from . import schemas
 from .tool import Tool
-from .waiting import WAIT, waited_for
+from .waiting import POLL_INTERVAL, WAIT_TIMEOUT, follow_job, wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chaojiyuyan_core.models import JobData
-    from chaojiyuyan_mcp.session import Session
+    from chaojiyuyan_core.models import CapabilitySpec, JobData
 
-    from .tool import Arguments, Report
+    from .tool import Outcome, ToolCall
 
-PAGE = 50
+PAGE_SIZE = 50
 """Capabilities listed at once by default."""
 
-READ_ON = (
-    "Left off to keep this answer short. To read on, call kernel_get_job with this job_id, a"
-    " part's pointer, and its next_offset as offset."
-)
+MAX_ROW_CHARS = 6_000
+"""Characters of one capability; its schema is most of it."""
 
 
-async def list_capabilities(
-    session: Session, arguments: Arguments, _: Report
-) -> Mapping[str, object]:
-    """A page of the catalog."""
+async def list_capabilities(call: ToolCall) -> Outcome:
+    """Return a page of the catalog."""
     from chaojiyuyan_core import api
 
-    found = await session.request(api.list_capabilities(category=arguments.get("category")))
+    arguments = call.arguments
+    rows = await call.services.platform.request(
+        api.list_capabilities(category=arguments.get("category"))
+    )
+    found = rows
     query = arguments.get("query", "").casefold()
     if query:
         texts = ("capability_key", "name", "category", "description")
         found = [
-            spec
-            for spec in found
-            if any(query in str(spec.get(member, "")).casefold() for member in texts)
+            row
+            for row in rows
+            if any(query in str(row.get(member, "")).casefold() for member in texts)
         ]
-    start = _offset(arguments.get("cursor"))
-    shown = leading(found[start : start + int(arguments.get("limit", PAGE))])
+    start = _read_cursor(arguments.get("cursor"))
+    page = found[start : start + int(arguments.get("limit", PAGE_SIZE))]
+    shown = leading([_cut_row(row) for row in page])
     end = start + len(shown)
-    return {
+    answer: dict[str, object] = {
         "capabilities": shown,
         "next_cursor": str(end) if end < len(found) else None,
         "total": len(found),
     }
+    if not found:
+        answer["next_step"] = (
+            "Nothing matches. Call kernel_list_capabilities with a shorter query, in other words or"
+            " another language, or without query and category, which lists everything."
+            if query or "category" in arguments
+            else "The platform offers no capability at present. Tell the user."
+        )
+    return Answer(answer)
 
 
-async def create_job(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
-    """Post a job."""
-    from uuid import uuid4
-
-    from chaojiyuyan_core import api
-
-    # A key of our own makes it safe to send the call again after a lost answer.
-    key = arguments.get("idempotency_key") or uuid4().hex
-    call = api.create_job(
-        arguments["capability_key"], arguments["input_payload"], idempotency_key=key
+async def create_job(call: ToolCall) -> Outcome:
+    """Post a job, and follow it where that is wanted."""
+    arguments = call.arguments
+    order = Order(
+        arguments["capability_key"],
+        arguments["input_payload"],
+        arguments.get("idempotency_key"),
     )
-    return _excerpt(await session.request(call))
+    return await place_order(call, order, wait=arguments.get("wait", False))
 
 
-async def get_job(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
-    """A job, or a part of it."""
-    from chaojiyuyan_core import api
+async def place_order(call: ToolCall, order: Order, *, wait: bool) -> Outcome:
+    """Order a job.
 
+    Args:
+        call: Who orders.
+        order: What to order.
+        wait: Follow the job to its end.
+
+    Returns:
+        The job, ended or as it was posted; a task; or the question to the user.
+    """
+    job = await call.services.orders.place(order, call.client)
+    if isinstance(job, types.InputRequiredResult):
+        return job
+    if not wait:
+        return Answer(cut_job(job))
+    # The whole call is to be over before a client gives up on it.
+    left = max(1.0, WAIT_TIMEOUT - (time.monotonic() - call.began))
+    return await follow_job(call, job, timeout=left)
+
+
+async def get_job(call: ToolCall) -> Outcome:
+    """Return a job, or a part of it."""
+    arguments = call.arguments
     pointer, offset = arguments.get("pointer"), int(arguments.get("offset", 0))
     if pointer is None and offset:
         raise bad_arguments("offset goes with pointer")
-    job = await session.request(api.get_job(arguments["job_id"]))
+    job = await _read_job(call, arguments["job_id"])
     if pointer is None:
-        return _excerpt(job)
+        return Answer(cut_job(job))
     try:
         whole = part(job, pointer)
     except ValueError as error:
@@ -89,43 +120,63 @@ async def get_job(session: Session, arguments: Arguments, _: Report) -> Mapping[
         "offset": offset,
         "value": excerpt.of(whole, pointer, offset),
     }
-    return _noted(answer, excerpt)
+    return Answer(note_cuts(answer, excerpt))
 
 
-async def wait_for_job(
-    session: Session, arguments: Arguments, report: Report
-) -> Mapping[str, object]:
-    """A job that has ended."""
-    return _excerpt(await waited_for(session, arguments, report))
-
-
-async def list_artifacts(session: Session, arguments: Arguments, _: Report) -> Mapping[str, object]:
-    """The files of a job."""
+async def wait_for_job(call: ToolCall) -> Outcome:
+    """Return a job that has ended."""
     from chaojiyuyan_core import api
 
-    job = await session.request(api.get_job(arguments["job_id"]))
+    arguments, job_id = call.arguments, call.arguments["job_id"]
+    timeout = float(arguments.get("timeout", WAIT_TIMEOUT))
+    poll_interval = float(arguments.get("poll_interval", POLL_INTERVAL))
+    if not call.client.takes_tasks:
+        return await wait_for_end(call, job_id, timeout=timeout, poll_interval=poll_interval)
+    job = await call.services.platform.request(api.get_job(job_id))
+    return await follow_job(call, job)
+
+
+async def list_artifacts(call: ToolCall) -> Outcome:
+    """Return the files of a job, the small images among them with their content."""
+    from chaojiyuyan_core import api
+
+    platform = call.services.platform
+    job = await platform.request(api.get_job(call.arguments["job_id"]))
+    listed = job.get("artifacts")
+    artifacts = listed if isinstance(listed, list) else []
     excerpt = Excerpt()
-    artifacts = excerpt.of(job.get("artifacts") or [], "/artifacts")
-    return _noted({"artifacts": artifacts}, excerpt)
+    shown = excerpt.of(cut_artifacts(artifacts, excerpt), "/artifacts")
+    images = await read_images(artifacts, platform)
+    return Answer(note_cuts({"artifacts": shown}, excerpt), images)
 
 
-def _excerpt(job: JobData) -> Mapping[str, object]:
-    excerpt = Excerpt()
-    return _noted(excerpt.of(job), excerpt)
+async def _read_job(call: ToolCall, job_id: str) -> JobData:
+    """Read a job of this agent's own, or one that it has claimed."""
+    from chaojiyuyan_core import api
+    from chaojiyuyan_core.errors import NotFoundError
+
+    try:
+        return await call.services.platform.request(api.get_job(job_id))
+    except NotFoundError:
+        claimed = call.services.claims.find(job_id)
+        if claimed is None:
+            raise
+        return claimed
 
 
-def _noted(answer: Mapping[str, object], excerpt: Excerpt) -> Mapping[str, object]:
-    """Add to an answer what was left off of it, and how to read on."""
-    if not excerpt.cuts:
-        return answer
-    return {**answer, "truncated": {"note": READ_ON, "parts": excerpt.cuts}}
+def _cut_row(row: CapabilitySpec) -> Mapping[str, object]:
+    excerpt = Excerpt(MAX_ROW_CHARS)
+    shown = excerpt.of(row)
+    return {**shown, "truncated": {"parts": excerpt.cuts}} if excerpt.cuts else shown
 
 
-def _offset(cursor: str | None) -> int:
+def _read_cursor(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise bad_arguments(f"cursor {cursor!r} is none that kernel_list_capabilities gave")
+        raise bad_arguments(
+            f"cursor {cursor[:50]!r} is unknown; take next_cursor of kernel_list_capabilities"
+        )
     return int(cursor)
 
 
@@ -134,9 +185,12 @@ _CAPABILITY = schemas.result(
         "capability_key": schemas.maybe("string", "What kernel_create_job takes."),
         "name": schemas.maybe("string"),
         "category": schemas.maybe("string"),
+        "description": schemas.maybe("string"),
         "price_nc": schemas.maybe("integer", "What a job costs, in credits (nc)."),
         "input_mode": schemas.maybe("string"),
         "output_mode": schemas.maybe("string"),
+        "input_schema": schemas.maybe("object", "The JSON Schema that input_payload must fit."),
+        "output_schema": schemas.maybe("object", "The JSON Schema of the output."),
     }
 )
 
@@ -144,10 +198,11 @@ TOOLS = (
     Tool(
         name="kernel_list_capabilities",
         title="List capabilities",
-        description="List what the platform can do: each capability's key, name, category and"
-        " price in credits (nc). Start here when you do not know the capability_key for"
-        " kernel_create_job. Narrow a long catalog with query (found in key, name, category or"
-        " description) or category (exact); read on with next_cursor. Free.",
+        description="List what the platform can do: each capability's key, name, category, price"
+        " in credits (nc) and, where it has one, input_schema, which says what kernel_create_job"
+        " takes as input_payload. Start here before you order. Narrow a long catalog with query"
+        " (found in key, name, category or description) or category (exact); read on with"
+        " next_cursor. Free.",
         toolset="caller",
         read_only=True,
         idempotent=True,
@@ -167,7 +222,7 @@ TOOLS = (
                     "type": "integer",
                     "minimum": 1,
                     "maximum": 200,
-                    "default": PAGE,
+                    "default": PAGE_SIZE,
                     "description": "How many to list at once.",
                 },
                 "cursor": {
@@ -181,6 +236,7 @@ TOOLS = (
                 "capabilities": schemas.array(_CAPABILITY, "The capabilities found."),
                 "next_cursor": schemas.maybe("string", "Where to read on; null at the end."),
                 "total": {"type": "integer", "description": "How many match in all."},
+                "next_step": {"type": "string", "description": "What to do if nothing matches."},
             },
             "capabilities",
             "next_cursor",
@@ -192,8 +248,9 @@ TOOLS = (
         title="Create a job",
         description="Order a capability: post a job for a worker to do. COSTS CREDITS, the"
         " capability's price_nc. Returns the job at once, mostly not yet done: pass its id to"
-        " kernel_wait_for_job. Give an idempotency_key of your own if you may repeat the order:"
-        " the same key gives the same job and is charged once.",
+        " kernel_wait_for_job, or say wait: true. Read the capability's input_schema first, in the"
+        " answer of kernel_list_capabilities. Give an idempotency_key of your own if you may repeat"
+        " the order: the same key gives the same job and is charged once.",
         toolset="caller",
         read_only=False,
         idempotent=False,
@@ -202,13 +259,19 @@ TOOLS = (
                 "capability_key": schemas.CAPABILITY_KEY,
                 "input_payload": {
                     "type": "object",
-                    "description": "The input; its members depend on the capability.",
+                    "description": "The input. It must fit the capability's input_schema, which"
+                    " kernel_list_capabilities shows.",
                 },
                 "idempotency_key": {
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 200,
                     "description": "Any text of yours, the same for every repeat of one order.",
+                },
+                "wait": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "Wait for the job's end and return it with its output.",
                 },
             },
             "capability_key",
@@ -265,15 +328,15 @@ TOOLS = (
                     "type": "number",
                     "minimum": 1,
                     "maximum": 86_400,
-                    "default": WAIT,
+                    "default": WAIT_TIMEOUT,
                     "description": "Seconds to wait. Many clients cut a call off at about 60.",
                 },
                 "poll_interval": {
                     "type": "number",
                     "minimum": 0.1,
                     "maximum": 3600,
-                    "default": 3,
-                    "description": "Seconds at most between two looks, where the platform does not"
+                    "default": POLL_INTERVAL,
+                    "description": "Seconds between two polls at most, where the platform does not"
                     " tell of the end itself.",
                 },
             },
@@ -286,7 +349,7 @@ TOOLS = (
         name="kernel_list_artifacts",
         title="List a job's artifacts",
         description="List the files that one of your jobs has produced: kind, address, type and"
-        " size in bytes. Empty until the job has succeeded. Free.",
+        " size in bytes; small images come along. Empty until the job has succeeded. Free.",
         toolset="caller",
         read_only=True,
         idempotent=True,

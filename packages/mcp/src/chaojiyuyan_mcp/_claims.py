@@ -6,23 +6,23 @@ import asyncio
 import logging
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.answers import error_of, value_of
 from chaojiyuyan_core.errors import HebingAPIError
 from chaojiyuyan_worker.leases import LeaseKeeper, Loss, boot_clock, is_gone, lease_deadline
 
-from .results import ToolError, bad_arguments
+from ._results import ToolError, bad_arguments
 
 if TYPE_CHECKING:
     import httpx
 
     from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.models import BidResult, SubmitResult, TaskInfo
+    from chaojiyuyan_core.models import BidResult, JobData, SubmitResult, TaskInfo
     from chaojiyuyan_worker.leases import Lease
 
-    from .session import Session
+    from ._platform import Platform
 
 log = logging.getLogger(__name__)
 
@@ -34,21 +34,33 @@ REJECTIONS = (404, 409, 410)
 class Claim:
     """A job that was awarded to this server.
 
-    ``doubtful`` says that a submit was sent and not answered: the job may be settled.
+    Attributes:
+        lease: The hold on it.
+        task_run_id: The attempt.
+        job: What the platform said of it.
+        submitting: A submit is on its way.
+        submitted: It is settled.
+        doubtful: A submit was sent and not answered: the job may be settled.
     """
 
     lease: Lease
     task_run_id: str
+    job: JobData
     submitting: bool = False
     submitted: bool = False
     doubtful: bool = False
 
 
 class Claims:
-    """Bids, holds and submits. Every lease beats by itself, whatever the client does."""
+    """Bids, holds and submits. The heartbeats go out by themselves, whatever the client does."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, platform: Platform) -> None:
+        """Hold nothing yet.
+
+        Args:
+            platform: Sends the calls.
+        """
+        self._platform = platform
         self._claims: dict[str, Claim] = {}
         self._keepers: dict[float, LeaseKeeper] = {}
 
@@ -57,16 +69,22 @@ class Claims:
     ) -> BidResult:
         """Bid for a job and, if it is awarded, hold it.
 
-        :param heartbeat_interval: seconds between two beats; a third of the lease at most.
-        :param max_hold: seconds after which the job is let go, submitted or not.
-        :returns: the award, or the refusal with its ``code``.
-        :raises HebingAPIError: the bid was refused for another reason than this job.
-        :raises httpx.HTTPError: the bid met a fault on the wire.
+        Args:
+            offer: The job.
+            heartbeat_interval: Seconds between two heartbeats; a third of the lease at most.
+            max_hold: Seconds after which the job is given up, submitted or not.
+
+        Returns:
+            The award, or the refusal with its `code`.
+
+        Raises:
+            HebingAPIError: The bid was refused for another reason than this job.
+            httpx.HTTPError: The bid met a fault on the wire.
         """
         job_id = offer["job_id"]
         call = api.bid(job_id)
         sent = boot_clock()
-        response = await self._session.send(call)
+        response = await self._platform.claim_transport.send(call)
         if isinstance(response, Exception):
             raise response
         try:
@@ -80,19 +98,35 @@ class Claims:
             third = max(deadline - boot_clock(), 0) / 3
             keeper = self._keeper(min(heartbeat_interval, third))
             lease = keeper.hold(job_id, deadline, max_hold=max_hold, on_lost=_log_loss)
-            self._claims[job_id] = Claim(lease, result["task_run_id"])
+            job = {"id": job_id, "status": "claimed", **offer, **result}
+            self._claims[job_id] = Claim(lease, result["task_run_id"], cast("JobData", job))
         return result
+
+    def find(self, job_id: str) -> JobData | None:
+        """Return what the platform said of a job that was claimed here, or None.
+
+        Args:
+            job_id: The job.
+        """
+        claim = self._claims.get(job_id)
+        return None if claim is None else claim.job
 
     async def submit(self, job_id: str, call: Call[SubmitResult]) -> tuple[str, SubmitResult]:
         """Submit a claimed job; the lease is held until the submit is answered.
 
         A submit that was not answered is sent again. It is never sent once the lease is lost.
 
-        :param call: the submit of this job.
-        :returns: the id of the task run, and the settlement.
-        :raises ToolError: the job is not held, or not any more, or its output was refused.
-        :raises HebingAPIError: the platform refused for another reason; the job is still held.
-        :raises httpx.HTTPError: there was no answer; the job is still held.
+        Args:
+            job_id: The job.
+            call: The submit of this job.
+
+        Returns:
+            The id of the task run, and the settlement.
+
+        Raises:
+            ToolError: The job is not held, or not any more, or its output was refused.
+            HebingAPIError: The platform refused for another reason; the job is still held.
+            httpx.HTTPError: There was no answer; the job is still held.
         """
         claim = self._held(job_id)
         claim.submitting = True
@@ -112,7 +146,7 @@ class Claims:
         return claim.task_run_id, result
 
     def close(self) -> None:
-        """Beat no more: what is held is re-routed when its lease runs out."""
+        """Send no heartbeat any more: what is held is re-routed when its lease expires."""
         for keeper in self._keepers.values():
             keeper.close()
 
@@ -132,12 +166,12 @@ class Claims:
         """Send a submit until it is answered, a few times at most."""
         # Not so by nature, but this one is sent only while nobody else can hold the job.
         call = replace(call, repeatable=True)
-        retry, lease, attempt = self._session.retry, claim.lease, 0
+        retry, lease, attempt = self._platform.claim_retry, claim.lease, 0
         while True:
             if lease.lost is not None:
                 raise _lost(claim, lease.lost)
             doubtful, claim.doubtful = claim.doubtful, True
-            answer = await self._session.send(call, lease.remaining())
+            answer = await self._platform.claim_transport.send(call, lease.remaining())
             if not isinstance(answer, Exception) and is_gone(answer):
                 lease.release()
                 del self._claims[lease.job_id]
@@ -154,10 +188,12 @@ class Claims:
         return value_of(call, answer)
 
     def _keeper(self, interval: float) -> LeaseKeeper:
-        """Return the keeper that beats at this interval; it keeps any number of leases."""
+        """Return the keeper of this heartbeat interval; it keeps any number of leases."""
         interval = max(round(interval, 1), 0.1)
         if interval not in self._keepers:
-            self._keepers[interval] = LeaseKeeper(self._session.beat_transport, interval=interval)
+            self._keepers[interval] = LeaseKeeper(
+                self._platform.heartbeat_transport, interval=interval
+            )
         return self._keepers[interval]
 
 

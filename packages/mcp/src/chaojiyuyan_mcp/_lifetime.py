@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-LONGEST_END = 0.8
+END_TIMEOUT = 0.8
 """Seconds that an orderly end may take. What hangs then, such as a name look-up, is cut off."""
 
 PARENT_INTERVAL = 0.4
 """Seconds between two looks whether the parent process is there."""
 
 
-def end_at_once_until_running() -> None:
+def exit_at_signal() -> None:
     """End by exit code 0 on a signal that comes while the server is still being loaded."""
     for number in SIGNALS:
         signal.signal(number, _exit)
@@ -35,8 +35,10 @@ def end_at_once_until_running() -> None:
 def run(server: Server[None], source: int, sink: int) -> None:
     """Serve one client until one of the two is to end.
 
-    :param source: the descriptor that the client writes to.
-    :param sink: the descriptor that the client reads.
+    Args:
+        server: What is served.
+        source: The descriptor that the client writes to.
+        sink: The descriptor that the client reads.
     """
     with _limit() as limit:
         asyncio.run(_serve(server, source, sink, limit))
@@ -47,10 +49,10 @@ async def _serve(
 ) -> None:
     from mcp.server.stdio import stdio_server
 
-    from .stdio import Lines, Output
+    from ._stdio import Lines, Output
 
     # Whatever ends the server is taken as the end of its input: then the protocol's own library
-    # cancels the calls in hand, and tells the client so.
+    # cancels the running calls, and tells the client so.
     lines = Lines(source, at_end)
     output = Output(sink, lines.end)
     watching = asyncio.create_task(_watch_parent(lines.end))
@@ -67,7 +69,7 @@ async def _serve(
 @contextlib.contextmanager
 def _limit() -> Iterator[Callable[[], None]]:
     """Give a function that ends the process soon, unless the body is done before."""
-    timer = threading.Timer(LONGEST_END, os._exit, (0,))
+    timer = threading.Timer(END_TIMEOUT, os._exit, (0,))
     timer.daemon = True
 
     def begin() -> None:

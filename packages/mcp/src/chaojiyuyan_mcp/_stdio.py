@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LAST_ANSWERS = 0.2
+LAST_ANSWERS_TIMEOUT = 0.2
 """Seconds from the end of the input for the answers to what stood before it: a file piped in."""
 
-LAST_WRITES = 0.5
+LAST_WRITES_TIMEOUT = 0.5
 """Seconds that a client is given to read the last answers."""
 
 _CHUNK = 1 << 16
@@ -43,13 +43,15 @@ def claim_pipes() -> tuple[int, int]:
 
 
 class Lines:
-    """The lines that a client sends, as an asynchronous iterator; it ends with the input.
-
-    :param source: the descriptor to read.
-    :param at_end: called on the event loop once the input has ended.
-    """
+    """The lines that a client sends, as an asynchronous iterator; it ends with the input."""
 
     def __init__(self, source: int, at_end: Callable[[], object]) -> None:
+        """Begin to read.
+
+        Args:
+            source: The descriptor to read.
+            at_end: Called on the event loop once the input has ended.
+        """
         self._source = source
         self._at_end = at_end
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
@@ -57,9 +59,11 @@ class Lines:
         threading.Thread(target=self._read, name="mcp-input", daemon=True).start()
 
     def __aiter__(self) -> Lines:
+        """Iterate over the lines, once."""
         return self
 
     async def __anext__(self) -> str:
+        """Return the next line."""
         line = await self._queue.get()
         if line is None:
             raise StopAsyncIteration
@@ -68,7 +72,8 @@ class Lines:
     def end(self, grace: float = 0.0) -> None:
         """Take the input as ended after what has been read so far.
 
-        :param grace: seconds for the answers to it.
+        Args:
+            grace: Seconds for the answers to it.
         """
         self._at_end()
         self._loop.call_later(grace, self._queue.put_nowait, None)
@@ -78,17 +83,19 @@ class Lines:
             for line in _lines(self._source):
                 text = line.decode(errors="replace")
                 self._loop.call_soon_threadsafe(self._queue.put_nowait, text)
-            self._loop.call_soon_threadsafe(self.end, LAST_ANSWERS)
+            self._loop.call_soon_threadsafe(self.end, LAST_ANSWERS_TIMEOUT)
 
 
 class Output:
-    """Where the messages to a client are written, in order; writing never blocks the event loop.
-
-    :param sink: the descriptor to write.
-    :param at_end: called on the event loop when the client does not read any more.
-    """
+    """Where the messages to a client are written, in order; writing never blocks the event loop."""
 
     def __init__(self, sink: int, at_end: Callable[[], object]) -> None:
+        """Begin to write.
+
+        Args:
+            sink: The descriptor to write.
+            at_end: Called on the event loop when the client does not read any more.
+        """
         self._sink = sink
         self._at_end = at_end
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
@@ -97,16 +104,20 @@ class Output:
         self._thread.start()
 
     async def write(self, text: str) -> None:
-        """Have a text written."""
+        """Have a text written.
+
+        Args:
+            text: The text.
+        """
         self._queue.put(text.encode())
 
     async def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: no text is kept back."""
 
     def close(self) -> None:
         """Wait until everything is written, but not for a client that does not read."""
         self._queue.put(None)
-        self._thread.join(LAST_WRITES)
+        self._thread.join(LAST_WRITES_TIMEOUT)
 
     def _write(self) -> None:
         try:

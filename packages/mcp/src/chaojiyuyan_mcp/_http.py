@@ -1,0 +1,235 @@
+"""Streamable HTTP, for containers and hosted agents: who may speak to the server, and its life."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from dataclasses import dataclass, field
+from hmac import compare_digest
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from chaojiyuyan_core.addresses import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mcp.server.lowlevel import Server
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+PATH = "/mcp"
+TOKEN_VARIABLE = "CHAOJIYUYAN_MCP_TOKEN"  # noqa: S105  # a name, no token
+
+MIN_TOKEN_CHARS = 16
+
+END_TIMEOUT = 1
+"""Seconds that requests in flight have when the server ends."""
+
+_WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104  # recognised, not listened on
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to listen, and the token that each request must bring.
+
+    Attributes:
+        host: The host to listen on.
+        port: The port; 0 for any that is free.
+        token: The token.
+        is_token_new: It was made now, so its user has to be told.
+    """
+
+    host: str
+    port: int
+    token: str = field(repr=False)
+    is_token_new: bool
+
+    @classmethod
+    def read(cls, address: str, environ: Mapping[str, str], *, allow_remote: bool) -> Endpoint:
+        """Read the option `--http` and the token of the environment.
+
+        Args:
+            address: `HOST:PORT`, an IPv6 address in brackets.
+            environ: The environment.
+            allow_remote: Other machines may reach the host.
+
+        Raises:
+            ValueError: The address is invalid, or what other machines reach lacks a token.
+        """
+        try:
+            parts = urlsplit(f"//{address}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+        if host is None or port is None or parts.netloc != address or "@" in address:
+            raise ValueError(f"--http {address} is not HOST:PORT, such as 127.0.0.1:8788")
+        token = environ.get(TOKEN_VARIABLE, "").strip()
+        if token and (len(token) < MIN_TOKEN_CHARS or not token.isascii() or " " in token):
+            raise ValueError(
+                f"{TOKEN_VARIABLE} must have at least {MIN_TOKEN_CHARS} ASCII characters and no"
+                " blanks"
+            )
+        if not is_loopback(host):
+            if not allow_remote:
+                raise ValueError(
+                    f"--http {address} can be reached by other machines: add --allow-remote if that"
+                    " is meant"
+                )
+            if not token:
+                raise ValueError(f"--allow-remote needs a token: set {TOKEN_VARIABLE}")
+        return cls(host, port, token or secrets.token_urlsafe(32), not token)
+
+    @property
+    def address(self) -> str:
+        """The address as it was given."""
+        return f"{_in_brackets(self.host)}:{self.port}"
+
+    def listen(self) -> socket.socket:
+        """Return a socket that listens.
+
+        Raises:
+            OSError: The port is taken, or the host is not this machine's.
+        """
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if socket.has_ipv6 and family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(where)
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+    def url(self, listener: socket.socket) -> str:
+        """Return where the server is reached.
+
+        Args:
+            listener: What :meth:`listen` returned.
+        """
+        return f"http://{_in_brackets(self.host)}:{listener.getsockname()[1]}{PATH}"
+
+    def guard(self, app: ASGIApp, port: int) -> Guard:
+        """Return an application that only those reach who may.
+
+        Args:
+            app: The application.
+            port: The port that is listened on.
+        """
+        return Guard(app, self, port)
+
+
+class Guard:
+    """Lets a request through to an application, or answers 401 or 403."""
+
+    def __init__(self, app: ASGIApp, endpoint: Endpoint, port: int) -> None:
+        """Guard an application.
+
+        Args:
+            app: The application.
+            endpoint: The host and the token.
+            port: The port that is listened on.
+        """
+        self._app = app
+        self._endpoint = endpoint
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or let it through.
+
+        Args:
+            scope: The request.
+            receive: Its body.
+            send: Takes the answer.
+        """
+        from starlette.datastructures import Headers
+        from starlette.responses import PlainTextResponse
+
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        if len(hosts) != 1 or not self._knows_host(hosts[0]):
+            refusal = PlainTextResponse("This host is not served here.\n", 403)
+        elif not all(self._knows_origin(origin, hosts[0]) for origin in origins):
+            refusal = PlainTextResponse("Pages of this origin may not call.\n", 403)
+        elif not self._holds_token(headers.getlist("authorization")):
+            challenge = {"WWW-Authenticate": 'Bearer realm="chaojiyuyan-mcp"'}
+            refusal = PlainTextResponse("A valid bearer token is needed.\n", 401, challenge)
+        else:
+            await self._app(scope, receive, send)
+            return
+        await refusal(scope, receive, send)
+
+    def _knows_host(self, host: str) -> bool:
+        """Tell whether a `Host` names this server: a page can make a name lead here (rebinding)."""
+        name = _hostname(host)
+        if name is None:
+            return False
+        own = self._endpoint.host
+        return is_loopback(name) or name == own or own in _WILDCARDS
+
+    def _knows_origin(self, origin: str, host: str) -> bool:
+        """Tell whether a page comes from this server itself."""
+        try:
+            parts = urlsplit(origin)
+            port = parts.port
+        except ValueError:
+            return False
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return False
+        if is_loopback(parts.hostname):
+            return port == self._port
+        return not is_loopback(self._endpoint.host) and parts.netloc == host
+
+    def _holds_token(self, values: list[str]) -> bool:
+        if len(values) != 1:
+            return False
+        scheme, _, token = values[0].partition(" ")
+        expected = self._endpoint.token.encode()
+        # The comparison takes the same time whatever is wrong.
+        return compare_digest(token.strip().encode(), expected) and scheme.lower() == "bearer"
+
+
+def serve(server: Server[None], endpoint: Endpoint, listener: socket.socket) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        server: What is served.
+        endpoint: Who may call.
+        listener: The socket; it is closed.
+    """
+    import uvicorn
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    security = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the guard does it
+    app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
+    config = uvicorn.Config(
+        endpoint.guard(app, listener.getsockname()[1]),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=END_TIMEOUT,
+        lifespan="on",
+    )
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _hostname(host: str) -> str | None:
+    """Return the name in a `Host` header, or None for one that is not valid."""
+    try:
+        parts = urlsplit(f"//{host}")
+        parts.port  # noqa: B018  # raises for one that is no number
+    except ValueError:
+        return None
+    return parts.hostname if parts.netloc == host and "@" not in host else None
+
+
+def _in_brackets(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

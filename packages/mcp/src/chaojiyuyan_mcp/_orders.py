@@ -1,0 +1,129 @@
+"""Orders: within the server's budget, and with the user's consent where the price asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from ._consent import Consent, Order
+from ._results import ToolError, translate_error
+
+if TYPE_CHECKING:
+    from mcp import types
+
+    from chaojiyuyan_core.models import JobData
+
+    from ._catalog import Catalog
+    from ._client import Client
+    from ._platform import Platform
+
+MAX_REMEMBERED_ORDERS = 10_000
+"""Idempotency keys that are remembered as paid for."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds the orders of a server.
+
+    Attributes:
+        ask_above_nc: An order whose price in nc is above this, or unknown, asks the user; None
+            asks nobody.
+        budget_nc: What all orders may cost together, in nc; None for no bound.
+    """
+
+    ask_above_nc: int | None = None
+    budget_nc: int | None = None
+
+
+class Orders:
+    """Places orders. Every order of the server goes through here."""
+
+    def __init__(self, platform: Platform, catalog: Catalog, limits: Limits) -> None:
+        """Start with nothing spent.
+
+        Args:
+            platform: Sends the orders.
+            catalog: Knows the prices.
+            limits: What bounds them.
+        """
+        from chaojiyuyan_client.budget import Budget
+
+        self._platform = platform
+        self._catalog = catalog
+        self._limits = limits
+        self._budget = None if limits.budget_nc is None else Budget(limits.budget_nc)
+        self._consent = Consent(platform.settings.api_key)
+        self._paid: dict[str, str] = {}
+
+    async def place(self, order: Order, client: Client) -> JobData | types.InputRequiredResult:
+        """Order a job.
+
+        Args:
+            order: What to order.
+            client: Asks the user where that is necessary.
+
+        Returns:
+            The job, or the form that the client is to show before it calls again.
+
+        Raises:
+            ToolError: The user did not agree, or cannot be asked.
+            BudgetExceeded: The price does not fit into the budget, or is unknown.
+            HebingAPIError: The platform refused the order.
+            httpx.HTTPError: The order met a fault on the wire; it may have been placed.
+        """
+        key = order.idempotency_key
+        if self._limits == Limits():
+            return await self._send(order, None, key or uuid4().hex)
+        price = await self._catalog.price(order.capability_key)
+        ask_above = self._limits.ask_above_nc
+        must_ask = ask_above is not None and (price is None or price > ask_above)
+        agreed = self._consent.read(order, price, client) if must_ask else None
+        key = key or agreed
+        if key is not None and self._is_paid(order, price, key):
+            return await self._send(order, price, key)
+        if self._budget is not None:
+            self._budget.check(price)
+        if must_ask and agreed is None:
+            answer = await self._consent.ask(order, price, client)
+            if not isinstance(answer, str):
+                return answer
+            agreed = answer
+        return await self._send(order, price, key or agreed or uuid4().hex)
+
+    async def _send(self, order: Order, price: int | None, key: str) -> JobData:
+        """Send an order; again after a fault, since its idempotency key makes that safe."""
+        import httpx
+
+        from chaojiyuyan_core import api
+        from chaojiyuyan_core.errors import HebingAPIError
+
+        call = api.create_job(order.capability_key, order.input_payload, idempotency_key=key)
+        flow = None
+        if self._budget is not None and not self._is_paid(order, price, key):
+            flow = self._budget.order(call, price, self._platform.retry)
+        try:
+            job = await (self._platform.run(flow) if flow else self._platform.request(call))
+        except (httpx.HTTPError, HebingAPIError) as fault:
+            if isinstance(fault, HebingAPIError) and 400 <= fault.status_code < 500:
+                raise
+            self._remember(order, price, key)
+            error = translate_error(fault, base_url=self._platform.settings.base_url)
+            raise ToolError(
+                error.code,
+                f"{error.error}. The order may have been placed",
+                hint="To find out, call kernel_create_job with the same capability_key and"
+                " input_payload and this idempotency_key: that orders nothing twice.",
+                **{**error.more, "idempotency_key": key},
+            ) from fault
+        self._remember(order, price, key)
+        return job
+
+    def _is_paid(self, order: Order, price: int | None, key: str) -> bool:
+        return self._paid.get(key) == replace(order, idempotency_key=key).digest(price)
+
+    def _remember(self, order: Order, price: int | None, key: str) -> None:
+        """Note that an idempotency key is paid for: repeating its order costs nothing more."""
+        self._paid[key] = replace(order, idempotency_key=key).digest(price)
+        if len(self._paid) > MAX_REMEMBERED_ORDERS:
+            del self._paid[next(iter(self._paid))]

@@ -1,0 +1,121 @@
+"""The one connection to the platform that all tools share."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.http import AsyncTransport, Flow, Reply, Retry
+    from chaojiyuyan_core.retry import Retry as ClaimRetry
+    from chaojiyuyan_core.settings import Settings
+    from chaojiyuyan_core.transport import (
+        AsyncTransport as ClaimTransport,
+        Requests,
+        Transport as HeartbeatTransport,
+    )
+
+T = TypeVar("T")
+
+SOURCE = "mcp"
+
+
+class Platform:
+    """Sends calls, many side by side. The HTTP stack loads with the first one, not before.
+
+    Attributes:
+        settings: The agent key and the base URL.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            settings: The agent key and the base URL.
+        """
+        self.settings = settings
+
+    async def request(self, call: Call[T]) -> T:
+        """Send a call, again where that is safe and may help, and return what it reads.
+
+        Args:
+            call: What to send.
+
+        Raises:
+            HebingAPIError: The last answer is an error.
+            httpx.HTTPError: The last attempt met a fault on the wire.
+        """
+        from chaojiyuyan_core.http import request
+
+        return await self.run(request(call, self.retry))
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end.
+
+        Args:
+            flow: Logic of core or of the client.
+        """
+        from chaojiyuyan_core.http import run_async
+
+        return await run_async(flow, self.transport)
+
+    async def send(self, call: Call[object], timeout: float | None = None) -> Reply:
+        """Send a call once and return what came of it.
+
+        Args:
+            call: What to send.
+            timeout: Seconds in total.
+        """
+        return await self.transport.send(call, timeout)
+
+    @cached_property
+    def retry(self) -> Retry:
+        """How often and how soon a call is sent again."""
+        from chaojiyuyan_core.http import Retry
+
+        return Retry()
+
+    @cached_property
+    def transport(self) -> AsyncTransport:
+        """The connections that the tools share."""
+        from chaojiyuyan_core.http import AsyncTransport, RequestBuilder
+
+        settings = self.settings
+        return AsyncTransport(RequestBuilder(settings.api_key, settings.base_url, source=SOURCE))
+
+    @cached_property
+    def claim_retry(self) -> ClaimRetry:
+        """How often and how soon a submit is sent again."""
+        from chaojiyuyan_core.retry import Retry
+
+        return Retry()
+
+    @cached_property
+    def claim_transport(self) -> ClaimTransport:
+        """The connections of bids and submits."""
+        from chaojiyuyan_core.transport import AsyncTransport
+
+        return AsyncTransport(self._requests)
+
+    @cached_property
+    def heartbeat_transport(self) -> HeartbeatTransport:
+        """Connections for the heartbeats alone, which no slow call of a tool can hold up."""
+        from chaojiyuyan_core.transport import Transport
+
+        return Transport(self._requests)
+
+    @cached_property
+    def _requests(self) -> Requests:
+        from chaojiyuyan_core.transport import Requests
+
+        return Requests(self.settings.api_key, self.settings.base_url, timeout=30.0, source=SOURCE)
+
+    async def close(self) -> None:
+        """Close the connections of the tools.
+
+        Those of the heartbeats end with the process: a heartbeat may be on its way.
+        """
+        for name in ("transport", "claim_transport"):
+            if name in self.__dict__:
+                await self.__dict__[name].close()

@@ -1,0 +1,141 @@
+"""Waiting for a job: as a task where the client takes one, else with progress."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
+from chaojiyuyan_mcp._jobs import show_ended_job
+from chaojiyuyan_mcp._results import Answer, ToolError, translate_error
+from chaojiyuyan_mcp._tasks import Task
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from chaojiyuyan_core.models import JobData
+    from chaojiyuyan_mcp._client import Client
+
+    from .tool import ToolCall
+
+WAIT_TIMEOUT = 50
+"""Seconds that a wait takes by default; clients give up on a call at about 60."""
+
+REPORT_INTERVAL = 5.0
+"""Seconds between two reports of a wait at most."""
+
+POLL_INTERVAL = 3
+"""Seconds between two polls at most, by default."""
+
+
+async def follow_job(
+    call: ToolCall,
+    job: JobData,
+    *,
+    timeout: float = WAIT_TIMEOUT,
+    poll_interval: float = POLL_INTERVAL,
+) -> Answer | Task:
+    """Return the job once it has ended, or a task of it.
+
+    Args:
+        call: Who waits.
+        job: The job as it was seen last.
+        timeout: Seconds to wait, where there is no task.
+        poll_interval: Seconds between two polls at most.
+
+    Raises:
+        ToolError: `job_timeout`.
+    """
+    platform = call.services.platform
+    if job["status"] in TERMINAL_JOB_STATUSES:
+        return await show_ended_job(job, platform)
+    if call.client.takes_tasks:
+        return Task(job)
+    return await wait_for_end(call, job["id"], timeout=timeout, poll_interval=poll_interval)
+
+
+async def wait_for_end(
+    call: ToolCall, job_id: str, *, timeout: float, poll_interval: float
+) -> Answer:
+    """Wait for a job to end, as the client library does, and report meanwhile.
+
+    Args:
+        call: Who waits.
+        job_id: The job.
+        timeout: Seconds to wait.
+        poll_interval: Seconds between two polls at most.
+
+    Raises:
+        ToolError: `job_timeout`.
+    """
+    import httpx
+
+    from chaojiyuyan_client.waiting import wait_for_job
+    from chaojiyuyan_core.errors import HebingAPIError, JobTimeout
+
+    platform = call.services.platform
+    progress = _Progress(call.client, timeout)
+    flow = wait_for_job(
+        job_id,
+        timeout=timeout,
+        poll_interval=poll_interval,
+        retry=platform.retry,
+        now=time.monotonic,
+        on_update=progress.update,
+        max_hold=REPORT_INTERVAL,
+    )
+    try:
+        async with progress.reported():
+            job = await platform.run(flow)
+    except JobTimeout as late:
+        seen = {"job_status": progress.status} if progress.status else {}
+        reason = f"; the last request failed: {late.__cause__}" if late.__cause__ else ""
+        raise ToolError(
+            "job_timeout",
+            f"Job {job_id} has not ended within {timeout:g} s{reason}",
+            hint="It goes on. Call kernel_wait_for_job again with the same job_id.",
+            job_id=job_id,
+            **seen,
+        ) from None
+    except (HebingAPIError, httpx.HTTPError) as fault:
+        known = translate_error(fault, base_url=platform.settings.base_url)
+        hint = f"Job {job_id} is there all the same: do not order it again. {known.hint}"
+        raise ToolError(
+            known.code, known.error, hint=hint, **{**known.more, "job_id": job_id}
+        ) from fault
+    return await show_ended_job(job, platform)
+
+
+class _Progress:
+    """Reports a wait at every change of the job's status, and in between."""
+
+    def __init__(self, client: Client, timeout: float) -> None:
+        self.status: str | None = None
+        self._client = client
+        self._timeout = timeout
+        self._changed = asyncio.Event()
+
+    def update(self, job: JobData) -> None:
+        self.status = job["status"]
+        self._changed.set()
+
+    @contextlib.asynccontextmanager
+    async def reported(self) -> AsyncIterator[None]:
+        """Report for as long as the body runs."""
+        reporting = asyncio.create_task(self._report())
+        try:
+            yield
+        finally:
+            reporting.cancel()
+
+    async def _report(self) -> None:
+        started = time.monotonic()
+        while True:
+            self._changed.clear()
+            elapsed = time.monotonic() - started
+            message = f"{self.status or 'waiting'}, {elapsed:.0f} s"
+            await self._client.report(round(elapsed, 3), self._timeout, message)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), REPORT_INTERVAL)
