@@ -82,6 +82,56 @@ def test_an_unknown_capability_is_the_platforms_error(connected: Cli) -> None:
     done = connected("call", "no.such.v1")
     assert done.returncode == 2
     assert "unknown_capability" in done.stderr
+    done = connected("call", "text.digst.v1")
+    assert done.returncode == 2
+    assert "Did you mean text.digest.v1?" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("timeout", ["-1", "nan", "inf", "x"])
+def test_a_timeout_that_is_none_orders_nothing(connected: Cli, timeout: str) -> None:
+    before = connected("jobs", "--json").stdout
+    assert connected("call", CAP, "--timeout", timeout).returncode == 2
+    assert connected("call", CAP, f"--timeout={timeout}", "--wait").returncode == 2
+    assert connected("jobs", "--json").stdout == before
+
+
+def test_fields_become_the_input(connected: Cli, kernel: LocalKernel) -> None:
+    done = connected(
+        *("call", "text.digest.v1", "--text", "1.0", "--json", "--filename=a b.txt"),
+        *("--input", '{"text": "replaced", "more": 1}'),
+    )
+    assert done.returncode == 0, done.stderr
+    payload = kernel.job(json.loads(done.stdout)["id"])["input_envelope"]
+    assert payload == {"text": "1.0", "filename": "a b.txt", "more": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--txt", "hi"], "Did you mean '--text'?"),
+        (["--wiat"], "Did you mean '--wait'?"),
+        (["--text"], "needs a value"),
+        (["--text", "--wait"], "needs a value"),
+        (["stray"], "unexpected extra argument (stray)"),
+        (["--text", "a", "--text", "b"], "more than once"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_field_that_cannot_be_meant_orders_nothing(
+    connected: Cli, arguments: list[str], why: str
+) -> None:
+    before = connected("jobs", "--json").stdout
+    done = connected("call", "text.digest.v1", *arguments)
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert connected("jobs", "--json").stdout == before
+
+
+def test_a_field_before_the_capability_is_bad_usage(connected: Cli) -> None:
+    done = connected("call", "--text", "hi", "text.digest.v1")
+    assert done.returncode == 2
+    assert "before its fields" in done.stderr
 
 
 def test_an_idempotency_key_gives_the_same_job(connected: Cli) -> None:
@@ -175,6 +225,13 @@ def test_artifacts_are_saved_into_a_folder(connected: Cli, kernel: LocalKernel) 
     kernel.settle(job_id_of(process), {}, artifacts)
     stdout, stderr = finish(process)
     assert process.returncode == 0, stderr
+    job_id = json.loads(connected("jobs", "--limit", "1", "--json", "id").stdout)["jobs"][0]["id"]
+    for command, code in ((["--save", "out"], 1), (["--save", "out", "--clobber"], 0)):
+        done = connected("download", job_id, *command)
+        assert done.returncode == code
+        assert ("--clobber" in done.stderr) == bool(code)
+    assert connected("download", job_id).returncode == 0
+    assert (connected.home / "a_.png").exists()
     saved = sorted((connected.home / "out").iterdir())
     assert [path.name for path in saved] == ["2-a_.png", "a_.png"]
     assert all(path.read_bytes() == b"\x89PNG" for path in saved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 from support.command_line import finish
@@ -30,7 +31,25 @@ def test_the_catalog_as_a_table_and_as_json(connected: Cli) -> None:
     ]
     assert [row.split()[0] for row in rows] == keys
     assert CAP in keys
-    assert connected("capabilities", "--category", "none").stdout == "No capabilities published.\n"
+    done = connected("capabilities", "--category", "nope")
+    assert done.stdout == "No capability matches the category nope.\n"
+
+
+def test_a_capability_is_shown_with_an_example(connected: Cli) -> None:
+    done = connected("capabilities", "show", "text.digest.v1")
+    assert done.returncode == 0
+    for text in ("Text digest", "2 nc", "--text", "required", "--filename"):
+        assert text in done.stdout
+    example = done.stdout.splitlines()[-1]
+    assert example.startswith("  chaojiyuyan call text.digest.v1 --input")
+    arguments = shlex.split(example.replace("--wait", "--json"))[1:]
+    assert connected(*arguments).returncode == 0
+    spec = json.loads(connected("capabilities", "show", "text.digest.v1", "--json").stdout)
+    assert spec["capability_key"] == "text.digest.v1"
+    done = connected("capabilities", "show", "text.digst.v1")
+    assert done.returncode == 1
+    assert "Did you mean text.digest.v1?" in done.stderr
+    assert connected("capabilities", "--json", "show", "x").returncode == 2
 
 
 def test_jobs_are_listed_filtered_and_limited(connected: Cli, kernel: LocalKernel) -> None:
@@ -43,6 +62,22 @@ def test_jobs_are_listed_filtered_and_limited(connected: Cli, kernel: LocalKerne
     done = connected("jobs", "--limit", "3")
     assert {line.split()[0] for line in done.stdout.splitlines()[1:]} == {first, second, third}
     assert connected("jobs", "--capability", "none").stdout == "No jobs.\n"
+    assert "just now" in done.stdout or " s ago" in done.stdout
+    bogus = connected("jobs", "--status", "bogus")
+    assert bogus.returncode == 2
+    assert "'succeeded'" in bogus.stderr
+
+
+def test_jobs_have_a_time_span_and_chosen_fields(connected: Cli) -> None:
+    job_id = post(connected)
+    rows = json.loads(connected("jobs", "--since", "1h", "--json", "id,status").stdout)["jobs"]
+    assert rows[0]["id"] == job_id
+    assert all(set(row) == {"id", "status"} for row in rows)
+    assert json.loads(connected("jobs", "--since", "2999-01-01", "--json").stdout) == {"jobs": []}
+    assert connected("jobs", "--since", "tomorrow").returncode == 2
+    unknown = connected("jobs", "--json", "nope")
+    assert unknown.returncode == 2
+    assert "capability_key" in unknown.stderr
 
 
 def test_a_job_is_shown_with_its_error(connected: Cli, kernel: LocalKernel) -> None:

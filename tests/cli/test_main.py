@@ -385,6 +385,73 @@ def test_status_names_the_sources_and_masks_the_key(cli: Cli) -> None:
     assert json.loads(cli("status", "--json", HOME="/nonexistent").stdout) == {"connected": False}
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "cp936"])
+def test_json_is_valid_on_a_narrow_encoding(
+    cli: Cli, platform: FakePlatform, encoding: str
+) -> None:
+    rows = [{"capability_key": "k", "price_nc": 1, "name": "文 é \U0001f680 \u202e"}]
+    platform.say("/capability-specs", rows)
+    cli.log_in(platform.base_url)
+    done = subprocess.run(
+        [*cli.command, "capabilities", "--json"],
+        capture_output=True,
+        env={**cli.env, "PYTHONIOENCODING": encoding},
+        timeout=30,
+    )
+    assert json.loads(done.stdout.decode(encoding)) == {"capabilities": rows}
+
+
+def test_a_base_url_without_its_path_gets_a_hint(cli: Cli, kernel: LocalKernel) -> None:
+    origin = kernel.base_url.removesuffix("/api/v1")
+    done = cli("jobs", "--base-url", origin, CHAOJIYUYAN_API_KEY=kernel.api_key)
+    assert done.returncode == 2
+    assert_one_line(done.stderr)
+    assert f"Did you mean {kernel.base_url} ?" in done.stderr
+
+
+COMPLETE = {"_CHAOJIYUYAN_COMPLETE": "bash_complete"}
+
+
+def complete(cli: Cli, line: str, **env: str) -> list[str]:
+    """What bash offers at the end of a line."""
+    place = str(len(line.split(" ")) - 1)
+    done = cli(COMP_WORDS=line, COMP_CWORD=place, **COMPLETE, **env)
+    assert done.stderr == ""
+    return [offer.partition(",")[2] for offer in done.stdout.split()]
+
+
+def test_what_the_platform_knows_is_completed(connected: Cli, kernel: LocalKernel) -> None:
+    job_id = json.loads(connected("call", "test.echo.v1", "--json").stdout)["id"]
+    assert complete(connected, "chaojiyuyan call test.e") == ["test.echo.v1"]
+    assert complete(connected, "chaojiyuyan status job_") == [job_id]
+    assert "test.echo.v1" in complete(connected, "chaojiyuyan capabilities show ")
+    assert complete(connected, "chaojiyuyan jobs --status f") == ["failed"]
+    assert complete(connected, "chaojiyuyan jobs --profile d") == ["default"]
+    # The second time, the platform is not asked.
+    connected.credentials.write_text(
+        connected.credentials.read_text().replace(kernel.base_url, kernel.base_url)
+    )
+    before = (connected.home / ".chaojiyuyan" / "completion.json").stat().st_mtime_ns
+    assert complete(connected, "chaojiyuyan rerun job_") == [job_id]
+    assert (connected.home / ".chaojiyuyan" / "completion.json").stat().st_mtime_ns == before
+
+
+def test_a_completion_that_fails_is_silent(cli: Cli, platform: FakePlatform) -> None:
+    assert complete(cli, "chaojiyuyan call x") == []
+    cli.log_in(DEAD)
+    assert complete(cli, "chaojiyuyan call x") == []
+    assert complete(cli, "chaojiyuyan statsu ") == []
+    assert complete(cli, "chaojiyuyan statsu --x") == []
+    assert complete(cli, "chaojiyuyan --profile absent call x") == []
+
+
+def test_a_completion_is_nothing_that_a_shell_would_run(cli: Cli, platform: FakePlatform) -> None:
+    keys = ["$(touch owned)", "`id`", "a b", "a;b", "a\nb", "a\x1b[2J", "图像.v1", "fine.v1"]
+    platform.say("/capability-specs", [{"capability_key": key, "price_nc": 1} for key in keys])
+    cli.log_in(platform.base_url)
+    assert complete(cli, "chaojiyuyan call ") == ["图像.v1", "fine.v1"]
+
+
 def test_completion_scripts_and_what_they_ask(cli: Cli) -> None:
     for shell in ("bash", "zsh", "fish", "powershell"):
         assert "_CHAOJIYUYAN_COMPLETE" in cli("completion", shell).stdout

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from chaojiyuyan_cli import _output as output
-from chaojiyuyan_cli._output import cell_width, cut, echo_json, echo_table, escape
-from chaojiyuyan_cli._spinner import duration
+from chaojiyuyan_cli import _table as table
+from chaojiyuyan_cli._output import cell_width, cut, echo_json, escape, render_json
+from chaojiyuyan_cli._spinner import describe_duration
+from chaojiyuyan_cli._table import echo_table
 from support.command_line import KEY
 
 if TYPE_CHECKING:
@@ -60,18 +62,51 @@ def test_a_table_that_is_piped_is_not_cut(capsys: pytest.CaptureFixture[str]) ->
 @given(
     st.lists(st.tuples(st.text(max_size=60), st.text(max_size=60)), max_size=4), st.integers(20, 60)
 )
-def test_on_a_terminal_no_line_is_wider_than_it(rows: list[tuple[str, str]], columns: int) -> None:
+def test_a_line_is_no_wider_than_the_terminal_or_the_id(
+    rows: list[tuple[str, str]], columns: int
+) -> None:
     shown: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "is_terminal", lambda _: True)
-        patch.setattr(
-            output.shutil, "get_terminal_size", lambda: type("", (), {"columns": columns})
-        )
-        patch.setattr(output.click, "echo", lambda text, **_: shown.append(text))
-        patch.setattr(output.click, "secho", lambda text, **_: shown.append(text))
+        patch.setenv("COLUMNS", str(columns))
+        patch.setattr(table.click, "echo", lambda text, **_: shown.append(text))
+        patch.setattr(table.click, "secho", lambda text, **_: shown.append(text))
         echo_table(["FIRST", "SECOND"], rows)
     assert len(shown) == len(rows) + 1
-    assert all(cell_width(line) <= columns for line in shown)
+    ids = [escape(first) for first, _ in rows]
+    widest = max([columns, *map(cell_width, ids)])
+    assert all(cell_width(line) <= widest for line in shown)
+    assert all(line.startswith(first.rstrip()) for line, first in zip(shown[1:], ids, strict=True))
+
+
+def test_columns_go_from_the_right_before_the_id_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ["job_0123456789abcdef", "succeeded", "text.digest.v1", 2]
+    shown = {}
+    for columns in (60, 40, 36, 30, 10):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        echo_table(["JOB", "STATUS", "CAPABILITY", "PRICE"], [row])
+        shown[columns] = capsys.readouterr().out.splitlines()[1]
+    assert shown == {
+        60: "job_0123456789abcdef  succeeded  text.digest.v1      2",
+        40: "job_0123456789abcdef  succe…  text.dige…",
+        36: "job_0123456789abcdef  succeeded",
+        30: "job_0123456789abcdef  succeed…",
+        10: "job_0123456789abcdef",
+    }
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp936", "ascii", "latin-1", "utf-16", "utf-8"])
+@given(value=st.recursive(st.text(), st.lists))
+def test_json_is_valid_on_every_encoding(encoding: str, value: object) -> None:
+    shown = render_json(value, encoding)
+    shown.encode(encoding)
+    assert json.loads(shown) == value
+
+
+def test_json_has_no_number_that_json_lacks() -> None:
+    shown = render_json({"a": [float("nan"), float("-inf"), 1.5]}, "utf-8", indent=None)
+    assert shown == '{"a": [null, null, 1.5]}'
 
 
 def test_a_text_without_end_is_cut_in_no_time() -> None:
@@ -92,8 +127,6 @@ def test_a_line_that_is_redrawn_stays_one_line(
 
 
 def test_json_is_readable_and_safe(capsys: pytest.CaptureFixture[str]) -> None:
-    import json
-
     value = {"name": "名字", "text": "a\nb\x1b\u202e\ud800"}
     echo_json(value)
     shown = capsys.readouterr().out
@@ -103,7 +136,7 @@ def test_json_is_readable_and_safe(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_durations() -> None:
-    assert [duration(s) for s in (0, 59.9, 60, 605)] == ["0 s", "59 s", "1:00", "10:05"]
+    assert [describe_duration(s) for s in (0, 59.9, 60, 605)] == ["0 s", "59 s", "1:00", "10:05"]
 
 
 def test_a_table_on_a_terminal_fits_and_has_colours(

@@ -94,6 +94,13 @@ def test_an_app_that_is_not_there_is_an_error(connected: Cli) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_stub_for_an_unknown_capability_ends(connected: Cli) -> None:
+    done = connected("worker", "text.digst.v1", "--yes")
+    assert done.returncode == 1
+    assert "Did you mean text.digest.v1?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_worker_with_a_refused_key_ends(cli: Cli, kernel: LocalKernel) -> None:
     env = {"CHAOJIYUYAN_API_KEY": "nxt_ag_no_such_key", "HEBING_BASE_URL": kernel.base_url}
     done = cli("worker", CAP, "--yes", **env)

@@ -1,4 +1,4 @@
-"""Brings a job's artifacts into a folder."""
+"""Downloads a job's artifacts into a folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from ._errors import UserError
 from ._output import cut, escape
-from ._spinner import Spinner, duration
+from ._spinner import Spinner, describe_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,21 +20,25 @@ if TYPE_CHECKING:
 
 _UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\ud800-\udfff]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.IGNORECASE)  # on Windows
-_LONGEST_NAME = 120
+_MAX_NAME = 120
 _SHOWN_NAME = 24  # columns, so that the bar has room beside it
 _BAR = 30  # columns
 
 
-def save_artifacts(client: NexusClient, job: Job, folder: Path) -> Iterator[Path]:
+def save_artifacts(
+    client: NexusClient, job: Job, folder: Path, *, overwrite: bool
+) -> Iterator[Path]:
     """Download every artifact of a job, and yield the file of each when it is whole.
 
     Args:
-        client: What downloads.
+        client: Downloads.
         job: A job that has ended.
-        folder: Where the files go; it is made where it is absent.
+        folder: Where the files go; it is made when it does not exist.
+        overwrite: Whether files that exist are replaced.
 
     Raises:
-        DownloadError: An artifact cannot be had, or is not of the size that it should be.
+        DownloadError: An artifact cannot be fetched, or does not have its size.
+        UserError: A file exists.
         httpx.HTTPError: Its host cannot be reached.
         OSError: A file cannot be written.
     """
@@ -46,12 +51,18 @@ def save_artifacts(client: NexusClient, job: Job, folder: Path) -> Iterator[Path
         names.add(name.casefold())
         progress = _Progress(name, artifact.get("size_bytes"))
         with Spinner(progress.describe):
-            path = client.download(artifact, folder / name, on_progress=progress.update)
+            try:
+                path = client.download(
+                    artifact, folder / name, overwrite=overwrite, on_progress=progress.update
+                )
+            except FileExistsError as error:
+                exists = f"{folder / name} exists. Use --clobber to replace it."
+                raise UserError(exists if not overwrite else str(error)) from None
         yield path
 
 
 class _Progress:
-    """How far a download has come, as a line for people."""
+    """The progress of a download, as one line."""
 
     def __init__(self, name: str, size: object) -> None:
         self._name = cut(escape(name), _SHOWN_NAME)
@@ -62,7 +73,7 @@ class _Progress:
         self._done = done
 
     def describe(self, elapsed: float) -> str:
-        amount = f"{self._done / 1e6:.1f} MB  {duration(elapsed)}"
+        amount = f"{self._done / 1e6:.1f} MB  {describe_duration(elapsed)}"
         if self._size is None:
             return f"{self._name}  {amount}"
         share = min(self._done / self._size, 1.0)
@@ -87,7 +98,7 @@ def file_name(artifact: Artifact, number: int) -> str:
     fit = _UNFIT.sub("_", text).strip(". ") or f"artifact-{number}"
     if _DEVICE.match(fit):
         fit = f"_{fit}"
-    if len(fit) <= _LONGEST_NAME:
+    if len(fit) <= _MAX_NAME:
         return fit
     stem, dot, suffix = fit.rpartition(".")
-    return f"{(stem or suffix)[:_LONGEST_NAME]}{dot}{suffix[:16] if dot else ''}"
+    return f"{(stem or suffix)[:_MAX_NAME]}{dot}{suffix[:16] if dot else ''}"

@@ -132,7 +132,7 @@ def _check_certificates() -> Iterator[Check]:
 def _check_settings(session: Session, found: list[Settings]) -> Iterator[Check]:
     """Check the key and the base URL, and add what is in use to `found`."""
     from chaojiyuyan_core.errors import CredentialsError
-    from chaojiyuyan_core.masking import mask_key
+    from chaojiyuyan_core.redaction import mask_key
 
     from ._errors import UserError
 

@@ -14,20 +14,22 @@ from chaojiyuyan_core.errors import (
     HebingAPIError,
     HebingError,
     JobTimeout,
+    ResponseFormatError,
 )
-from chaojiyuyan_core.masking import mask_keys
+from chaojiyuyan_core.redaction import mask_keys
 
 from ._clients.config_file import McpWriterError
-from ._errors import UserError
+from ._errors import HintedError, UserError
 from ._exit_codes import EX_API_ERROR, EX_USER_ERROR
 from ._output import escape
+from ._probe import hint_at_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 class Steps:
-    """Steps that stand each for itself: a failure is told, and the next one goes on.
+    """Steps that are independent of each other: a failure is reported, and the next one goes on.
 
     Attributes:
         failed: Whether one of them has failed.
@@ -37,28 +39,34 @@ class Steps:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Tell what goes wrong with a file or another program instead of raising it."""
+        """Report what goes wrong with a file or another program instead of raising it."""
         try:
             yield
-        except BrokenPipeError:  # nobody reads what is told: that ends the command, in silence
+        except BrokenPipeError:  # nobody reads the output: that ends the command, in silence
             raise
         except (McpWriterError, UserError, OSError) as error:
             click.echo(explain(error)[0], err=True)
             self.failed = True
 
 
-def explain(error: Exception) -> tuple[str, int]:
+def explain(error: Exception, base_url: str | None = None) -> tuple[str, int]:
     """Describe an exception to a user.
 
     Args:
         error: What a command raised.
+        base_url: The base URL in use, when it is known.
 
     Returns:
         A line, without key material and control characters, and the exit code.
     """
     if isinstance(error, (UserError, McpWriterError)):
         return f"Error: {_clean(str(error), keep=chr(10))}", EX_USER_ERROR
+    if isinstance(error, HintedError):
+        text, code = explain(error.cause, base_url)
+        return f"{text.rstrip('.')}. {_clean(error.hint)}", code
     text, code = _reason(error)
+    if base_url is not None and _is_foreign(error):
+        text += f".{hint_at_path(base_url)}".rstrip(".")
     return _clean(text), code
 
 
@@ -87,6 +95,13 @@ def _reason(error: Exception) -> tuple[str, int]:
         return f"Error: {error}", EX_API_ERROR
     kind = type(error).__name__
     return f"Error: {kind}: {error} (`--debug` shows where)", EX_USER_ERROR
+
+
+def _is_foreign(error: Exception) -> bool:
+    """Whether an answer seems to come from something else than the API."""
+    if isinstance(error, ResponseFormatError):
+        return True
+    return isinstance(error, HebingAPIError) and error.status_code == 404 and error.code is None
 
 
 def _find_certificate_error() -> str | None:

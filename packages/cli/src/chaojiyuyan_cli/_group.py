@@ -12,9 +12,11 @@ from ._options import common_options
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from click.shell_completion import CompletionItem
+
 SECTIONS = {
     "Account": ("connect", "disconnect", "login", "logout", "whoami", "status", "doctor"),
-    "Jobs": ("capabilities", "call", "jobs", "events"),
+    "Jobs": ("capabilities", "call", "rerun", "jobs", "events", "download"),
     "Working and serving": ("worker", "mcp-server", "dev"),
     "This program": ("completion", "version"),
 }
@@ -76,6 +78,16 @@ class CommandLine(click.Group):
         if not name.startswith("-") and name not in COMMANDS and not ctx.resilient_parsing:
             raise click.exceptions.NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands, but nothing after one that is mistyped.
+
+        Args:
+            ctx: The context of the root.
+            incomplete: What is typed so far.
+        """
+        mistyped = [*ctx._protected_args, *ctx.args]  # click has no public name
+        return [] if mistyped else super().shell_complete(ctx, incomplete)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help page.

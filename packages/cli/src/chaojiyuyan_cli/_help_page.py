@@ -20,13 +20,15 @@ Account:
   doctor      Check that everything works, and say how to repair it.
 
 Jobs:
-  capabilities  List what can be called, and what it costs.
-  call          Post a job for a capability.
-  jobs          List the jobs that you have posted, newest first.
-  events        List what has happened to a job, oldest first.
+  capabilities  List what you can call, with prices.
+  call          Order a job for a capability.
+  rerun         Order a job's input again, as a new job.
+  jobs          List your jobs, newest first.
+  events        List the events of a job, oldest first.
+  download      Download the artifacts of a job.
 
 Working and serving:
-  worker      Work for a capability: as an echo stub, or by --app.
+  worker      Run a worker: an echo stub, or your own by --app.
   mcp-server  Serve MCP over standard input and output.
   dev         Run the whole platform on this machine.
 

@@ -85,7 +85,7 @@ def log_in(session: Session, options: LoginOptions, base_url: str) -> str:
         httpx.HTTPError: The platform cannot be reached for a login.
     """
     from chaojiyuyan_core.credentials import check_writable, save_credentials
-    from chaojiyuyan_core.masking import mask_key
+    from chaojiyuyan_core.redaction import mask_key
 
     if options.api_key is not None:
         key, account, how = read_key(options.api_key), None, "Connected with provided Agent KEY"
@@ -161,7 +161,7 @@ def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceTok
     from chaojiyuyan_core.device_login import instructions, start_device_login, wait_for_approval
     from chaojiyuyan_core.http import RequestBuilder, Transport, run
 
-    from ._spinner import Spinner, duration
+    from ._spinner import Spinner, describe_duration
 
     transport = Transport(RequestBuilder(None, base_url))
     try:
@@ -176,7 +176,7 @@ def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceTok
         limit = min(expires, _TIMEOUT) if isinstance(expires, (int, float)) else _TIMEOUT
 
         def left(elapsed: float) -> str:
-            return f"{waiting} {duration(max(limit - elapsed, 0))} left"
+            return f"{waiting} {describe_duration(max(limit - elapsed, 0))} left"
 
         with Spinner(left):
             return run(wait_for_approval(code, now=time.monotonic, timeout=_TIMEOUT), transport)

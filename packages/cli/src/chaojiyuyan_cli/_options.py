@@ -1,8 +1,10 @@
-"""The options that every command takes, and the ones that many do."""
+"""The options and arguments that many commands take."""
 
 from __future__ import annotations
 
+import math
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +14,8 @@ from ._session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from click.shell_completion import CompletionItem
+
 pass_session = click.make_pass_decorator(Session)
 """Hands the session to a command as its first argument."""
 
@@ -19,6 +23,10 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."
 )
 """``--json``, for a command that shows data; it is handed over as ``as_json``."""
+
+
+clobber_option = click.option("--clobber", is_flag=True, help="Replace files that exist.")
+"""``--clobber``, for a command that writes files."""
 
 
 def login_options(function: Callable[..., object]) -> Callable[..., object]:
@@ -66,6 +74,76 @@ def login_options(function: Callable[..., object]) -> Callable[..., object]:
     return collect
 
 
+class _Seconds(click.FloatRange):
+    """A length of time: a finite number of seconds, not negative."""
+
+    name = "seconds"
+
+    def __init__(self, *, min_open: bool = False) -> None:
+        super().__init__(min=0, min_open=min_open)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds()
+"""The type of an option that is a length of time."""
+
+POSITIVE_SECONDS = _Seconds(min_open=True)
+"""The type of an option that is a length of time, and not 0."""
+
+
+def follow_options(function: Callable[..., object]) -> Callable[..., object]:
+    """Add the options for what comes after an order; the function gets them as ``follow``.
+
+    Args:
+        function: The function of a command.
+    """
+
+    @wraps(function)
+    def collect(
+        *args: object,
+        wait: bool,
+        timeout: float,
+        folder: Path | None,
+        clobber: bool,
+        as_json: bool,
+        **others: object,
+    ) -> object:
+        from ._orders import FollowOptions
+
+        follow = FollowOptions(wait, timeout, folder, clobber, as_json)
+        return function(*args, follow=follow, **others)
+
+    for option in (
+        json_option,
+        clobber_option,
+        click.option(
+            "--save",
+            "folder",
+            metavar="DIR",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Wait, and download the job's artifacts into this folder.",
+        ),
+        click.option(
+            "--timeout",
+            metavar="SECONDS",
+            type=SECONDS,
+            default=300.0,
+            show_default=True,
+            help="Maximum time to wait.",
+        ),
+        click.option("--wait", is_flag=True, help="Wait for the job's end, and print its output."),
+    ):
+        collect = option(collect)
+    return collect
+
+
 def common_options() -> list[click.Option]:
     """Return ``--profile``, ``--base-url`` and ``--debug``, which go to the session."""
     return [
@@ -74,6 +152,7 @@ def common_options() -> list[click.Option]:
             metavar="NAME",
             expose_value=False,
             callback=_into_session("profile"),
+            shell_complete=complete_by("complete_profile"),
             help="Use this profile of the credentials file, not the environment.",
         ),
         click.Option(
@@ -101,13 +180,57 @@ class Command(click.Command):
         self.params.extend(common_options())
 
 
+class CommandGroup(click.Group):
+    """A command with subcommands, which takes the common options after its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(common_options())
+
+
 def _into_session(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
     def store(ctx: click.Context, _: click.Parameter, value: object) -> None:
         # The option may stand before the command's name and after it: the later one counts.
         if value:
             session = ctx.ensure_object(Session)
             setattr(session, name, value)
-            if name == "debug":
+            if name == "debug" and not ctx.resilient_parsing:
                 session.show_requests()
 
     return store
+
+
+def complete_by(name: str) -> Callable[..., list[CompletionItem]]:
+    """Return a completion whose module is loaded when a shell asks.
+
+    Args:
+        name: The name of a function of the module ``_completion``.
+    """
+
+    def complete(
+        ctx: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from . import _completion
+
+        answer: list[CompletionItem] = getattr(_completion, name)(ctx, parameter, incomplete)
+        return answer
+
+    return complete
+
+
+capability_argument = click.argument(
+    "capability_key", metavar="CAPABILITY", shell_complete=complete_by("complete_capability")
+)
+"""The key of a capability."""
+
+capability_option = click.option(
+    "--capability",
+    "capability_key",
+    metavar="KEY",
+    shell_complete=complete_by("complete_capability"),
+    help="Filter by capability.",
+)
+"""A filter by capability."""
+
+job_argument = click.argument("job_id", metavar="JOB", shell_complete=complete_by("complete_job"))
+"""The id of a job."""

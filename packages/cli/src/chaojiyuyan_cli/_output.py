@@ -1,10 +1,11 @@
-"""What a user sees: JSON, tables, and text from a server with its control characters escaped."""
+"""What a user sees: JSON, fields, and text from a server with its control characters escaped."""
 
 from __future__ import annotations
 
+import codecs
 import json
+import math
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,7 +14,9 @@ import click
 from chaojiyuyan_core.text import escape_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+_JSON_ESCAPE = "chaojiyuyan.json"
 
 
 def escape(value: object, *, keep: str = "") -> str:
@@ -26,44 +29,46 @@ def escape(value: object, *, keep: str = "") -> str:
     return "" if value is None else escape_text(str(value), keep=keep)
 
 
-def echo_json(value: object) -> None:
+def echo_json(value: object, *, indent: int | None = 2) -> None:
     """Print one JSON value to standard output, readable for people of any script.
 
     Args:
         value: What ``json.dumps`` takes.
+        indent: Columns of each level; None prints one line.
     """
-    click.echo(escape(json.dumps(value, ensure_ascii=False, indent=2), keep="\n"))
+    click.echo(render_json(value, sys.stdout.encoding, indent=indent))
+
+
+def render_json(value: object, encoding: str | None, *, indent: int | None = 2) -> str:
+    """Return a value as JSON that a terminal may receive and an encoding can write.
+
+    Args:
+        value: What ``json.dumps`` takes.
+        encoding: The encoding of the output; what it lacks is escaped as JSON does.
+        indent: Columns of each level; None gives one line.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    except ValueError:  # a server that sends NaN: JSON has no such number
+        text = json.dumps(_drop_nan(value), ensure_ascii=False, indent=indent)
+    text = escape_text(text, keep="\n")
+    codec = encoding or "utf-8"
+    try:
+        return text.encode(codec, _JSON_ESCAPE).decode(codec)
+    except LookupError:  # no codec of this name in Python
+        return json.dumps(json.loads(text), indent=indent)
 
 
 def echo_fields(fields: Mapping[str, object]) -> None:
     """Print names and values below each other, the values aligned.
 
     Args:
-        fields: The values by name; those that are None are left out.
+        fields: The values by name; None leaves a name out.
     """
     shown = {name: value for name, value in fields.items() if value is not None}
     width = max(map(len, shown), default=0) + 1
     for name, value in shown.items():
         click.echo(f"{name + ':':<{width}}  {escape(value)}")
-
-
-def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table whose columns are aligned by what characters take up on a terminal.
-
-    On a terminal the widest column is cut until the table fits it; elsewhere nothing is cut.
-
-    Args:
-        headings: A heading for each column.
-        rows: A value for each column; numbers are set flush right.
-    """
-    cells = [[escape(value) for value in row] for row in rows]
-    right = [all(isinstance(row[i], int) for row in rows) for i in range(len(headings))]
-    widths = [max(map(cell_width, column)) for column in zip(headings, *cells, strict=True)]
-    if is_terminal(sys.stdout):
-        _fit(widths, [cell_width(heading) for heading in headings])
-    click.secho(_line(headings, widths, right), bold=True, color=use_color(sys.stdout))
-    for row in cells:
-        click.echo(_line(row, widths, right))
 
 
 def cell_width(text: str) -> int:
@@ -79,46 +84,8 @@ def cell_width(text: str) -> int:
     return max(wcwidth.wcswidth(text), 0)
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Whether a person looks at the stream, and it can move its cursor.
-
-    Args:
-        stream: Standard output or standard error.
-    """
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def use_color(stream: TextIO) -> bool:
-    """Whether the stream takes colours: a terminal, and the user has not set ``NO_COLOR``.
-
-    Args:
-        stream: Standard output or standard error.
-    """
-    return is_terminal(stream) and not os.environ.get("NO_COLOR")
-
-
-def _fit(widths: list[int], minima: list[int]) -> None:
-    """Narrow the widest column, again and again, until the line fits the terminal."""
-    excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
-    while excess > 0:
-        widest = max(range(len(widths)), key=lambda i: widths[i] - minima[i])
-        if widths[widest] <= minima[widest]:
-            return
-        widths[widest] -= 1
-        excess -= 1
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = []
-    for text, width, flush_right in zip(cells, widths, right, strict=True):
-        shown = cut(text, width)
-        blanks = " " * (width - cell_width(shown))
-        padded.append(blanks + shown if flush_right else shown + blanks)
-    return "  ".join(padded).rstrip()
-
-
 def cut(text: str, width: int) -> str:
-    """Return a text cut to what fits so many columns, a ``…`` at its end where it was longer.
+    """Return a text cut to a number of columns, with ``…`` at its end when it was longer.
 
     Args:
         text: One line without control characters.
@@ -130,3 +97,40 @@ def cut(text: str, width: int) -> str:
     while text and cell_width(text) > width - 1:
         text = text[:-1]
     return f"{text}…"
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Return whether a person looks at the stream, and it can move its cursor.
+
+    Args:
+        stream: Standard output or standard error.
+    """
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def use_color(stream: TextIO) -> bool:
+    """Return whether the stream takes colours: a terminal, and ``NO_COLOR`` is not set.
+
+    Args:
+        stream: Standard output or standard error.
+    """
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def _escape_as_json(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(_JSON_ESCAPE, _escape_as_json)
+
+
+def _drop_nan(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _drop_nan(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_drop_nan(member) for member in value]
+    return value

@@ -1,4 +1,4 @@
-"""What the options that every command takes have come to, and the client that follows from it."""
+"""The values of the options that every command takes, and the client that follows from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from chaojiyuyan_core.masking import mask_key, mask_keys
+from chaojiyuyan_core.redaction import Redactor, mask_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,15 +23,19 @@ class Session:
     """One run of the command.
 
     Args:
-        profile: ``--profile``; it beats a key in the environment.
-        base_url: ``--base-url``; it beats environment and credentials file.
+        profile: ``--profile``; its key is used also when the environment has one.
+        base_url: ``--base-url``; it overrides the environment and the credentials file.
         debug: ``--debug``.
+
+    Attributes:
+        base_url_in_use: What :meth:`settings` has found.
     """
 
     profile: str | None = None
     base_url: str | None = None
     debug: bool = False
-    _secrets: set[str] = field(default_factory=set, repr=False)
+    base_url_in_use: str | None = field(default=None, init=False)
+    _redactors: list[Redactor] = field(default_factory=list, repr=False)
 
     def settings(self) -> Settings:
         """Find key and base URL: the options, then the environment, then the credentials file.
@@ -51,23 +55,22 @@ class Session:
             prefer_profile=self.profile is not None,
         )
         self.keep_secret(settings.api_key)
+        self.base_url_in_use = settings.base_url
         return settings
 
     def settings_or_none(self) -> Settings | None:
-        """Return what :meth:`settings` finds, None where there is no key.
+        """Return what :meth:`settings` finds, None when there is no key.
 
         Raises:
             ValueError: A base URL is not one.
             CredentialsError: The credentials file cannot be read.
         """
-        from chaojiyuyan_core.settings import NO_CREDENTIALS
+        from chaojiyuyan_core.settings import NoCredentials
 
         try:
             return self.settings()
-        except ValueError as error:
-            if str(error) == NO_CREDENTIALS:
-                return None
-            raise
+        except NoCredentials:
+            return None
 
     def client(self) -> NexusClient:
         """Return a client for what :meth:`settings` finds; the caller closes it.
@@ -92,12 +95,12 @@ class Session:
         os.environ.update(CHAOJIYUYAN_API_KEY=settings.api_key, HEBING_BASE_URL=settings.base_url)
 
     def keep_secret(self, text: str) -> None:
-        """Mask a text in everything that ``--debug`` shows.
+        """Mask a text in everything that is shown from now on.
 
         Args:
             text: A key.
         """
-        self._secrets.add(text)
+        self._redactors.append(Redactor(text))  # mask_keys knows those that exist
 
     def mask(self, text: str) -> str:
         """Return the text with all keys in it masked.
@@ -105,8 +108,6 @@ class Session:
         Args:
             text: Such as a traceback.
         """
-        for secret in self._secrets:
-            text = text.replace(secret, mask_key(secret))
         return mask_keys(text)
 
     def show_requests(self) -> None:
@@ -148,8 +149,8 @@ class Session:
             from ._errors import UserError
 
             raise UserError(
-                f"No profile {profile!r} in {CREDENTIALS_PATH};"
-                f" run `chaojiyuyan login --profile {profile}`"
+                f"No profile {profile!r} in {CREDENTIALS_PATH}."
+                f" Run `chaojiyuyan login --profile {profile}`."
             )
 
 
@@ -165,5 +166,5 @@ def find_home() -> Path:
     if not home.is_absolute():
         from ._errors import UserError
 
-        raise UserError("There is no home folder: set HOME")
+        raise UserError("There is no home folder. Set HOME.")
     return home

@@ -1,4 +1,4 @@
-"""A line on standard error that shows that something is going on, on a terminal only."""
+"""A line on standard error that shows progress, on a terminal only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Spinner:
     A thread of its own draws, so that the time goes on while a request is under way.
 
     Args:
-        describe: Called with the seconds that have passed, at every redraw; gives the text.
+        describe: Called with the seconds that have passed, at every redraw; returns the text.
     """
 
     def __init__(self, describe: Callable[[float], str]) -> None:
@@ -64,7 +64,7 @@ class Spinner:
         click.echo("\r\x1b[K", nl=False, err=True, color=True)
 
 
-def duration(seconds: float) -> str:
+def describe_duration(seconds: float) -> str:
     """Return seconds as a person writes them: ``7 s``, ``2:05``.
 
     Args:

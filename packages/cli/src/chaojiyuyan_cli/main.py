@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # a user gets one line, whatever it is
         from ._failures import explain
 
-        message, code = explain(error)
+        message, code = explain(error, None if session is None else session.base_url_in_use)
         _report(session, error, message)
         return code
 
@@ -134,7 +134,7 @@ def _invoke(arguments: list[str], session: Session) -> int:
     from ._group import cli
 
     if _COMPLETE in os.environ:  # the shell asks for completions
-        cli.main(arguments, prog_name=_PROGRAM, complete_var=_COMPLETE)
+        return _complete(arguments)
     try:
         with (
             session.show_warnings_as_lines(),
@@ -147,6 +147,20 @@ def _invoke(arguments: list[str], session: Session) -> int:
         _show_usage(error, session)
         raise SystemExit(error.exit_code) from None
     return code if isinstance(code, int) else EX_OK
+
+
+def _complete(arguments: list[str]) -> int:
+    """Answer the shell, and print nothing else: it would end up on the command line."""
+    import warnings
+
+    from ._group import cli
+
+    warnings.simplefilter("ignore")
+    try:
+        cli.main(arguments, prog_name=_PROGRAM, complete_var=_COMPLETE)
+    except Exception:  # noqa: BLE001
+        return EX_USER_ERROR
+    return EX_OK
 
 
 def _show_usage(error: UsageError, session: Session) -> None:

@@ -19,9 +19,20 @@ API_KEY_VARIABLES = ("CHAOJIYUYAN_API_KEY", "HEBING_API_KEY", "NEXUS_API_KEY")
 BASE_URL_VARIABLES = ("HEBING_BASE_URL", "NEXUS_BASE_URL")
 """Environment variables that hold a base URL; the first set one wins."""
 
-NO_CREDENTIALS = (
-    "No chaojiyuyan credentials found: set CHAOJIYUYAN_API_KEY, or run `chaojiyuyan connect`"
-)
+
+class NoCredentials(ValueError):
+    """Neither the environment nor the credentials file has a key."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__(
+            "No chaojiyuyan credentials found: set CHAOJIYUYAN_API_KEY,"
+            " or run `chaojiyuyan connect`"
+        )
+
+    def __reduce__(self) -> tuple[type[NoCredentials], tuple[()]]:
+        """Pickle without the text, which the constructor knows."""
+        return NoCredentials, ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ def load_settings(
     name = profile_name(profile, environ)
     saved = load_credentials(profile=name, path=path)
     if saved is None:
-        raise ValueError(NO_CREDENTIALS)
+        raise NoCredentials
     place = f"profile {name}"
     saved_url = saved.get("base_url") or ""
     found = [env_candidate, (place, saved_url)] if prefer_environment_url else []

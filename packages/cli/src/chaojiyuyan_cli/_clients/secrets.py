@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from chaojiyuyan_core.masking import mask_key, mask_keys
+from chaojiyuyan_core.redaction import mask_key, mask_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable

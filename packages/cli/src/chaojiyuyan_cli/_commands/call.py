@@ -1,150 +1,92 @@
-"""`chaojiyuyan call`: post a job, and wait for it if told to."""
+"""`chaojiyuyan call`: order a job, and wait for it when told to."""
 
 from __future__ import annotations
 
-import json
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from chaojiyuyan_cli._exit_codes import EX_JOB_FAILED, EX_OK
-from chaojiyuyan_cli._options import Command, json_option, pass_session
+from chaojiyuyan_cli._options import Command, capability_argument, follow_options, pass_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
 
+    from chaojiyuyan_cli._orders import FollowOptions
     from chaojiyuyan_cli._session import Session
     from chaojiyuyan_client import Job, NexusClient
 
 
-@click.command("call", cls=Command)
-@click.argument("capability_key")
-@click.option("--input", "input_text", metavar="JSON", help="The input, a JSON object; - reads it.")
-@click.option(
-    "--input-file", type=click.Path(path_type=Path), help="A file that holds the input as JSON."
+@click.command(
+    "call",
+    cls=Command,
+    # What is not an option is a field of the input.
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    options_metavar="[OPTIONS] [--FIELD VALUE]...",
 )
-@click.option("--idempotency-key", metavar="KEY", help="A repeat with this key is the same job.")
-@click.option("--wait", is_flag=True, help="Wait until the job has ended, and print its output.")
+@capability_argument
 @click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0),
-    default=300.0,
-    show_default=True,
-    help="How long to wait.",
+    "--input", "text", metavar="JSON", help="The input, a JSON object; - reads standard input."
 )
 @click.option(
-    "--save",
-    "folder",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Wait, and download the job's artifacts into this folder.",
+    "--input-file", "file", type=click.Path(path_type=Path), help="A file with the input as JSON."
 )
-@json_option
+@click.option(
+    "--idempotency-key", metavar="KEY", help="A repeat with the same key returns the same job."
+)
+@follow_options
 @pass_session
+@click.pass_context
 def command(
+    context: click.Context,
     session: Session,
     capability_key: str,
-    input_text: str | None,
-    input_file: Path | None,
+    text: str | None,
+    file: Path | None,
     idempotency_key: str | None,
-    wait: bool,
-    timeout: float,
-    folder: Path | None,
-    as_json: bool,
+    follow: FollowOptions,
 ) -> int:
-    """Post a job for a capability.
+    """Order a job for a capability.
 
-    Exit code 3 says that the job ended other than succeeded.
+    Each field of the input can be an option: `--text hi --count 3`. `chaojiyuyan capabilities show
+    CAPABILITY` lists them. The input is checked against the capability's schema before the order.
+    Exit code 3 means that the job ended with another status than succeeded.
     """
-    from chaojiyuyan_cli._artifacts import save_artifacts
-    from chaojiyuyan_cli._output import echo_json
+    from chaojiyuyan_cli._inputs import read_input, split_fields
+    from chaojiyuyan_cli._orders import follow_order
 
-    payload = _payload(input_text, input_file)
+    if capability_key.startswith("-"):
+        raise click.UsageError(f"Name the capability before its fields: {capability_key}")
+    options = [name for parameter in context.command.params for name in parameter.opts]
+    fields = split_fields(context.args, options)
+    payload = read_input(text, file)
     with session.client() as client:
-        job = client.call(capability_key, payload, idempotency_key=idempotency_key)
-        with _said_to_go_on(job):
-            if not as_json:
-                click.echo(f"Job created: {_safe(job.id)}")
-                click.echo(f"Status: {_safe(job.status)}")
-            waited = wait or folder is not None
-            if waited:
-                job = _waited(client, job, timeout)
-                if not as_json:
-                    _show_end(job)
-            elif not as_json:
-                click.echo(f"Follow it: chaojiyuyan events {_safe(job.id)} --follow")
-            if as_json:
-                echo_json(job)
-            if folder is not None and job.succeeded:
-                for path in save_artifacts(client, job, folder):
-                    click.echo(f"Saved {_safe(path)}", err=as_json)
-    return EX_JOB_FAILED if waited and not job.succeeded else EX_OK
+        if fields:
+            payload |= _parse_fields(client, capability_key, fields)
+        job = _order(client, capability_key, payload, idempotency_key)
+        return follow_order(client, job, follow)
 
 
-def _payload(text: str | None, file: Path | None) -> dict[str, object]:
-    from chaojiyuyan_cli._errors import UserError
+def _parse_fields(
+    client: NexusClient, capability_key: str, fields: Mapping[str, Sequence[str]]
+) -> dict[str, object]:
+    from chaojiyuyan_cli._catalog import find_capability
+    from chaojiyuyan_cli._inputs import parse_fields
 
-    if text is not None and file is not None:
-        raise click.UsageError("Give the input by --input or by --input-file, not by both.")
-    given: str | bytes = text or ""
-    if file is not None:
-        given = file.expanduser().read_bytes()
-    elif text == "-":
-        given = sys.stdin.buffer.read()
+    spec = find_capability(client.capabilities(), capability_key)
+    return parse_fields(fields, spec.get("input_schema") if spec else None)
+
+
+def _order(
+    client: NexusClient, capability_key: str, payload: dict[str, object], key: str | None
+) -> Job:
+    from chaojiyuyan_cli._catalog import suggest_keys
+    from chaojiyuyan_cli._errors import HintedError
+    from chaojiyuyan_core.errors import HebingAPIError
+
     try:
-        decoded = given.decode() if isinstance(given, bytes) else given
-        payload = json.loads(decoded.removeprefix("\ufeff") or "{}")
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"input is not valid JSON: {error}") from None
-    if not isinstance(payload, dict):
-        raise UserError("input JSON must be an object.")
-    return payload
-
-
-def _waited(client: NexusClient, job: Job, timeout: float) -> Job:
-    from chaojiyuyan_cli._spinner import Spinner, duration
-
-    status = job.status
-
-    def note(update: Job) -> None:
-        nonlocal status
-        status = update.status
-
-    with Spinner(lambda elapsed: f"{status}  {duration(elapsed)}"):
-        return client.wait(job.id, timeout=timeout, on_update=note)
-
-
-@contextmanager
-def _said_to_go_on(job: Job) -> Iterator[None]:
-    """Say at Ctrl-C that the job goes on, and how to find it again."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        hint = f"The job goes on, see `chaojiyuyan status {_safe(job.id)}`"
-        raise KeyboardInterrupt(hint) from None
-
-
-def _show_end(job: Job) -> None:
-    from chaojiyuyan_cli._output import echo_json
-
-    click.echo(f"Final status: {_safe(job.status)}")
-    for label, name in (("Error code", "error_code"), ("Error message", "error_message")):
-        if job.get(name):
-            click.echo(f"{label}: {_safe(job[name])}")
-    if job.succeeded:
-        click.echo("Output:")
-        echo_json(job.get("output_envelope"))
-    for artifact in job.artifacts:
-        kind = artifact.get("mime_type") or artifact.get("mime") or artifact.get("kind")
-        uri = _safe(artifact.get("artifact_uri"))
-        click.echo(f"Artifact: {_safe(kind)}  {uri if len(uri) < 200 else uri[:80] + '…'}")
-
-
-def _safe(value: object) -> str:
-    from chaojiyuyan_cli._output import escape
-
-    return escape(value)
+        return client.call(capability_key, payload, idempotency_key=key)
+    except HebingAPIError as error:
+        if error.code != "unknown_capability":
+            raise
+        raise HintedError(error, suggest_keys(client, capability_key)) from error

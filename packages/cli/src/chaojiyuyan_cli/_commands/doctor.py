@@ -32,7 +32,7 @@ def command(session: Session, as_json: bool) -> int:
     from chaojiyuyan_cli._clients.wiring import Wiring
     from chaojiyuyan_cli._output import echo_json, escape, use_color
     from chaojiyuyan_cli._session import find_home
-    from chaojiyuyan_core.masking import mask_keys
+    from chaojiyuyan_core.redaction import mask_keys
 
     checks = []
     wiring = Wiring(find_home(), os.environ)

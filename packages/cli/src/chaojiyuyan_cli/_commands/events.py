@@ -1,4 +1,4 @@
-"""`chaojiyuyan events`: what has happened to a job."""
+"""`chaojiyuyan events`: the events of a job."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaojiyuyan_cli._options import Command, json_option, pass_session
+from chaojiyuyan_cli._options import Command, job_argument, json_option, pass_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +20,12 @@ _INTERVAL = 1.0  # seconds
 
 
 @click.command("events", cls=Command)
-@click.argument("job_id")
-@click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
+@job_argument
+@click.option("--follow", "-f", is_flag=True, help="Print new events until the job ends.")
 @json_option
 @pass_session
 def command(session: Session, job_id: str, follow: bool, as_json: bool) -> None:
-    """List what has happened to a job, oldest first.
+    """List the events of a job, oldest first.
 
     With --follow, --json prints one object a line.
     """
@@ -39,7 +39,7 @@ def command(session: Session, job_id: str, follow: bool, as_json: bool) -> None:
             return
         for event in _following(client, job_id) if follow else client.job_events(job_id):
             if as_json:
-                click.echo(escape(json.dumps(event, ensure_ascii=False)))
+                echo_json(event, indent=None)
             else:
                 when, kind = event.get("created_at"), event.get("event_type")
                 payload = event.get("payload") or ""
@@ -50,7 +50,7 @@ def command(session: Session, job_id: str, follow: bool, as_json: bool) -> None:
 def _following(client: NexusClient, job_id: str) -> Iterator[JobEvent]:
     shown = 0
     while True:
-        done = client.get_job(job_id).done  # first: what happens after it is in the events
+        done = client.get_job(job_id).done  # first: what happens after this is in the events
         events = list(client.job_events(job_id))
         yield from events[shown:]
         shown = len(events)

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaojiyuyan_cli._options import Command, json_option, pass_session
+from chaojiyuyan_cli._options import Command, complete_by, json_option, pass_session
 
 if TYPE_CHECKING:
     from chaojiyuyan_cli._session import Session
 
 
 @click.command("status", cls=Command)
-@click.argument("job_id", required=False)
+@click.argument(
+    "job_id", metavar="[JOB]", required=False, shell_complete=complete_by("complete_job")
+)
 @json_option
 @pass_session
 def command(session: Session, job_id: str | None, as_json: bool) -> None:
@@ -29,7 +31,7 @@ def _show_profile(session: Session, *, as_json: bool) -> None:
     from chaojiyuyan_cli._output import echo_fields, echo_json
     from chaojiyuyan_cli._session import find_home
     from chaojiyuyan_core.credentials import CREDENTIALS_PATH, profile_name
-    from chaojiyuyan_core.masking import mask_key
+    from chaojiyuyan_core.redaction import mask_key
 
     settings = session.settings_or_none()
     if settings is None:

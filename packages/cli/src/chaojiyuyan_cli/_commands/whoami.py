@@ -20,7 +20,7 @@ def command(session: Session, as_json: bool) -> None:
     from chaojiyuyan_cli._output import echo_fields, echo_json
     from chaojiyuyan_cli._probe import check_key
     from chaojiyuyan_core.credentials import load_credentials, profile_name
-    from chaojiyuyan_core.masking import mask_key
+    from chaojiyuyan_core.redaction import mask_key
 
     settings = session.settings()
     check_key(settings.api_key, settings.base_url)

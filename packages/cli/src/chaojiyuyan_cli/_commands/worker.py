@@ -1,4 +1,4 @@
-"""`chaojiyuyan worker`: an echo stub for trying things out, or a real worker."""
+"""`chaojiyuyan worker`: an echo stub to try things out, or a real worker."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from chaojiyuyan_cli._exit_codes import EX_OK
-from chaojiyuyan_cli._options import Command, pass_session
+from chaojiyuyan_cli._options import POSITIVE_SECONDS, Command, complete_by, pass_session
 
 if TYPE_CHECKING:
     from chaojiyuyan_cli._session import Session
-    from chaojiyuyan_worker import TaskContext
+    from chaojiyuyan_core.settings import Settings
+    from chaojiyuyan_worker import TaskContext, Worker
 
 _WARNING = """\
 `chaojiyuyan worker` will start an ECHO-STUB handler on {capability!r}.
@@ -22,19 +23,24 @@ expect real work — that produces a garbage settlement.\
 
 
 @click.command("worker", cls=Command)
-@click.argument("capability_key", required=False)
+@click.argument(
+    "capability_key",
+    metavar="[CAPABILITY]",
+    required=False,
+    shell_complete=complete_by("complete_capability"),
+)
 @click.option("--app", metavar="MODULE:WORKER", help="Run this Worker instead of the echo stub.")
 @click.option(
     "--poll-interval",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Between two idle polls of the stub.  [default: 1]",
+    type=POSITIVE_SECONDS,
+    help="Pause between two idle polls of the stub.  [default: 1]",
 )
 @click.option(
     "--heartbeat-interval",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Between two heartbeats of the stub.  [default: 10]",
+    type=POSITIVE_SECONDS,
+    help="Pause between two heartbeats of the stub.  [default: 10]",
 )
 @click.option("--yes", is_flag=True, help="Start the stub without asking.")
 @pass_session
@@ -46,9 +52,9 @@ def command(
     heartbeat_interval: float | None,
     yes: bool,
 ) -> int:
-    """Work for a capability: as an echo stub, or by --app.
+    """Run a worker: an echo stub, or your own by --app.
 
-    Ctrl-C and SIGTERM let the job in hand finish; a second one ends it at once.
+    Ctrl-C and SIGTERM let running jobs finish; a second one ends the worker at once.
     """
     if app is not None and capability_key is None:
         if poll_interval is not None or heartbeat_interval is not None:
@@ -89,6 +95,26 @@ def _run_stub(
         def echo(task: TaskContext) -> dict[str, object]:
             return {"echo": task.input, "by": f"chaojiyuyan worker stub ({__version__})"}
 
+        _check_capability(worker, settings, capability)
         click.echo(f"Worker running against {worker.base_url} (Ctrl-C to stop).")
         worker.run(poll_interval=poll_interval, heartbeat_interval=heartbeat_interval)
     return EX_OK
+
+
+def _check_capability(worker: Worker, settings: Settings, capability: str) -> None:
+    """Refuse a capability that the platform does not know. A fault is left to the worker's run."""
+    import httpx
+
+    from chaojiyuyan_cli._catalog import suggest_keys
+    from chaojiyuyan_cli._errors import UserError
+    from chaojiyuyan_client import NexusClient
+    from chaojiyuyan_core.errors import ServerError
+
+    try:
+        unknown = worker.register_handlers(capability)["skipped_unknown"]
+    except (httpx.HTTPError, ServerError):
+        return
+    if capability in unknown:
+        with NexusClient(settings.api_key, settings.base_url) as client:
+            hint = suggest_keys(client, capability)
+        raise UserError(f"The platform has no capability {capability!r}. {hint}")

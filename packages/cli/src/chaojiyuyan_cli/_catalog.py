@@ -1,0 +1,46 @@
+"""Look-ups in the catalog of capabilities."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from chaojiyuyan_client import NexusClient
+    from chaojiyuyan_core.models import CapabilitySpec
+
+
+def find_capability(specs: Iterable[CapabilitySpec], key: str) -> CapabilitySpec | None:
+    """Return the entry of a capability, None when the catalog does not have it.
+
+    Args:
+        specs: The catalog.
+        key: The key of the capability.
+    """
+    return next((spec for spec in specs if spec.get("capability_key") == key), None)
+
+
+def suggest_keys(client: NexusClient, key: str) -> str:
+    """Return a sentence that names the keys nearest to a mistyped one.
+
+    Args:
+        client: Reads the catalog.
+        key: The key that the platform does not know.
+    """
+    return describe_similar(client.capabilities(), key)
+
+
+def describe_similar(specs: Iterable[CapabilitySpec], key: str) -> str:
+    """Return a sentence that names the keys nearest to a mistyped one.
+
+    Args:
+        specs: The catalog.
+        key: The key that is not in it.
+    """
+    keys = [str(spec.get("capability_key")) for spec in specs]
+    near = get_close_matches(key, keys)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return "`chaojiyuyan capabilities` lists what there is."
