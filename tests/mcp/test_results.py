@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from mcp import types
 
 from chaojiyuyan_core import errors
-from chaojiyuyan_core.answers import error_of
+from chaojiyuyan_core.http import Reply
 from chaojiyuyan_core.settings import Settings
 from chaojiyuyan_mcp._results import Answer, Results, ToolError, bad_arguments
 
@@ -31,7 +31,7 @@ def told(error: Exception) -> dict[str, Any]:
 
 def api_error(status: int, body: object = None, **headers: str) -> errors.HebingAPIError:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return error_of(httpx.Response(status, content=content, headers=headers))
+    return Reply(status, headers, content).api_error()
 
 
 def test_the_codes_of_the_api_pass_through() -> None:

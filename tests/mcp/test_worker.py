@@ -164,6 +164,9 @@ class TestSubmitting:
     ) -> None:
         kernel.set_faults(["submit=drop-after"])
         error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={"x": 1}).error
+        if error["code"] == "task_run_not_found":  # a heartbeat has told
+            assert "probably settled" in error["hint"]
+            return
         assert error["code"] == "connection_failed"
         kernel.clear_faults()
         error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={"x": 1}).error

@@ -36,7 +36,7 @@ def test_a_dropped_answer_costs_no_job(site, endpoint, when) -> None:
         job_id = site.post({"seconds": 1 if endpoint == "heartbeat" else 0})
         job = site.ended(job_id)
         # The answer to the submit may have been dropped: the handler must not run for that.
-        until(lambda: not worker.health().jobs_in_hand)
+        until(lambda: not worker.health().running_jobs)
     assert job["status"] == "succeeded"
     assert job["settlements"] == 1
     assert runs == {job_id: 1}

@@ -1,327 +1,340 @@
-"""The keeper of leases, by a clock that is handed in where time decides."""
+"""The keeper of leases: heartbeats go out, whatever one of them meets."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
 
 import httpx
 import pytest
 
-from chaojiyuyan_core.requests import Requests
-from chaojiyuyan_core.transport import Transport
-from chaojiyuyan_worker.leases import LeaseKeeper, Loss, boot_clock, is_gone, lease_deadline
+from chaojiyuyan_worker._run.runtime import Runtime
+from chaojiyuyan_worker.leases import LeaseKeeper, Loss, boot_clock
 from support.clocks import HandClock
-
-
-def lease_answer(seconds: float = 30, status: int = 200, **json) -> httpx.Response:
-    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    until = (now + timedelta(seconds=seconds)).isoformat()
-    headers = {"date": format_datetime(now, usegmt=True)}
-    return httpx.Response(
-        status, json=json or {"data": {"lease_expires_at": until}}, headers=headers
-    )
-
-
-class Platform:
-    """Answers heartbeats, and counts them by job."""
-
-    def __init__(self) -> None:
-        self.beats: dict[str, int] = {}
-        self.answer = lambda job_id: lease_answer(2)
-        self.beaten = threading.Condition()
-        self.timeouts: list[dict[str, float]] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.timeouts.append(request.extensions["timeout"])
-        job_id = request.url.path.split("/")[-2]
-        with self.beaten:
-            self.beats[job_id] = self.beats.get(job_id, 0) + 1
-            self.beaten.notify_all()
-        return self.answer(job_id)
-
-    def wait(self, job_id: str, count: int) -> None:
-        with self.beaten:
-            assert self.beaten.wait_for(lambda: self.beats.get(job_id, 0) >= count, 10)
+from support.replies import after, data, fault, page, refusal
+from support.wires import FakeWire
 
 
 @pytest.fixture
-def platform():
-    return Platform()
+def wire():
+    return FakeWire(heartbeat=data(lease_expires_at=after(3)))
 
 
 @pytest.fixture
-def keeper_of(platform):
+def keeper_of(wire):
     made = []
 
     def make(**options) -> LeaseKeeper:
-        client = httpx.Client(transport=httpx.MockTransport(platform))
-        requests = Requests("nxt_ag_test_test", "http://localhost/api", timeout=30)
-        keeper = LeaseKeeper(Transport(requests, http_client=client), **options)
-        made.append((keeper, client))
-        return keeper
+        made.append(LeaseKeeper(wire, **options))
+        return made[-1]
 
     yield make
-    for keeper, client in made:
-        keeper.close(client.close)
+    for keeper in made:
+        keeper.close()
 
 
-def test_the_deadline_is_reckoned_from_the_servers_own_times() -> None:
-    answer = lease_answer(30)
-    expires_at = answer.json()["data"]["lease_expires_at"]
-    assert lease_deadline(expires_at, answer, 100.0) == 129.0
+def hold(keeper, job_id: str = "job-1", seconds: float = 2.0, **options):
+    """Hold a job that was just awarded."""
+    return keeper.hold(job_id, keeper.clock(), seconds, **options)
 
 
-@pytest.mark.parametrize("expires_at", [None, "soon", 7])
-def test_a_lease_of_unknown_length_is_taken_for_30_seconds(expires_at) -> None:
-    assert lease_deadline(expires_at, lease_answer(), 100.0) == 129.0
-    assert lease_deadline("2026-01-01T00:05:00Z", httpx.Response(200), 100.0) == 129.0
+def test_heartbeats_go_out_until_the_lease_is_released(wire, keeper_of) -> None:
+    keeper = keeper_of(interval=0.05)
+    lease = hold(keeper)
+    wire.wait("heartbeat", 3, "job-1")
+    lease.release()
+    lease.release()
+    hold(keeper, "job-2")
+    before = wire.count("heartbeat", "job-1")
+    wire.wait("heartbeat", 3, "job-2")
+    assert wire.count("heartbeat", "job-1") <= before + 1  # one may have been under way
+    assert lease.lost is None
 
 
-def test_a_date_that_a_proxy_got_wrong_does_not_end_the_lease_at_once() -> None:
-    assert lease_deadline("2025-12-31T23:59:00Z", lease_answer(), 100.0) == 129.0
+def test_a_heartbeat_moves_the_deadline(wire, keeper_of) -> None:
+    wire.answers["heartbeat"] = data(lease_expires_at=after(30))
+    lease = hold(keeper_of(interval=0.05))
+    wire.wait("heartbeat", 2, "job-1")
+    assert 20 < lease.remaining() < 29
 
 
 @pytest.mark.parametrize(
-    ("answer", "gone"),
+    "failure",
     [
-        (lease_answer(status=404, detail={"code": "task_run_not_found"}), True),
-        (lease_answer(status=410, detail={"code": "lease_expired"}), True),
-        (httpx.Response(404, html="<h1>default backend</h1>"), False),
-        (httpx.Response(503), False),
-        (lease_answer(), False),
+        refusal(503, "busy"),
+        page(404),
+        page(410),
+        refusal(404, None),
+        page(200),
+        fault(httpx.ReadTimeout("slow")),
+        lambda call: 1 / 0,
     ],
 )
-def test_gone_is_what_the_platform_says_and_no_proxy(answer, gone) -> None:
-    assert is_gone(answer) is gone
-
-
-def test_a_held_lease_is_beaten_for_until_it_is_released(platform, keeper_of) -> None:
-    keeper = keeper_of(interval=0.05)
-    lease = keeper.hold("job-1", boot_clock() + 2)
-    platform.wait("job-1", 3)
-    lease.release()
-    keeper.hold("job-2", boot_clock() + 2)
-    before = platform.beats["job-1"]
-    platform.wait("job-2", 3)
-    assert platform.beats["job-1"] <= before + 1  # one may have been under way
+def test_a_failed_heartbeat_is_unknown_until_the_deadline(wire, keeper_of, failure) -> None:
+    wire.answers["heartbeat"] = [failure, failure, data(lease_expires_at=after(30))]
+    lease = hold(keeper_of(interval=0.05), seconds=5)
+    wire.wait("heartbeat", 4)
     assert lease.lost is None
+    assert lease.remaining() > 20
 
 
-def test_a_beat_moves_the_deadline(platform, keeper_of) -> None:
-    keeper = keeper_of(interval=0.05)
-    platform.answer = lambda job_id: lease_answer(60)
-    lease = keeper.hold("job-1", boot_clock() + 2)
-    platform.wait("job-1", 2)
-    assert 50 < lease.remaining() < 60
-
-
-@pytest.mark.parametrize("status", [404, 410])
-def test_a_refused_beat_loses_the_lease_for_good(platform, keeper_of, status) -> None:
-    keeper = keeper_of(interval=0.05)
-    platform.answer = lambda job_id: lease_answer(status=status, detail={"code": "x"})
-    lost = threading.Event()
-    lease = keeper.hold("job-1", boot_clock() + 2, on_lost=lambda lease: lost.set())
-    assert lost.wait(10)
+@pytest.mark.parametrize(
+    "gone", [refusal(404, "task_run_not_found"), refusal(410, "lease_expired")]
+)
+def test_gone_is_lost_at_once(wire, keeper_of, gone) -> None:
+    wire.answers["heartbeat"] = gone
+    told = threading.Event()
+    lease = hold(keeper_of(interval=0.05), on_lost=lambda _: told.set())
+    assert told.wait(10)
     assert lease.lost is Loss.GONE
-    platform.answer = lambda job_id: lease_answer(60)
-    other = keeper.hold("job-2", boot_clock() + 2)
-    platform.wait("job-2", 3)
-    assert other.lost is None
-    assert platform.beats["job-1"] == 1
-
-
-@pytest.mark.parametrize("fault", ["503", "html", "junk", "unreachable", "bug"])
-def test_a_failed_beat_is_unknown_until_the_deadline(platform, keeper_of, fault) -> None:
-    keeper = keeper_of(interval=0.05)
-
-    def answer(job_id: str) -> httpx.Response:
-        if platform.beats[job_id] > 2:
-            return lease_answer(60)
-        if fault == "unreachable":
-            raise httpx.ConnectError("no route")
-        if fault == "bug":
-            raise ZeroDivisionError
-        return {
-            "503": httpx.Response(503),
-            "html": httpx.Response(404, html="<h1>no backend</h1>"),
-            "junk": httpx.Response(200, content=b"{"),
-        }[fault]
-
-    platform.answer = answer
-    lease = keeper.hold("job-1", boot_clock() + 2)
-    platform.wait("job-1", 4)
-    assert lease.lost is None
-    assert lease.remaining() > 50
+    assert lease.is_gone
+    assert lease.remaining() == 0
+    assert wire.count("heartbeat") == 1
 
 
 def test_the_deadline_passed_means_lost_before_anyone_looks(keeper_of) -> None:
     clock = HandClock()
-    keeper = keeper_of(interval=3600, runtime=clock)
     told = []
-    lease = keeper.hold("job-1", 110.0, on_lost=told.append)
+    lease = keeper_of(interval=3600, runtime=clock).hold("job-1", 100, 10, on_lost=told.append)
     clock.at = 109.9
     assert lease.lost is None
     clock.at = 110.0
     assert lease.lost is Loss.EXPIRED
-    assert told == [lease]
     assert lease.lost is Loss.EXPIRED
+    assert not lease.is_gone
     assert told == [lease]
 
 
-def test_no_beat_is_sent_past_the_deadline(platform, keeper_of) -> None:
-    """As after a thaw: the beat was due, and so is the end."""
+def test_no_heartbeat_is_sent_past_the_deadline(wire, keeper_of) -> None:
+    """As after a thaw: the heartbeat was due, and so is the end."""
     keeper = keeper_of(interval=0.05)
     lost = threading.Event()
-    lease = keeper.hold("job-1", boot_clock() - 0.1, on_lost=lambda lease: lost.set())
+    lease = keeper.hold("job-1", boot_clock() - 3, 2.9, on_lost=lambda _: lost.set())
     assert lost.wait(10)
     assert lease.lost is Loss.EXPIRED
-    assert platform.beats == {}
+    assert wire.count("heartbeat") == 0
 
 
-def test_an_interval_above_the_lease_sends_none_and_says_so(platform, keeper_of, caplog) -> None:
-    keeper = keeper_of(interval=3600)
+def test_an_interval_above_the_lease_sends_none_and_says_so(wire, keeper_of, caplog) -> None:
     lost = threading.Event()
-    keeper.hold("job-1", boot_clock() + 0.2, on_lost=lambda lease: lost.set())
+    hold(keeper_of(interval=3600), seconds=0.2, on_lost=lambda _: lost.set())
     assert lost.wait(10)
-    assert platform.beats == {}
-    assert "less than the heartbeat interval" in caplog.text
+    assert wire.count("heartbeat") == 0
+    assert "no heartbeats are sent" in caplog.text
+
+
+def test_a_lease_may_have_an_interval_of_its_own(wire, keeper_of) -> None:
+    hold(keeper_of(interval=3600), interval=0.05)
+    wire.wait("heartbeat", 3)
 
 
 def test_a_lease_without_end_costs_no_other_lease(keeper_of) -> None:
     keeper = keeper_of(interval=1e12)
     lost = threading.Event()
-    keeper.hold("job-1", boot_clock() + 1e13)
-    keeper.hold("job-2", boot_clock() + 0.2, on_lost=lambda _: lost.set())
+    hold(keeper, "job-1", 1e13)
+    hold(keeper, "job-2", 0.2, on_lost=lambda _: lost.set())
     assert lost.wait(10)
 
 
-def test_a_lease_is_let_go_after_the_longest_hold(platform, keeper_of) -> None:
-    keeper = keeper_of(interval=0.05)
+def test_a_lease_is_given_up_after_its_longest_hold(keeper_of) -> None:
     lost = threading.Event()
-    lease = keeper.hold("job-1", boot_clock() + 2, max_hold=0.3, on_lost=lambda lease: lost.set())
-    assert lost.wait(10)
-    assert lease.lost is Loss.HELD_TOO_LONG
-
-
-def test_a_hold_that_ended_before_its_lease_did_is_the_reason_however_late_it_is_seen(
-    keeper_of,
-) -> None:
-    clock = HandClock()
-    keeper = keeper_of(interval=50.0, runtime=clock)
-    lost = threading.Event()
-    lease = keeper.hold("job-1", 110.0, on_lost=lambda _: lost.set())
-    with keeper._changed:  # so that the schedule sees both at once
-        lease.held_until = 105.0
-        keeper._plan(lease)
-        clock.at = 120.0
+    lease = hold(keeper_of(interval=0.05), max_hold=0.3, on_lost=lambda _: lost.set())
     assert lost.wait(10)
     assert lease.lost is Loss.HELD_TOO_LONG
 
 
-def test_the_limit_of_a_hold_can_be_set_and_taken_away(platform, keeper_of) -> None:
-    keeper = keeper_of(interval=0.05)
+def test_the_limit_of_a_hold_can_be_set_and_taken_away(wire, keeper_of) -> None:
     lost = threading.Event()
-    lease = keeper.hold("job-1", boot_clock() + 2, on_lost=lambda lease: lost.set())
+    lease = hold(keeper_of(interval=0.05), on_lost=lambda _: lost.set())
     lease.limit(0.2)
     lease.limit(None)
-    platform.wait("job-1", 8)
+    wire.wait("heartbeat", 8)
     assert lease.lost is None
     lease.limit(0.01)
     assert lost.wait(10)
 
 
-def test_a_hanging_beat_costs_no_other_lease(platform, keeper_of) -> None:
+def test_a_heartbeat_has_a_third_of_what_is_left(wire, keeper_of) -> None:
+    hold(keeper_of(interval=0.05), seconds=6)
+    wire.wait("heartbeat", 1)
+    assert 1 < wire.timeouts["heartbeat"][0] <= 2
+
+
+def test_hanging_heartbeats_cost_no_other_lease(wire, keeper_of) -> None:
     keeper = keeper_of(interval=0.05)
-    hanging, free = threading.Event(), threading.Event()
+    free = threading.Event()
 
-    def answer(job_id: str) -> httpx.Response:
-        if job_id == "job-0":
-            hanging.set()
+    def answer(call):
+        if "/hangs-" in call.path:
             free.wait(10)
-        return lease_answer(2)
+        return data(lease_expires_at=after(30))
 
-    platform.answer = answer
-    leases = [keeper.hold(f"job-{n}", boot_clock() + 2) for n in range(32)]
-    assert hanging.wait(10)
-    for n in range(1, 32):
-        platform.wait(f"job-{n}", 3)
-    assert all(lease.lost is None for lease in leases[1:])
+    wire.answers["heartbeat"] = answer
+    hanging = [hold(keeper, f"hangs-{n}", 29) for n in range(40)]
+    wire.wait("heartbeat", 40)
+    others = [hold(keeper, f"job-{n}", 2) for n in range(32)]
+    for n in range(32):
+        wire.wait("heartbeat", 2, f"job-{n}")
+    assert all(lease.lost is None for lease in [*hanging, *others])
     free.set()
 
 
-def test_no_beat_is_sent_for_a_lease_that_was_lost_on_the_way(platform, keeper_of) -> None:
+def test_many_leases_need_few_threads(wire, keeper_of) -> None:
+    keeper = keeper_of(interval=0.2)
+    for n in range(300):
+        hold(keeper, f"job-{n}", 20)
+    wire.wait("heartbeat", 900)
+    names = [thread.name for thread in threading.enumerate()]
+    assert sum("heartbeat" in name for name in names) <= 32
+
+
+def test_confirm_sends_at_once_and_tells_whether_the_lease_goes_on(wire, keeper_of) -> None:
+    wire.answers["heartbeat"] = [refusal(503, "busy"), data(lease_expires_at=after(30))]
     keeper = keeper_of()
-    lease = keeper.hold("job-1", boot_clock() + 30)
-    keeper.lose(lease, Loss.HELD_TOO_LONG)
-    keeper._send_beat(lease)
-    assert platform.beats == {}
+    lease = hold(keeper, seconds=5)
+    waited = []
+    assert keeper.confirm(lease, waited.append)
+    assert wire.count("heartbeat") == 2
+    assert waited[0] > 0
+    assert lease.remaining() > 20
+    wire.answers["heartbeat"] = refusal(404, "task_run_not_found")
+    assert not keeper.confirm(lease, waited.append)
+    assert lease.lost is Loss.GONE
+    assert not keeper.confirm(lease, waited.append)
+    assert wire.count("heartbeat") == 3
 
 
-def test_a_beat_has_a_third_of_what_is_left(keeper_of, platform) -> None:
-    keeper = keeper_of(interval=0.05)
-    keeper.hold("job-1", boot_clock() + 6)
-    platform.wait("job-1", 1)
-    assert all(1 < seconds <= 2 for seconds in platform.timeouts[0].values())
+def test_confirm_ends_with_the_lease(wire, keeper_of) -> None:
+    clock = HandClock()
+    wire.answers["heartbeat"] = refusal(503, "busy")
+    keeper = keeper_of(runtime=clock)
+    lease = keeper.hold("job-1", 100, 5)
+
+    def wait(seconds: float) -> None:
+        clock.at += max(seconds, 0.001)
+
+    assert not keeper.confirm(lease, wait)
+    assert lease.lost is Loss.EXPIRED
+    assert 2 < wire.count("heartbeat") < 20
 
 
 def test_closing_loses_what_is_held(keeper_of) -> None:
     keeper = keeper_of()
     told = []
-    lease = keeper.hold("job-1", boot_clock() + 30, on_lost=told.append)
-    released = keeper.hold("job-2", boot_clock() + 30, on_lost=told.append)
-    released.release()
+    lease = hold(keeper, seconds=29, on_lost=told.append)
+    hold(keeper, "job-2", 29, on_lost=told.append).release()
     keeper.close()
     assert told == [lease]
     assert lease.lost is Loss.ABANDONED
-    assert keeper.hold("job-3", boot_clock() + 30).lost is Loss.ABANDONED
+    assert hold(keeper, "job-3").lost is Loss.ABANDONED
 
 
-def test_closing_waits_for_no_beat_but_tells_when_the_last_has_ended(platform, keeper_of) -> None:
+def test_closing_waits_for_no_heartbeat_but_tells_when_the_last_has_ended(wire, keeper_of) -> None:
     keeper = keeper_of(interval=0.05)
     free, closed = threading.Event(), threading.Event()
-
-    def answer(job_id: str) -> httpx.Response:
-        free.wait(10)
-        return lease_answer(2)
-
-    platform.answer = answer
-    keeper.hold("job-1", boot_clock() + 2)
-    platform.wait("job-1", 1)
+    wire.answers["heartbeat"] = lambda call: free.wait(10) and data(lease_expires_at=after(3))
+    hold(keeper)
+    wire.wait("heartbeat", 1)
     keeper.close(closed.set)
     assert not closed.is_set()
     free.set()
     assert closed.wait(10)
 
 
+class Stalled(HandClock):
+    """A clock that jumps while the schedule sleeps, and a process that was or was not busy."""
+
+    def __init__(self, busy: float) -> None:
+        super().__init__()
+        self.busy = busy
+        self.sleeps = threading.Event()
+
+    def cpu_time(self) -> float:
+        self.sleeps.set()  # it asks before it sleeps and after it woke up
+        return self.busy if self.at > 100 else 0.0
+
+
 @pytest.mark.parametrize(("busy", "cause"), [(0.0, "was stopped"), (60.0, "interpreter lock")])
-def test_a_late_beat_is_told_with_its_likely_cause(keeper_of, caplog, busy, cause) -> None:
-    keeper = keeper_of(runtime=HandClock(130.0))
-    lease = keeper.hold("job-1", 1000.0)
-    lease.wake = 100.0
+def test_a_late_heartbeat_is_told_with_its_likely_cause(wire, keeper_of, caplog, busy, cause):
+    clock = Stalled(busy)
+    keeper = keeper_of(runtime=clock)
     with caplog.at_level(logging.WARNING):
-        keeper._explain(lease, 90.0, time.process_time() - busy)
-    assert "heartbeat 30.0 s late" in caplog.text
-    assert cause in caplog.text
-    assert caplog.records[-1].job_id == "job-1"
+        lease = keeper.hold("job-1", 100, 29, interval=0.3)
+        clock.sleeps.wait(10)
+        clock.at = 120.0
+        wire.wait("heartbeat", 1, "job-1")
+    lease.release()
+    line = next(record for record in caplog.records if "late" in record.message)
+    assert cause in line.message
+    assert line.job_id == "job-1"
 
 
-def test_released_leases_do_not_pile_up(keeper_of) -> None:
-    keeper = keeper_of()
-    held = keeper.hold("job-0", boot_clock() + 30)
-    for number in range(1, 1000):
-        keeper.hold(f"job-{number}", boot_clock() + 30).release()
-    assert len(keeper._schedule) < 200
-    assert any(lease is held for _, _, lease in keeper._schedule)
-
-
-def test_a_callback_that_fails_costs_no_other_lease(platform, keeper_of, caplog) -> None:
+def test_a_callback_that_fails_costs_no_other_lease(wire, keeper_of, caplog) -> None:
     keeper = keeper_of(interval=0.05)
-    keeper.hold("job-1", boot_clock() - 1, on_lost=lambda lease: 1 / 0)
-    other = keeper.hold("job-2", boot_clock() + 2)
-    platform.wait("job-2", 3)
+    keeper.hold("job-1", boot_clock() - 2, 1, on_lost=lambda _: 1 / 0)
+    other = hold(keeper, "job-2")
+    wire.wait("heartbeat", 3, "job-2")
     assert other.lost is None
     assert "ZeroDivisionError" in caplog.text
+
+
+class Exhausted(Runtime):
+    """The process table is full until ``free`` is set."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+        self.refused = threading.Event()
+        self.names: list[str] = []
+
+    def start(self, target, *, name):
+        self.names.append(name)
+        if not self.free.is_set():
+            self.refused.set()
+            raise RuntimeError("can't start new thread")
+        return super().start(target, name=name)
+
+
+def test_heartbeats_begin_when_threads_can_be_started_again(wire, keeper_of) -> None:
+    runtime = Exhausted()
+    keeper = keeper_of(interval=0.05, runtime=runtime)
+    first = hold(keeper, "job-1", 20)
+    assert runtime.names == ["chaojiyuyan-leases"]
+    runtime.free.set()
+    hold(keeper, "job-2", 20)
+    wire.wait("heartbeat", 2, "job-1")
+    assert first.lost is None
+
+
+def test_a_heartbeat_waits_for_a_thread_that_cannot_be_started(wire, keeper_of) -> None:
+    runtime = Exhausted()
+    runtime.free.set()
+    keeper = keeper_of(interval=0.05, runtime=runtime)
+    hold(keeper, "job-0", 20).release()  # the schedule runs, no heartbeat was sent
+    runtime.free.clear()
+    runtime.refused.clear()
+    lease = hold(keeper, "job-1", 20)
+    assert runtime.refused.wait(10)
+    assert "can't start new thread" in str(keeper.problem)
+    runtime.free.set()
+    wire.wait("heartbeat", 2, "job-1")
+    assert keeper.problem is None
+    assert lease.lost is None
+
+
+class Raising(logging.Handler):
+    """A handler of an application that is broken."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError("no space left on device")
+
+
+def test_a_logging_handler_that_raises_ends_no_heartbeat(wire, keeper_of) -> None:
+    wire.answers["heartbeat"] = [refusal(503, "busy")] * 3 + [data(lease_expires_at=after(30))]
+    broken, root = Raising(), logging.getLogger()
+    root.addHandler(broken)
+    try:
+        lease = hold(keeper_of(interval=0.05), seconds=10)
+        wire.wait("heartbeat", 6)
+    finally:
+        root.removeHandler(broken)
+    assert lease.lost is None

@@ -16,7 +16,7 @@ import pytest
 from chaojiyuyan_worker import ExecutorBroken
 from chaojiyuyan_worker.__main__ import main
 from chaojiyuyan_worker._observe import logs
-from chaojiyuyan_worker._observe.health import STALLED, Health
+from chaojiyuyan_worker._observe.health import STALLED_SECONDS, Health
 from chaojiyuyan_worker._observe.probes import HealthServer
 from support.workers import running, until
 
@@ -123,15 +123,21 @@ def test_a_rejected_key_is_one_line_and_1(site, folder) -> None:
 
 
 def test_probes_tell_what_is_wrong() -> None:
-    now = [Health(live=True, ready=False, draining=True, jobs_in_hand=3)]
+    now = [Health(live=True, ready=False, draining=True, running_jobs=3)]
     server = HealthServer(lambda: now[0], 0)
     try:
         url = f"http://127.0.0.1:{server.port}"
         assert httpx.get(f"{url}/livez").status_code == 200
         answer = httpx.get(f"{url}/readyz")
         assert answer.status_code == 503
-        assert answer.json() == {"live": True, "ready": False, "draining": True, "jobs_in_hand": 3}
-        now[0] = Health(live=False, ready=True, draining=False, jobs_in_hand=0)
+        assert answer.json() == {
+            "live": True,
+            "ready": False,
+            "draining": True,
+            "running_jobs": 3,
+            "problems": [],
+        }
+        now[0] = Health(live=False, ready=True, draining=False, running_jobs=0)
         assert httpx.get(f"{url}/livez").status_code == 503
     finally:
         server.close()
@@ -140,14 +146,14 @@ def test_probes_tell_what_is_wrong() -> None:
 def test_a_poll_that_no_longer_advances_is_not_live(site) -> None:
     worker = site.worker()
     worker.handler("test.echo.v1")(lambda task: {})
-    assert worker.health() == Health(live=True, ready=False, draining=False, jobs_in_hand=0)
+    assert worker.health() == Health(live=True, ready=False, draining=False, running_jobs=0)
     with running(worker):
         until(lambda: worker.health().ready)
-        polling = worker._run.polling
+        polling = worker._run._polling
         until(lambda: polling.advanced_at)
-        polling.advanced_at -= STALLED + 1
+        polling.advanced_at -= STALLED_SECONDS + 1
         assert not worker.health().live
-        polling.advanced_at += STALLED + 1
+        polling.advanced_at += STALLED_SECONDS + 1
 
 
 def test_a_worker_that_finishes_what_is_in_hand_is_live_and_not_ready(site) -> None:
@@ -162,8 +168,8 @@ def test_a_worker_that_finishes_what_is_in_hand_is_live_and_not_ready(site) -> N
         until(lambda: site.job(job_id)["status"] == "running")
         site.post(key="media.echo.v1")
         until(lambda: worker.health().draining)
-        worker._run.polling.advanced_at -= STALLED + 1
-        assert worker.health() == Health(live=True, ready=False, draining=True, jobs_in_hand=1)
+        worker._run._polling.advanced_at -= STALLED_SECONDS + 1
+        assert worker.health() == Health(live=True, ready=False, draining=True, running_jobs=1)
         finish.set()
         assert site.ended(job_id)["status"] == "succeeded"
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
-from chaojiyuyan_worker._run.offers import Offers
+from chaojiyuyan_worker._run.capacity import Capacity
+from chaojiyuyan_worker._run.given_up import GivenUp
+from chaojiyuyan_worker._run.offers import MAX_KEPT_AHEAD, Offers
 from support.clocks import HandClock
+from support.workers import until
 
 FOREVER = float("inf")
 
 
 def offer(job_id: str, key: str = "a") -> dict[str, str]:
     return {"job_id": job_id, "capability_key": key}
+
+
+def offers_of(limits, slots, clock) -> Offers:
+    return Offers(Capacity(slots, limits), GivenUp(clock.clock), clock)
 
 
 @pytest.fixture
@@ -24,17 +30,17 @@ def clock():
 
 @pytest.fixture
 def offers(clock):
-    return Offers({"a": 2, "b": 1}, 2, clock)
+    return offers_of({"a": 2, "b": 1}, 2, clock)
 
 
-def put(offers, clock, *rows, more=False, last=False) -> None:
-    offers.put([(row, FOREVER) for row in rows], clock.clock(), more=more, last=last)
+def put(offers, clock, *rows, more=False, last=False) -> int:
+    return offers.put([(row, FOREVER) for row in rows], clock.clock(), more=more, last=last)
 
 
 def test_offers_are_taken_in_order(offers, clock) -> None:
     put(offers, clock, offer("1"), offer("2"))
     assert [offers.take()["job_id"], offers.take()["job_id"]] == ["1", "2"]
-    assert offers.in_hand == ["1", "2"]
+    assert offers.running == ["1", "2"]
 
 
 def test_an_offer_is_dropped_when_its_bidding_is_over(offers, clock) -> None:
@@ -46,7 +52,7 @@ def test_an_offer_is_dropped_when_its_bidding_is_over(offers, clock) -> None:
 def test_a_capability_without_room_is_passed_over(offers, clock) -> None:
     put(offers, clock, offer("1", "b"), offer("2", "b"), offer("3", "a"))
     assert [offers.take()["job_id"], offers.take()["job_id"]] == ["1", "3"]
-    assert offers.room() == ["a", "b"]  # no slot is free: the next one may serve either
+    assert offers.need()[0] == ["a", "b"]  # no slot is free: the next one may serve either
 
 
 def test_what_was_in_hand_since_the_poll_was_sent_is_an_old_offer(offers, clock) -> None:
@@ -54,15 +60,15 @@ def test_what_was_in_hand_since_the_poll_was_sent_is_an_old_offer(offers, clock)
     put(offers, clock, offer("1"), offer("2"))
     taken = offers.take()
     clock.at += 1
-    offers.done(offers.take(), worked=True)
+    offers.release(offers.take(), worked=True)
     offers.put([(offer("1"), FOREVER), (offer("2"), FOREVER)], asked, more=False, last=True)
-    offers.done(taken, worked=True)
+    offers.release(taken, worked=True)
     assert offers.take() is None
 
 
 def test_a_job_may_be_offered_again_after_it_was_let_go(offers, clock) -> None:
     put(offers, clock, offer("1"))
-    offers.done(offers.take(), worked=True)
+    offers.release(offers.take(), worked=True)
     clock.at += 30
     put(offers, clock, offer("1"))
     assert offers.take()["job_id"] == "1"
@@ -74,22 +80,21 @@ def test_after_the_last_page_slots_end_when_it_is_worked_off(offers, clock) -> N
     seen = []
     waiting = threading.Thread(target=lambda: seen.extend([offers.take(), offers.take()]))
     waiting.start()
-    offers.done(first, worked=True)
+    offers.release(first, worked=True)
     waiting.join(10)
     assert [row and row["job_id"] for row in seen] == ["2", None]
 
 
 def test_slots_end_when_the_last_of_the_last_page_has_expired(clock) -> None:
-    offers = Offers({"a": 1, "b": 2}, 3, clock)
+    offers = offers_of({"a": 1, "b": 2}, 3, clock)
     offers.put([(offer("1"), 105.0), (offer("2"), 105.0)], clock.clock(), more=False, last=True)
     first = offers.take()
     waiting = [threading.Thread(target=offers.take, daemon=True) for _ in range(3)]
     for slot in waiting:
         slot.start()
-    while len(offers._offered._waiters) < len(waiting):
-        time.sleep(0.001)
+    until(lambda: clock.waiting >= len(waiting))
     clock.at = 110.0
-    offers.done(first, worked=True)
+    offers.release(first, worked=True)
     for slot in waiting:
         slot.join(10)
     assert not any(slot.is_alive() for slot in waiting)
@@ -111,13 +116,13 @@ def test_an_idle_poll_waits_for_its_time_and_one_after_work_does_not(offers, clo
     put(offers, clock, offer("1"))
     taken = offers.take()
     assert not offers.wait(clock.clock() + 5, activity, 0.0)  # a bid alone is no work
-    offers.awarded()
+    offers.note_award()
     assert offers.wait(clock.clock() + 5, activity, 0.0)
-    offers.done(taken, worked=True)
+    offers.release(taken, worked=True)
 
 
 def test_a_backlog_is_asked_for_ahead_of_need(clock) -> None:
-    offers = Offers({"a": 8}, 8, clock)
+    offers = offers_of({"a": 8}, 8, clock)
     activity = offers.activity
     put(offers, clock, *[offer(str(n)) for n in range(8)], more=True)
     assert not offers.wait(0.0, activity, 0.0)
@@ -127,22 +132,22 @@ def test_a_backlog_is_asked_for_ahead_of_need(clock) -> None:
 
 
 def test_a_full_capability_does_not_keep_others_from_being_asked_for(clock) -> None:
-    offers = Offers({"a": 1, "b": 1}, 2, clock)
+    offers = offers_of({"a": 1, "b": 1}, 2, clock)
     put(offers, clock, *[offer(str(n)) for n in range(50)], more=True)
     offers.take()
-    assert offers.room() == ["b"]
+    assert offers.need()[0] == ["b"]
     assert offers.wait(0.0, offers.activity, 0.0)
 
 
 def test_nothing_is_asked_for_while_every_capability_is_full(clock) -> None:
-    offers = Offers({"a": 1, "b": 1}, 4, clock)
+    offers = offers_of({"a": 1, "b": 1}, 4, clock)
     put(offers, clock, offer("1", "a"), offer("2", "b"))
     first, _ = offers.take(), offers.take()
     assert not offers.wait(clock.clock(), offers.activity, 0)
-    assert offers.room() == ["a", "b"]
-    offers.done(first, worked=True)
+    assert offers.need()[0] == ["a", "b"]
+    offers.release(first, worked=True)
     assert offers.wait(clock.clock(), offers.activity, 0)
-    assert offers.room() == ["a"]
+    assert offers.need()[0] == ["a"]
 
 
 def test_faults_suspend(offers, clock) -> None:
@@ -156,9 +161,9 @@ def test_faults_suspend(offers, clock) -> None:
 def test_a_rivals_list_is_not_followed_in_step(clock) -> None:
     orders = set()
     for _ in range(20):
-        offers = Offers({"a": 9}, 9, clock)
+        offers = offers_of({"a": 9}, 9, clock)
         put(offers, clock, *[offer(str(n)) for n in range(9)])
-        offers.outbid()
+        offers.note_rival()
         orders.add(tuple(offers.take()["job_id"] for _ in range(9)))
     assert len(orders) > 1
 
@@ -178,12 +183,12 @@ def test_closed_offers_end_every_wait(offers) -> None:
 
 
 def test_what_expired_while_the_slots_were_busy_is_asked_for_anew(clock) -> None:
-    offers = Offers({"a": 1}, 1, clock)
+    offers = offers_of({"a": 1}, 1, clock)
     put(offers, clock, offer("1"))
     taken = offers.take()
     offers.put([(offer("2"), 110.0)], clock.clock(), more=False, last=False)
     clock.at = 120.0
-    offers.done(taken, worked=True)
+    offers.release(taken, worked=True)
     wanted = []
     poll = threading.Thread(target=lambda: wanted.append(offers.wait(0.0, -1, 60.0)))
     poll.start()
@@ -193,3 +198,56 @@ def test_what_expired_while_the_slots_were_busy_is_asked_for_anew(clock) -> None
     assert wanted == [True]
     offers.close()
     slot.join(10)
+
+
+def test_a_shorter_pause_never_replaces_a_longer_one(offers, clock) -> None:
+    offers.suspend(20)
+    offers.suspend(3)
+    clock.at += 19.9
+    assert not offers.wait(0.0, -1, 0.0)
+    clock.at += 0.1
+    assert offers.wait(0.0, -1, 0.0)
+
+
+def test_a_job_that_was_given_up_is_not_taken_again(offers, clock) -> None:
+    put(offers, clock, offer("1"), offer("2"))
+    first, second = offers.take(), offers.take()
+    offers.give_up("1", 20.0, for_good=True)
+    offers.give_up("2", 20.0, for_good=False)
+    offers.release(first, worked=True)
+    offers.release(second, worked=True)
+    clock.at += 30
+    assert put(offers, clock, offer("1"), offer("2")) == 0
+    clock.at += 10
+    assert put(offers, clock, offer("1"), offer("2"), last=True) == 1
+    assert offers.take()["job_id"] == "2"
+
+
+def test_rows_of_a_full_capability_are_of_no_use_while_others_have_room(offers, clock) -> None:
+    put(offers, clock, offer("1", "b"))
+    offers.take()
+    assert put(offers, clock, offer("2", "b"), offer("3", "a")) == 1
+    offers.take()
+    assert put(offers, clock, offer("4", "b"), offer("5", "a")) == 2  # no slot is free at all
+
+
+def test_few_rows_of_a_full_capability_are_kept(clock) -> None:
+    offers = offers_of({"a": 1, "b": 1}, 2, clock)
+    put(offers, clock, offer("0"))
+    offers.take()
+    put(offers, clock, *[offer(str(n)) for n in range(1, 100)], offer("b", "b"), last=True)
+    kept = [offers.take()["job_id"]]
+    while kept[-1] is not None and len(kept) < 200:
+        offers.release(offer(kept[-1] if len(kept) > 1 else "0"), worked=True)
+        row = offers.take()
+        kept.append(row and row["job_id"])
+    assert kept[0] == "b"
+    assert len(kept) == MAX_KEPT_AHEAD + 2
+
+
+def test_the_need_is_the_free_slots_and_a_page_ahead_while_there_is_more(clock) -> None:
+    offers = offers_of({"a": 8}, 8, clock)
+    assert offers.need() == (["a"], 8)
+    put(offers, clock, *[offer(str(n)) for n in range(3)], more=True)
+    offers.take()
+    assert offers.need() == (["a"], 15)

@@ -1,296 +1,254 @@
-"""How often the poll asks, for what, and how it outlives faults."""
+"""What the poll does with answers and faults; when and what it asks is decided elsewhere."""
 
 from __future__ import annotations
 
-import itertools
-import json
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from chaojiyuyan_core.errors import AuthenticationError, PermissionDeniedError, WorkerNotEnabled
-from chaojiyuyan_core.requests import Requests
-from chaojiyuyan_core.transport import Transport
+from chaojiyuyan_worker._run.capacity import Capacity
+from chaojiyuyan_worker._run.given_up import GivenUp
 from chaojiyuyan_worker._run.offers import Offers
-from chaojiyuyan_worker._run.polling import LONGEST_WAIT, Polling
+from chaojiyuyan_worker._run.options import RunOptions
+from chaojiyuyan_worker._run.polling import Polling
 from support.clocks import HandClock
+from support.replies import NOW, after, answer, data, date_of, fault, page, refusal
+from support.wires import FakeWire
+
+
+class Enough(Exception):
+    """Leaves the loop of the poll."""
 
 
 class Bench:
-    """A poll on a hand-driven clock, and the platform before it."""
+    """A poll on a hand-driven clock, and the wire before it."""
 
-    def __init__(
-        self, *keys: str, interval: float = 1.0, register: bool = True, slots: int = 1
-    ) -> None:
+    def __init__(self, *keys: str, slots: int = 1, limit: int = 1, register: bool = True) -> None:
+        keys = keys or ("a",)
         self.clock = HandClock()
-        self.requests: list[httpx.Request] = []
-        self.pages: list[object] = []
-        self.page: object = []
-        self.registration: dict[str, object] = {"registered": [], "skipped_unknown": []}
-        requests = Requests("nxt_ag_test_test", "http://localhost/api", timeout=30)
-        self.client = httpx.Client(transport=httpx.MockTransport(self.answer))
-        transport = Transport(requests, http_client=self.client)
-        self.offers = Offers(dict.fromkeys(keys, 1), slots, self.clock)
-        self.polling = Polling(
-            transport,
-            self.offers,
-            keys,
-            interval=interval,
-            register=register,
-            runtime=self.clock,
-        )
+        self.wire = FakeWire()
+        capacity = Capacity(slots, dict.fromkeys(keys, limit))
+        self.offers = Offers(capacity, GivenUp(self.clock.clock), self.clock)
+        options = RunOptions(auto_register=register)
+        self.wait = self.offers.wait
+        self.polling = Polling(self.wire, self.offers, keys, options, self.clock)
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        if request.url.path.endswith("capabilities"):
-            return httpx.Response(201, json={"data": self.registration})
-        page = self.pages.pop(0) if self.pages else self.page
-        if isinstance(page, httpx.Response):
-            return page
-        if isinstance(page, Exception):
-            raise page
-        return httpx.Response(200, json={"data": {"jobs": page}})
+    def run(self, count: int = 10**6, *, seconds: float = 600.0) -> Exception | None:
+        """Poll until so many polls were answered or the time is over; return what ended it."""
+        wait, end = self.wait, self.clock.at + seconds
 
-    def step(self) -> float:
-        """Poll once; return the seconds until the next poll, should nothing come of this one."""
-        self.polling._step(False)
-        due = max(self.polling._not_before, self.offers._suspended_until)
-        pause = due - self.clock.at
-        self.clock.at = max(self.clock.at, due)
-        return pause
+        def move(not_before: float, activity: int, timeout: float) -> bool:
+            if self.wire.count("available") >= count or self.clock.at >= end:
+                raise Enough
+            if wait(not_before, activity, 0.0):
+                return True
+            self.clock.at += 0.002
+            return False
 
-    @property
-    def polls(self) -> list[httpx.Request]:
-        return [request for request in self.requests if request.method == "GET"]
+        self.offers.wait = move
+        try:
+            return self.polling.run()
+        except Enough:
+            return None
+
+    def page(self, *rows: object, **fields) -> None:
+        self.wire.answers["available"] = data(jobs=list(rows), **fields)
 
 
-@pytest.fixture
-def bench_of():
-    made = []
-
-    def make(*keys: str, **options) -> Bench:
-        made.append(Bench(*(keys or ("a",)), **options))
-        return made[-1]
-
-    yield make
-    for bench in made:
-        bench.client.close()
+def row(job_id: str, key: str = "a", **fields) -> dict[str, object]:
+    return {"job_id": job_id, "capability_key": key, "input_envelope": {}, **fields}
 
 
-def row(job_id: str, key: str = "a") -> dict[str, object]:
-    return {"job_id": job_id, "capability_key": key, "input_envelope": {}}
+def asked(bench: Bench) -> list[str | None]:
+    return [(call.query or {}).get("capability_key") for call in bench.wire.sent["available"]]
 
 
-def refused(status: int, code: str, **headers: str) -> httpx.Response:
-    body = {"detail": {"error": "no", "code": code}}
-    return httpx.Response(status, json=body, headers=headers)
-
-
-def test_idle_polls_grow_from_50_ms_to_the_interval_and_stay(bench_of) -> None:
-    bench = bench_of()
-    pauses = [bench.step() for _ in range(20)]
-    assert 0.05 <= pauses[0] <= 0.06
-    assert all(later > earlier * 0.9 for earlier, later in itertools.pairwise(pauses))
-    assert all(1.0 <= pause <= 1.1 for pause in pauses[10:])
-
-
-def test_no_pause_is_above_a_short_interval(bench_of) -> None:
-    bench = bench_of(interval=0.02)
-    assert all(bench.step() <= 0.023 for _ in range(5))
-
-
-def test_work_brings_the_pauses_back_to_the_shortest(bench_of) -> None:
-    bench = bench_of()
-    for _ in range(12):
-        bench.step()
-    bench.offers.awarded()
-    assert bench.step() <= 0.06
-
-
-def test_the_first_poll_is_not_held_and_the_later_ones_ever_longer(bench_of) -> None:
-    bench = bench_of()
-    for _ in range(7):
-        bench.step()
-    assert [request.headers.get("prefer") for request in bench.polls] == [
-        None,
-        "wait=2",
-        "wait=4",
-        "wait=8",
-        "wait=16",
-        "wait=20",
-        "wait=20",
-    ]
-    assert bench.polls[-1].extensions["timeout"]["read"] > LONGEST_WAIT
-
-
-def test_a_held_poll_that_brought_nothing_is_repeated_at_once(bench_of) -> None:
-    bench = bench_of()
-    for _ in range(12):
-        bench.step()
-
-    def hold(request: httpx.Request) -> httpx.Response:
-        bench.clock.at += 20
-        return httpx.Response(
-            200, json={"data": {"jobs": []}}, headers={"preference-applied": "wait=20"}
-        )
-
-    bench.polling._transport.http_client._transport.handler = hold
-    assert bench.step() < 0
-
-
-def test_registration_goes_in_batches_of_50_and_tells_what_is_unknown(bench_of, caplog) -> None:
-    bench = bench_of(*[f"key-{n}" for n in range(120)])
-    bench.registration = {"registered": [], "skipped_unknown": ["key-7"]}
-    bench.step()
-    bodies = [json.loads(r.content) for r in bench.requests if r.method == "POST"]
-    assert [len(body["capability_keys"]) for body in bodies] == [50, 50, 20]
+def test_registration_goes_in_batches_of_50_and_tells_what_is_unknown(caplog) -> None:
+    bench = Bench(*[f"key-{n}" for n in range(120)])
+    bench.wire.answers["capabilities"] = data(registered=[], skipped_unknown=["key-7"])
+    bench.run(1)
+    batches = [call.body["capability_keys"] for call in bench.wire.sent["capabilities"]]
+    assert [len(batch) for batch in batches] == [50, 50, 20]
     assert "key-7" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        httpx.Response(503),
-        httpx.Response(502, html="<title>Bad Gateway</title>"),
-        httpx.Response(200, content=b"{"),
-        httpx.Response(200, json={"data": {"jobs": "none"}}),
-        httpx.ConnectError("refused"),
-        httpx.ReadTimeout("slow"),
-    ],
-)
-def test_faults_are_outlived_with_backoff(bench_of, fault) -> None:
-    bench = bench_of()
-    bench.pages = [fault] * 20
-    pauses = [bench.step() for _ in range(20)]
-    assert pauses[0] <= 0.1
-    assert all(2.5 <= pause <= 5.0 for pause in pauses[10:])
+def test_registration_goes_on_where_a_fault_met_it() -> None:
+    bench = Bench(*[f"key-{n}" for n in range(120)])
+    done = data(registered=[], skipped_unknown=[])
+    busy = refusal(503, "busy")
+    bench.wire.answers["capabilities"] = [done, busy, busy, done, page(502), done]
+    bench.run(1)
+    firsts = [call.body["capability_keys"][0] for call in bench.wire.sent["capabilities"]]
+    assert firsts == ["key-0", "key-50", "key-50", "key-50", "key-100", "key-100"]
+
+
+FAULTS = [
+    refusal(503, "busy"),
+    page(502),
+    page(401),
+    page(403),
+    answer(401, message="Unauthorized"),
+    page(200),
+    data(jobs="none"),
+    fault(httpx.ConnectError("refused")),
+    fault(httpx.ReadTimeout("slow")),
+]
+
+
+@pytest.mark.parametrize("bad", FAULTS)
+def test_faults_are_outlived_with_backoff(bad) -> None:
+    bench = Bench()
+    bench.wire.answers["available"] = [bad] * 12 + [data(jobs=[])]
+    assert bench.run(12) is None
     assert not bench.polling.succeeded
-    assert bench.step() <= 0.06
+    assert 12 < bench.clock.at - 100 < 45
+
+
+def test_a_poll_that_works_again_is_ready_again(caplog) -> None:
+    caplog.set_level("INFO")
+    bench = Bench()
+    bench.wire.answers["available"] = [page(502), page(502), data(jobs=[])]
+    bench.run(3)
     assert bench.polling.succeeded
+    assert "polling works after 2 faults" in caplog.text
 
 
-def test_retry_after_is_honoured_within_reason(bench_of) -> None:
-    bench = bench_of()
-    bench.pages = [
-        refused(429, "slow_down", **{"retry-after": "17"}),
-        refused(503, "busy", **{"retry-after": "86400"}),
-    ]
-    assert bench.step() == pytest.approx(17)
-    assert bench.step() == pytest.approx(120)
+@pytest.mark.parametrize(("asked_for", "slept"), [("17", 17), ("86400", 120)])
+def test_retry_after_is_honoured_within_reason(asked_for, slept) -> None:
+    bench = Bench()
+    slow = refusal(429, "slow_down", headers={"retry-after": asked_for})
+    bench.wire.answers["available"] = [slow, data(jobs=[])]
+    bench.run(2)
+    assert bench.clock.at - 100 == pytest.approx(slept, abs=0.1)
 
 
-def test_a_fault_makes_the_next_poll_answer_at_once(bench_of) -> None:
-    bench = bench_of()
-    for _ in range(6):
-        bench.step()
-    bench.pages = [httpx.Response(504)]
-    bench.step()
-    bench.step()
-    assert "prefer" not in bench.polls[-1].headers
+def test_every_request_of_the_poll_has_a_total_time() -> None:
+    bench = Bench()
+    bench.run(8)
+    assert max(bench.wire.timeouts["available"]) == 30
+    assert max(bench.wire.timeouts["capabilities"]) <= 40
 
 
-def test_malformed_rows_are_skipped_and_told_once(bench_of, caplog) -> None:
-    bench = bench_of()
-    bench.page = [{"job_id": 7}, "row", row(".."), row("job-1")]
-    bench.step()
-    assert bench.offers.take()["job_id"] == "job-1"
-    bench.page = [{"job_id": 7}]
-    bench.step()
-    bench.step()
-    assert caplog.text.count("skipped a malformed offer") <= 5
+def test_the_hold_is_asked_for_in_the_request() -> None:
+    bench = Bench()
+    bench.run(3)
+    assert [call.wait for call in bench.wire.sent["available"]] == [None, 2, 4]
+
+
+def test_malformed_rows_are_skipped_and_told_once(caplog) -> None:
+    bench = Bench()
+    bench.page({"job_id": 7}, "row", row(".."), row("x" * 70_000), row("job-1"))
+    bench.run(1)
+    bench.polling.run_once()
+    assert caplog.text.count("skipped a malformed offer") <= 4
+    assert len(caplog.text) < 5000
+
+
+def taken(bench: Bench) -> list[str]:
+    """The offers that a slot may take, after one poll."""
+    bench.polling.run_once()
+    found = []
+    while (offer := bench.offers.take()) is not None:
+        found.append(offer["job_id"])
+        bench.offers.release(offer, worked=False)
+    return found
+
+
+@pytest.mark.parametrize("ahead", [2, 7200])
+def test_an_offer_whose_window_seems_over_is_bid_on_with_one_warning(caplog, ahead) -> None:
+    bench = Bench()
+    offers = [row(f"job-{n}", bid_expires_at=after(1)) for n in range(3)]
+    reply = data(jobs=offers)
+    reply.headers = date_of(NOW + timedelta(seconds=ahead))
+    bench.wire.answers["available"] = reply
+    assert taken(bench) == ["job-0", "job-1", "job-2"]
+    assert caplog.text.count("bid window over") == 1
+
+
+def test_an_offer_is_kept_for_as_long_as_its_window_is_open() -> None:
+    bench = Bench()
+    bench.page(row("short", bid_expires_at=after(4)), row("long", bid_expires_at=after(9)))
+    bench.polling.run_once()
+    bench.clock.at += 5
+    assert bench.offers.take()["job_id"] == "long"
 
 
 @pytest.mark.parametrize("code", ["worker_not_enabled", "capability_not_in_handler_set"])
-def test_a_forgotten_registration_is_made_again(bench_of, code) -> None:
-    bench = bench_of()
-    bench.pages = [refused(403, code)]
-    bench.step()
-    bench.step()
-    assert [request.method for request in bench.requests] == ["POST", "GET", "POST", "GET"]
+def test_a_forgotten_registration_is_made_again(code) -> None:
+    bench = Bench()
+    bench.wire.answers["available"] = [refusal(403, code), data(jobs=[])]
+    bench.run(2)
+    assert bench.wire.count("capabilities") == 2
 
 
-def test_without_registering_a_worker_that_is_not_enabled_ends(bench_of) -> None:
-    bench = bench_of(register=False)
-    bench.pages = [refused(403, "worker_not_enabled")]
-    with pytest.raises(WorkerNotEnabled):
-        bench.step()
+def test_without_registering_a_worker_that_is_not_enabled_ends() -> None:
+    bench = Bench(register=False)
+    bench.wire.answers["available"] = refusal(403, "worker_not_enabled")
+    assert isinstance(bench.run(9), WorkerNotEnabled)
+    assert bench.wire.count("capabilities") == 0
 
 
+@pytest.mark.parametrize("endpoint", ["available", "capabilities"])
 @pytest.mark.parametrize(
     ("status", "error"), [(401, AuthenticationError), (403, PermissionDeniedError)]
 )
-def test_a_rejected_key_ends_the_poll(bench_of, status, error) -> None:
-    bench = bench_of()
-    bench.pages = [refused(status, "invalid_key")]
-    bench.polling.run()
-    assert isinstance(bench.polling.fatal, error)
-    assert bench.offers.closed
+def test_the_apis_own_refusal_of_the_key_ends_the_poll(endpoint, status, error) -> None:
+    bench = Bench()
+    bench.wire.answers[endpoint] = refusal(status, "invalid_key")
+    assert isinstance(bench.run(9), error)
 
 
-def asked_for(bench: Bench) -> list[str | None]:
-    return [request.url.params.get("capability_key") for request in bench.polls]
+@pytest.mark.parametrize("endpoint", ["available", "capabilities"])
+@pytest.mark.parametrize("bad", [*FAULTS[:2], *FAULTS[-2:], page(401)])
+def test_the_only_poll_of_a_cycle_tells_its_fault(endpoint, bad) -> None:
+    bench = Bench()
+    bench.wire.answers[endpoint] = bad
+    assert isinstance(bench.polling.run_once(), Exception)
 
 
-def test_one_question_serves_all_capabilities(bench_of) -> None:
-    bench = bench_of("a", "b")
-    for _ in range(3):
-        bench.step()
-    assert asked_for(bench) == [None, None, None]
+def test_the_only_poll_of_a_cycle_asks_for_a_page() -> None:
+    bench = Bench("a", "b")
+    assert bench.polling.run_once() is None
+    call = bench.wire.sent["available"][0]
+    assert (call.query, call.wait) == ({"limit": 10}, None)
 
 
-def test_a_single_capability_is_asked_for_by_name(bench_of) -> None:
-    bench = bench_of("a")
-    bench.step()
-    assert asked_for(bench) == ["a"]
+def test_a_small_worker_asks_for_few_rows() -> None:
+    bench = Bench()
+    bench.run(2)
+    assert [call.query["limit"] for call in bench.wire.sent["available"]] == [3, 3]
 
 
-def test_foreign_rows_make_it_ask_for_each_in_turn_until_they_are_gone(bench_of) -> None:
-    bench = bench_of("a", "b")
-    foreign = [row("job-1", "other")]
-    bench.pages = [foreign, [], foreign, [], [], []]  # the general ones are the first and third
-    for _ in range(6):
-        bench.step()
-    assert asked_for(bench) == [None, "b", None, "a", "b", None]
-    bench.step()
-    assert asked_for(bench)[-1] is None
+def test_full_pages_of_a_full_capability_keep_no_other_waiting() -> None:
+    keys = [f"key-{n}" for n in range(40)]
+    bench = Bench(*keys, slots=50)
+    backlog = [row(f"job-{n}", keys[0]) for n in range(500)]
+
+    def rows(call):
+        key = call.query.get("capability_key")
+        found = [each for each in backlog if key in (None, each["capability_key"])]
+        return data(jobs=found[: call.query["limit"]])
+
+    bench.wire.answers["available"] = rows
+    bench.run(1)
+    assert bench.offers.take()["capability_key"] == keys[0]  # it is at its limit now
+    bench.run(seconds=30)  # it finds out about the crowd
+    before = bench.wire.count("available")
+    bench.run(seconds=1.9)
+    seen = asked(bench)[before:]
+    assert set(keys[1:]) <= set(seen)
+    assert len(seen) <= 60
 
 
-def test_foreign_rows_are_not_taken_and_the_poll_is_paced(bench_of) -> None:
-    bench = bench_of("a")
-    bench.page = [row("job-1", "other")]
-    assert all(bench.step() > 0 for _ in range(12))
-    assert bench.step() >= 1.0
-    bench.offers.close()
-    assert bench.offers.take() is None
-
-
-def test_a_poll_in_turn_is_held_no_longer_than_the_interval(bench_of) -> None:
-    bench = bench_of("a", "b")
-    for _ in range(8):
-        bench.step()
-    bench.page = [row("job-1", "other")]
-    bench.step()
-    bench.step()
-    assert bench.polls[-1].headers["prefer"] == "wait=1"
-
-
-def test_while_a_capability_is_full_the_others_are_not_held_for_long(bench_of) -> None:
-    bench = bench_of("a", "b", slots=4)
-    for _ in range(8):
-        bench.step()
-    bench.pages = [[row("job-1")]]
-    bench.step()
+def test_a_few_rows_of_a_full_capability_keep_the_one_poll_for_all() -> None:
+    bench = Bench("a", "b", slots=4)
+    bench.page(*[row(f"job-{n}") for n in range(4)])
+    bench.run(1)
     bench.offers.take()
-    bench.step()
-    assert asked_for(bench)[-1] == "b"
-    assert bench.polls[-1].headers["prefer"] == "wait=1"  # or a free slot waits for its jobs
-
-
-def test_a_poll_outlives_that_every_capability_is_full(bench_of) -> None:
-    bench = bench_of("a", "b", slots=4)
-    bench.pages = [[row("job-1"), row("job-2", "b")]]
-    bench.step()
-    assert bench.offers.take()
-    assert bench.offers.take()
-    bench.step()
-    assert asked_for(bench) == [None, None]
+    bench.run(seconds=30)
+    before = bench.wire.count("available")
+    bench.run(seconds=10)
+    assert set(asked(bench)) == {None}
+    assert 9 <= bench.wire.count("available") - before <= 11

@@ -51,7 +51,7 @@ def test_a_second_signal_ends_it(site, signum: signal.Signals) -> None:
     site.post({"seconds": 30})
     started(site)
     process.send_signal(signum)
-    until(lambda: "finishing what is in hand" in site.log())
+    until(lambda: "received: finishing the running jobs" in site.log())
     process.send_signal(signum)
     assert process.wait(5) == 128 + signum
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from chaojiyuyan_worker._observe.telemetry import OpenTelemetry, Telemetry
-from chaojiyuyan_worker._run.submission import Outcome, Verdict
+from chaojiyuyan_worker._run.job import Outcome, Verdict
 from chaojiyuyan_worker.task import TaskContext
 
 TASK = TaskContext({"job_id": "job-1", "capability_key": "a"}, task_run_id="run-1")

@@ -209,8 +209,6 @@ def test_a_refused_bid_is_raised(answer, error, fields) -> None:
     [
         (refused(404, "task_run_not_found"), errors.TaskRunNotFound),
         (refused(410, "lease_expired"), errors.LeaseExpired),
-        (httpx.Response(404), errors.TaskRunNotFound),
-        (httpx.Response(410), errors.LeaseExpired),
         (refused(401, "invalid_key"), errors.AuthenticationError),
     ],
 )

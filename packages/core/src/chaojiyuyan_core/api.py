@@ -1,7 +1,7 @@
 """The platform's API: every endpoint once, as a :class:`Call`.
 
 A call says what to send, whether it may be repeated, and how to read the answer's data. It does
-nothing: the drivers of :mod:`chaojiyuyan_core.flow` send it. Paths hang under the base URL.
+nothing: the drivers of :mod:`chaojiyuyan_core.http` send it. Paths hang under the base URL.
 """
 
 from __future__ import annotations

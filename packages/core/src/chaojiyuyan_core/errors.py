@@ -322,23 +322,33 @@ class BidRejected(WorkerError):
 class TaskRunNotFound(WorkerError):
     """404 ``task_run_not_found``: the job was re-routed, or is not this agent's.
 
-    :param job_id: the job.
+    Attributes:
+        job_id: The job.
+        may_be_settled: Whether a submit that was not answered may have settled the job.
     """
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"No task run of this worker for job {job_id}")
+    def __init__(self, job_id: str, *, may_be_settled: bool = False) -> None:
+        super().__init__(f"No task run of this worker for job {job_id}" + _hint(may_be_settled))
         self.job_id = job_id
+        self.may_be_settled = may_be_settled
 
 
 class LeaseExpired(WorkerError):
-    """410 ``lease_expired``: the lease of the job ran out.
+    """410 ``lease_expired``: the lease of the job expired.
 
-    :param job_id: the job.
+    Attributes:
+        job_id: The job.
+        may_be_settled: Whether a submit that was not answered may have settled the job.
     """
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"The lease of job {job_id} has expired")
+    def __init__(self, job_id: str, *, may_be_settled: bool = False) -> None:
+        super().__init__(f"The lease of job {job_id} has expired" + _hint(may_be_settled))
         self.job_id = job_id
+        self.may_be_settled = may_be_settled
+
+
+def _hint(may_be_settled: bool) -> str:
+    return "; a submit that was not answered may have settled it" if may_be_settled else ""
 
 
 class SubmitValidationFailed(WorkerError):

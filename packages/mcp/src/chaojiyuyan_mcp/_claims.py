@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, cast
 
 from chaojiyuyan_core import api
-from chaojiyuyan_core.answers import error_of, value_of
-from chaojiyuyan_core.errors import HebingAPIError
-from chaojiyuyan_worker.leases import LeaseKeeper, Loss, boot_clock, is_gone, lease_deadline
+from chaojiyuyan_core.answers import Award, BidRefused, read_bid
+from chaojiyuyan_core.submission import SubmitOutcome, submit_until_settled
+from chaojiyuyan_worker.leases import LeaseKeeper, Loss, boot_clock
 
 from ._results import ToolError, bad_arguments
 
 if TYPE_CHECKING:
-    import httpx
-
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.models import BidResult, JobData, SubmitResult, TaskInfo
+    from chaojiyuyan_core.submission import Submission
     from chaojiyuyan_worker.leases import Lease
 
     from ._platform import Platform
 
 log = logging.getLogger(__name__)
 
-REJECTIONS = (404, 409, 410)
-"""Statuses of a bid that say: not this job, others may do."""
+SUBMIT_SECONDS = 6.0
+"""Seconds for all attempts of one submit: then the client is told, and the job is still held."""
 
 
 @dataclass
@@ -62,7 +61,7 @@ class Claims:
         """
         self._platform = platform
         self._claims: dict[str, Claim] = {}
-        self._keepers: dict[float, LeaseKeeper] = {}
+        self._keeper: LeaseKeeper | None = None
 
     async def bid(
         self, offer: TaskInfo, *, heartbeat_interval: float, max_hold: float
@@ -82,25 +81,28 @@ class Claims:
             httpx.HTTPError: The bid met a fault on the wire.
         """
         job_id = offer["job_id"]
-        call = api.bid(job_id)
         sent = boot_clock()
-        response = await self._platform.claim_transport.send(call)
-        if isinstance(response, Exception):
-            raise response
-        try:
-            result = value_of(call, response)
-        except HebingAPIError as refusal:
-            if refusal.status_code not in REJECTIONS:
-                raise
-            return {"accepted": False, "code": refusal.code or f"http_{refusal.status_code}"}
-        if result["accepted"]:
-            deadline = lease_deadline(result.get("lease_expires_at"), response, sent)
-            third = max(deadline - boot_clock(), 0) / 3
-            keeper = self._keeper(min(heartbeat_interval, third))
-            lease = keeper.hold(job_id, deadline, max_hold=max_hold, on_lost=_log_loss)
-            job = {"id": job_id, "status": "claimed", **offer, **result}
-            self._claims[job_id] = Claim(lease, result["task_run_id"], cast("JobData", job))
-        return result
+        reply = await self._platform.send(api.bid(job_id))
+        reading = read_bid(reply, datetime.now(timezone.utc))
+        if isinstance(reading, BidRefused) and not reading.is_unregistered:
+            fields = cast("BidResult", reading.fields)
+            return {**fields, "accepted": False, "code": reading.code}
+        if not isinstance(reading, Award):
+            raise reply.error() if isinstance(reading, BidRefused) else reading.error
+        if self._keeper is None:
+            self._keeper = LeaseKeeper(self._platform.heartbeat_transport)
+        lease = self._keeper.hold(
+            job_id,
+            sent,
+            reading.lease_seconds,
+            interval=min(heartbeat_interval, reading.lease_seconds / 3),
+            max_hold=max_hold,
+            on_lost=_log_loss,
+        )
+        job = {"id": job_id, "status": "claimed", **offer, **reading.result}
+        task_run_id = reading.result["task_run_id"]
+        self._claims[job_id] = Claim(lease, task_run_id, cast("JobData", job))
+        return reading.result
 
     def find(self, job_id: str) -> JobData | None:
         """Return what the platform said of a job that was claimed here, or None.
@@ -131,24 +133,28 @@ class Claims:
         claim = self._held(job_id)
         claim.submitting = True
         try:
-            result = await self._settle(claim, call)
+            flow = submit_until_settled(
+                call,
+                claim.lease,
+                clock=boot_clock,
+                draw=random.random,
+                max_seconds=SUBMIT_SECONDS,
+                may_be_settled=claim.doubtful,
+            )
+            ended = await self._platform.run(flow)
         finally:
             claim.submitting = False
-        if result.get("settled") is False:
-            raise ToolError(
-                result.get("code") or "validation_failed",
-                "The platform did not accept the output",
-                job_id=job_id,
-                validation_errors=result.get("validation_errors", []),
-            )
+        claim.doubtful = ended.may_be_settled
+        if ended.result is None:
+            raise self._explain(claim, ended)
         claim.lease.release()
         claim.submitted = True
-        return claim.task_run_id, result
+        return claim.task_run_id, ended.result
 
     def close(self) -> None:
         """Send no heartbeat any more: what is held is re-routed when its lease expires."""
-        for keeper in self._keepers.values():
-            keeper.close()
+        if self._keeper is not None:
+            self._keeper.close()
 
     def _held(self, job_id: str) -> Claim:
         claim = self._claims.get(job_id)
@@ -162,60 +168,39 @@ class Claims:
             raise bad_arguments(text, hint="Wait for the answer to that one.")
         return claim
 
-    async def _settle(self, claim: Claim, call: Call[SubmitResult]) -> SubmitResult:
-        """Send a submit until it is answered, a few times at most."""
-        # Not so by nature, but this one is sent only while nobody else can hold the job.
-        call = replace(call, repeatable=True)
-        retry, lease, attempt = self._platform.claim_retry, claim.lease, 0
-        while True:
-            if lease.lost is not None:
-                raise _lost(claim, lease.lost)
-            doubtful, claim.doubtful = claim.doubtful, True
-            answer = await self._platform.claim_transport.send(call, lease.remaining())
-            if not isinstance(answer, Exception) and is_gone(answer):
-                lease.release()
-                del self._claims[lease.job_id]
-                raise _gone(lease.job_id, answer, doubtful=doubtful)
-            if not isinstance(answer, Exception) and answer.status_code < 500:
-                claim.doubtful = doubtful and answer.status_code == 429
-            pause = retry.delay(call, answer, attempt, random.random())  # noqa: S311  # jitter
-            if pause is None:
-                break
-            await asyncio.sleep(pause)
-            attempt += 1
-        if isinstance(answer, Exception):
-            raise answer
-        return value_of(call, answer)
-
-    def _keeper(self, interval: float) -> LeaseKeeper:
-        """Return the keeper of this heartbeat interval; it keeps any number of leases."""
-        interval = max(round(interval, 1), 0.1)
-        if interval not in self._keepers:
-            self._keepers[interval] = LeaseKeeper(
-                self._platform.heartbeat_transport, interval=interval
+    def _explain(self, claim: Claim, ended: Submission) -> Exception:
+        """Return the error for a submit that did not settle its job."""
+        lease = claim.lease
+        if ended.refusal is not None:
+            return ToolError(
+                ended.refusal.code,
+                "The platform did not accept the output",
+                job_id=lease.job_id,
+                validation_errors=ended.refusal.validation_errors,
             )
-        return self._keepers[interval]
+        if ended.outcome is SubmitOutcome.GIVEN_UP:
+            return ended.error or RuntimeError("the submit was not sent")
+        hint = _hint_after_a_loss(ended)
+        if lease.lost is not None:
+            code = "task_run_not_found" if lease.lost is Loss.GONE else "lease_expired"
+            text = f"The lease of job {lease.job_id} was lost: {lease.lost.value}"
+            return ToolError(code, text, hint=hint)
+        lease.release()
+        del self._claims[lease.job_id]
+        detail = getattr(ended.error, "detail", ended.error)
+        return ToolError(
+            getattr(ended.error, "code", None) or "task_run_not_found",
+            f"The platform does not know job {lease.job_id} as this worker's any more: {detail}",
+            hint=hint,
+            status=getattr(ended.error, "status_code", None),
+        )
 
 
-def _lost(claim: Claim, loss: Loss) -> ToolError:
-    code = "task_run_not_found" if loss is Loss.GONE else "lease_expired"
-    text = f"The lease of job {claim.lease.job_id} was lost: {loss.value}"
-    return ToolError(code, text, hint=_after_a_loss(doubtful=claim.doubtful))
-
-
-def _gone(job_id: str, answer: httpx.Response, *, doubtful: bool) -> ToolError:
-    error = error_of(answer)
-    return ToolError(
-        error.code or "task_run_not_found",
-        f"The platform does not know job {job_id} as this worker's any more: {error.detail}",
-        hint=_after_a_loss(doubtful=doubtful),
-        status=error.status_code,
-    )
-
-
-def _after_a_loss(*, doubtful: bool) -> str:
-    if doubtful:
+def _hint_after_a_loss(ended: Submission) -> str:
+    if ended.outcome is SubmitOutcome.PROBABLY_SETTLED:
         return "A submit of it got no answer, so it is probably settled: do not do it again."
+    if ended.may_be_settled:
+        return "A submit of it got no answer, so it may be settled. Drop this work and claim again."
     return "It goes to another worker. Drop this work and claim again."
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.http import AsyncTransport, Flow, Reply, Retry
-    from chaojiyuyan_core.retry import Retry as ClaimRetry
-    from chaojiyuyan_core.settings import Settings
-    from chaojiyuyan_core.transport import (
-        AsyncTransport as ClaimTransport,
-        Requests,
-        Transport as HeartbeatTransport,
+    from chaojiyuyan_core.http import (
+        AsyncTransport,
+        Flow,
+        Reply,
+        RequestBuilder,
+        Retry,
+        Transport,
     )
+    from chaojiyuyan_core.settings import Settings
 
 T = TypeVar("T")
 
@@ -79,43 +80,27 @@ class Platform:
     @cached_property
     def transport(self) -> AsyncTransport:
         """The connections that the tools share."""
-        from chaojiyuyan_core.http import AsyncTransport, RequestBuilder
+        from chaojiyuyan_core.http import AsyncTransport
 
-        settings = self.settings
-        return AsyncTransport(RequestBuilder(settings.api_key, settings.base_url, source=SOURCE))
-
-    @cached_property
-    def claim_retry(self) -> ClaimRetry:
-        """How often and how soon a submit is sent again."""
-        from chaojiyuyan_core.retry import Retry
-
-        return Retry()
+        return AsyncTransport(self._builder)
 
     @cached_property
-    def claim_transport(self) -> ClaimTransport:
-        """The connections of bids and submits."""
-        from chaojiyuyan_core.transport import AsyncTransport
-
-        return AsyncTransport(self._requests)
-
-    @cached_property
-    def heartbeat_transport(self) -> HeartbeatTransport:
+    def heartbeat_transport(self) -> Transport:
         """Connections for the heartbeats alone, which no slow call of a tool can hold up."""
-        from chaojiyuyan_core.transport import Transport
+        from chaojiyuyan_core.http import Transport
 
-        return Transport(self._requests)
+        return Transport(self._builder)
 
     @cached_property
-    def _requests(self) -> Requests:
-        from chaojiyuyan_core.transport import Requests
+    def _builder(self) -> RequestBuilder:
+        from chaojiyuyan_core.http import RequestBuilder
 
-        return Requests(self.settings.api_key, self.settings.base_url, timeout=30.0, source=SOURCE)
+        return RequestBuilder(self.settings.api_key, self.settings.base_url, source=SOURCE)
 
     async def close(self) -> None:
         """Close the connections of the tools.
 
         Those of the heartbeats end with the process: a heartbeat may be on its way.
         """
-        for name in ("transport", "claim_transport"):
-            if name in self.__dict__:
-                await self.__dict__[name].close()
+        if "transport" in self.__dict__:
+            await self.transport.close()

@@ -20,8 +20,11 @@ log = logging.getLogger("chaojiyuyan_worker")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker until SIGTERM or SIGINT; return the exit code.
 
-    :param argv: the arguments, ``sys.argv[1:]`` by default.
-    :returns: 0 when it was stopped and finished what it had in hand, else 1.
+    Args:
+        argv: The arguments, ``sys.argv[1:]`` by default.
+
+    Returns:
+        0 when it was stopped and finished its running jobs, else 1.
     """
     options = _parser().parse_args(argv)
     configure_logging(options.log_format)
@@ -46,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m chaojiyuyan_worker",
-        description="Run a worker. SIGTERM and Ctrl-C finish what is in hand; twice ends it.",
+        description="Run a worker. SIGTERM and Ctrl-C finish the running jobs; twice ends it.",
     )
     parser.add_argument("worker", metavar="module:worker", help="where the Worker is")
     parser.add_argument("--concurrency", type=int, metavar="N", help="jobs at a time")
@@ -58,8 +61,11 @@ def _parser() -> argparse.ArgumentParser:
 def _load(place: str) -> Worker:
     """Import the worker.
 
-    :param place: ``package.module:attribute``.
-    :raises ValueError: there is no worker at that place.
+    Args:
+        place: ``package.module:attribute``.
+
+    Raises:
+        ValueError: There is no worker at that place.
     """
     module_name, _, attribute = place.partition(":")
     if not module_name or not attribute:

@@ -5,124 +5,141 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from chaojiyuyan_core import api
-from chaojiyuyan_core.errors import HebingAPIError, SubmitValidationFailed
-from chaojiyuyan_core.flow import request, run
-from chaojiyuyan_core.retry import Retry
-from chaojiyuyan_core.transport import Transport
+from chaojiyuyan_core.answers import (
+    LEASE_MARGIN,
+    MAX_LEASE_SECONDS,
+    Award,
+    LeaseExtended,
+    LeaseGone,
+    read_bid,
+    read_heartbeat,
+)
+from chaojiyuyan_core.errors import HebingAPIError
+from chaojiyuyan_core.http import Retry, exchange, request, run
+from chaojiyuyan_core.offers import BadOffer, read_offers
+from chaojiyuyan_core.submission import SubmitOutcome, submit_until_settled
 
-from ._errors import bid_rejected, refusal, run_refusal, validation_errors
-from ._run.polling import sound_offers
+from ._errors import explain, explain_lost_lease, explain_refused_bid, explain_submission
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    import httpx
+    from chaojiyuyan_core.http import Reply
+    from chaojiyuyan_core.models import BidResult, LeaseInfo, Registration, SubmitResult, TaskInfo
 
-    from chaojiyuyan_core.models import (
-        Artifact,
-        BidResult,
-        LeaseInfo,
-        SubmitResult,
-        TaskInfo,
-    )
-    from chaojiyuyan_core.requests import Requests
-
-    from ._run.options import Publishing
+    from ._run.runtime import Runtime
+    from ._run.wire import Wire
 
 T = TypeVar("T")
 
+MAX_DEADLINES = 1000
+"""How many jobs are remembered with the end of their lease."""
 
-class Steps:
+
+class _BareLease:
+    """A lease that nobody but the author keeps: it ends at its deadline."""
+
+    is_gone = False
+
+    def __init__(self, deadline: float, clock: Callable[[], float]) -> None:
+        self._deadline = deadline
+        self._clock = clock
+
+    def remaining(self) -> float:
+        return self._deadline - self._clock()
+
+
+class Calls:
     """Sends one call at a time, again where that is safe.
 
-    :param requests: makes the requests.
-    :param http_client: a client that was handed in, or None for one of our own.
-    :param publishing: how outputs are published.
+    It remembers when the lease of each job ends that was bid on here, so that nothing is submitted
+    for a lease that may be another worker's by now.
+
+    Args:
+        connect: Makes the wire, with the first call.
+        runtime: Gives the clock, sleep and chance.
     """
 
-    def __init__(
-        self, requests: Requests, http_client: httpx.Client | None, publishing: Publishing
-    ) -> None:
-        self._requests = requests
-        self._http_client = http_client
-        self._publishing = publishing
-        self._own_transport: Transport | None = None
+    def __init__(self, connect: Callable[[], Wire], runtime: Runtime) -> None:
+        self._connect = connect
+        self._runtime = runtime
+        self._own_wire: Wire | None = None
+        self._deadlines: dict[str, float] = {}
 
-    def available(self, *, limit: int = 10, capability_key: str | None = None) -> list[TaskInfo]:
-        """``GET /kernel-jobs/available``: the jobs that may be bid on; malformed rows are left out.
+    @property
+    def _wire(self) -> Wire:
+        if self._own_wire is None:
+            self._own_wire = self._connect()
+        return self._own_wire
 
-        :param limit: the most jobs, 50 at most.
-        :param capability_key: only this capability's; all that are registered by default.
-        :raises WorkerNotEnabled: the agent has registered nothing.
-        """
+    def register(self, capability_keys: Sequence[str]) -> Registration:
+        """Register capabilities, as many at a time as the platform takes."""
+        total: Registration = {"registered": [], "skipped_unknown": []}
+        for start in range(0, len(capability_keys), api.MAX_KEYS_PER_REGISTRATION):
+            batch = capability_keys[start : start + api.MAX_KEYS_PER_REGISTRATION]
+            flow = request(api.register_capabilities(batch), Retry())
+            result = run(flow, self._wire, sleep=self._runtime.sleep)
+            total["registered"] += result["registered"]
+            total["skipped_unknown"] += result["skipped_unknown"]
+        return total
+
+    def available(self, limit: int, capability_key: str | None) -> list[TaskInfo]:
+        """Return the jobs that may be bid on."""
+        call = api.available_jobs(limit=limit, capability_key=capability_key)
         try:
-            rows = self._sent(api.available_jobs(limit=limit, capability_key=capability_key))
+            rows = read_offers(self._exchange(call))
         except HebingAPIError as error:
-            raise refusal(error) from error
-        return [offer for offer, _ in sound_offers(rows) if offer is not None]
+            raise explain(error) from error
+        return [row for row in rows if not isinstance(row, BadOffer)]
 
     def bid(self, job_id: str) -> BidResult:
-        """``POST /kernel-jobs/{id}/bid``: ask for a job; an award starts its lease.
-
-        :returns: the award, with ``task_run_id`` and ``lease_expires_at``.
-        :raises BidRejected: another worker has it, or its bidding is over.
-        :raises WorkerNotEnabled: the agent has registered nothing.
-        :raises CapabilityNotRegistered: the agent has not registered its capability.
-        """
-        try:
-            result = self._sent(api.bid(job_id))
-        except HebingAPIError as error:
-            raise refusal(error, job_id) from error
-        if not result["accepted"]:
-            raise bid_rejected(job_id, result)
-        return result
+        """Bid on a job and remember when the lease of an award ends."""
+        call, sent = api.bid(job_id), self._runtime.clock()
+        reply = self._exchange(call)
+        reading = read_bid(reply, self._runtime.now())
+        if isinstance(reading, Award):
+            self._remember(job_id, sent + reading.lease_seconds)
+            return reading.result
+        if reply.is_success:
+            raise explain_refused_bid(job_id, reply.value(call))
+        error = reply.error()
+        raise explain(error, job_id) from error
 
     def heartbeat(self, job_id: str) -> LeaseInfo:
-        """``POST /kernel-jobs/{id}/heartbeat``: set the lease to its full length from now.
+        """Extend the lease of a job and remember when it ends."""
+        call, sent = api.heartbeat(job_id), self._runtime.clock()
+        reading = read_heartbeat(self._exchange(call), self._runtime.now())
+        if isinstance(reading, LeaseExtended):
+            self._remember(job_id, sent + reading.lease_seconds)
+            return reading.result
+        if isinstance(reading, LeaseGone):
+            raise explain_lost_lease(job_id, reading.error) from reading.error
+        raise explain(reading.error, job_id) from None
 
-        :raises TaskRunNotFound: the job was re-routed, or is not this agent's.
-        :raises LeaseExpired: the lease ran out.
-        """
-        try:
-            return self._sent(api.heartbeat(job_id))
-        except HebingAPIError as error:
-            raise run_refusal(error, job_id) from error
-
-    def submit(
-        self,
-        job_id: str,
-        output: Mapping[str, object],
-        *,
-        artifacts: Sequence[Artifact] = (),
-    ) -> SubmitResult:
-        """``POST /kernel-jobs/{id}/submit``: settle a job; published as the worker was told to.
-
-        :param output: the output envelope.
-        :param artifacts: what the job has produced besides.
-        :raises SubmitValidationFailed: the output does not fit the capability.
-        :raises TaskRunNotFound: the job was re-routed, or settled already.
-        :raises LeaseExpired: the lease ran out.
-        """
-        call = self._publishing.submit(job_id, output, artifacts)
-        try:
-            result = self._sent(call)
-        except HebingAPIError as error:
-            raise run_refusal(error, job_id) from error
-        if not result.get("settled", True):
-            found = validation_errors(result) or [str(result.get("code", "not settled"))]
-            raise SubmitValidationFailed(job_id, found)
-        return result
+    def submit(self, call: api.Call[SubmitResult], job_id: str) -> SubmitResult:
+        """Submit until the answer is known, within the lease."""
+        clock = self._runtime.clock
+        unknown = clock() + MAX_LEASE_SECONDS - LEASE_MARGIN
+        lease = _BareLease(self._deadlines.get(job_id, unknown), clock)
+        flow = submit_until_settled(call, lease, clock=clock, draw=self._runtime.random)
+        ended = run(flow, self._wire, sleep=self._runtime.sleep)
+        if ended.outcome is not SubmitOutcome.REFUSED:
+            self._deadlines.pop(job_id, None)
+        if ended.result is None:
+            raise explain_submission(job_id, ended) from ended.error
+        return ended.result
 
     def close(self) -> None:
-        """Close the connections; a client that was handed in stays open."""
-        if self._own_transport is not None:
-            self._own_transport.close()
-            self._own_transport = None
+        """Close the connections."""
+        if self._own_wire is not None:
+            self._own_wire.close()
+            self._own_wire = None
 
-    def _new_transport(self, connections: int) -> Transport:
-        return Transport(self._requests, http_client=self._http_client, connections=connections)
+    def _exchange(self, call: api.Call[T]) -> Reply:
+        return run(exchange(call, Retry()), self._wire, sleep=self._runtime.sleep)
 
-    def _sent(self, call: api.Call[T]) -> T:
-        if self._own_transport is None:
-            self._own_transport = self._new_transport(1)
-        return run(request(call, Retry()), self._own_transport)
+    def _remember(self, job_id: str, deadline: float) -> None:
+        self._deadlines.pop(job_id, None)
+        self._deadlines[job_id] = deadline
+        while len(self._deadlines) > MAX_DEADLINES:
+            self._deadlines.pop(next(iter(self._deadlines)))

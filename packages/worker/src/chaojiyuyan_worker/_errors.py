@@ -1,66 +1,57 @@
-"""What the platform's refusals mean to a worker, as exceptions."""
+"""What the platform's refusals mean to the author of a worker, as exceptions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chaojiyuyan_core.answers import CLOSED_BID_CODES
 from chaojiyuyan_core.errors import (
     BidRejected,
     CapabilityNotRegistered,
     HebingAPIError,
-    HebingError,
     LeaseExpired,
     SubmitValidationFailed,
     TaskRunNotFound,
     WorkerNotEnabled,
 )
+from chaojiyuyan_core.submission import SubmitOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BID_CLOSED = frozenset(
-    {"already_awarded", "not_in_bidding", "bid_window_expired", "attempt_exhausted"}
-)
+    from chaojiyuyan_core.submission import Submission
 
 
-def refusal(error: HebingAPIError, job_id: str = "") -> HebingError:
+def explain(error: Exception, job_id: str = "") -> Exception:
     """Return the worker's exception for an error of the API; the error itself if there is none.
 
-    :param job_id: the job that the call was about.
+    Args:
+        error: The error.
+        job_id: The job that the call was about.
     """
+    if not isinstance(error, HebingAPIError):
+        return error
     code, fields = error.code, error.fields
     if code == "worker_not_enabled":
         hint = fields.get("hint")
         return WorkerNotEnabled(f"{error.detail} ({hint})" if hint else error.detail)
     if code == "capability_not_in_handler_set":
         return CapabilityNotRegistered(str(fields.get("capability_key", "")))
-    if code in BID_CLOSED:
-        return bid_rejected(job_id, fields, code)
-    if code == "task_run_not_found":
-        return TaskRunNotFound(job_id)
-    if code == "lease_expired":
-        return LeaseExpired(job_id)
-    if code == "validation_failed":
-        return SubmitValidationFailed(job_id, validation_errors(fields) or [error.detail])
+    if code in CLOSED_BID_CODES:
+        return explain_refused_bid(job_id, fields, code)
     return error
 
 
-def run_refusal(error: HebingAPIError, job_id: str) -> HebingError:
-    """Likewise for a heartbeat or a submit, where the status alone tells too."""
-    refused = refusal(error, job_id)
-    if refused is not error:
-        return refused
-    if error.status_code == 404:
-        return TaskRunNotFound(job_id)
-    if error.status_code == 410:
-        return LeaseExpired(job_id)
-    if error.status_code == 422:
-        return SubmitValidationFailed(job_id, [error.detail])
-    return error
+def explain_refused_bid(
+    job_id: str, fields: Mapping[str, object], code: str | None = None
+) -> BidRejected:
+    """Return the exception for a bid that was answered, but not accepted.
 
-
-def bid_rejected(job_id: str, fields: Mapping[str, object], code: str | None = None) -> BidRejected:
-    """Return the exception for a bid that was answered, but not accepted."""
+    Args:
+        job_id: The job.
+        fields: The members of the answer.
+        code: The code of the refusal, where it is not among the members.
+    """
     awarded_to = fields.get("awarded_to_agent_id")
     return BidRejected(
         job_id,
@@ -69,7 +60,31 @@ def bid_rejected(job_id: str, fields: Mapping[str, object], code: str | None = N
     )
 
 
-def validation_errors(fields: Mapping[str, object]) -> list[str]:
-    """Return what was wrong with an output, a text each."""
-    found = fields.get("validation_errors")
-    return [str(error) for error in found] if isinstance(found, list) else []
+def explain_lost_lease(
+    job_id: str, error: Exception | None, *, may_be_settled: bool = False
+) -> TaskRunNotFound | LeaseExpired:
+    """Return the exception for a job that is not this worker's any more.
+
+    Args:
+        job_id: The job.
+        error: What the platform says; None if the lease's deadline passed before.
+        may_be_settled: Whether a submit that was not answered may have settled the job.
+    """
+    expired = error is None or getattr(error, "code", None) == "lease_expired"
+    kind = LeaseExpired if expired else TaskRunNotFound
+    return kind(job_id, may_be_settled=may_be_settled)
+
+
+def explain_submission(job_id: str, ended: Submission) -> Exception:
+    """Return the exception for a submit that did not settle its job.
+
+    Args:
+        job_id: The job.
+        ended: How the submit ended.
+    """
+    if ended.refusal is not None:
+        return SubmitValidationFailed(job_id, ended.refusal.validation_errors)
+    if ended.outcome is SubmitOutcome.GIVEN_UP and ended.error is not None:
+        return explain(ended.error, job_id)
+    said = ended.error if ended.is_gone else None
+    return explain_lost_lease(job_id, said, may_be_settled=ended.may_be_settled)

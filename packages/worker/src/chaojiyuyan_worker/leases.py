@@ -1,21 +1,21 @@
-"""Leases: an awarded job is held by beating for it, until its submit is answered.
+"""Leases: an awarded job is held by heartbeats until its submit is answered.
 
 Anything that bids can hold its jobs with this module; it knows nothing of the worker::
 
-    keeper = LeaseKeeper(transport, interval=10.0)
+    keeper = LeaseKeeper(transport)
     sent = keeper.clock()                       # before the bid, not after its answer
-    response = transport.send(api.bid(job_id))
-    award = value_of(api.bid(job_id), response)
-    lease = keeper.hold(
-        job_id,
-        lease_deadline(award.get("lease_expires_at"), response, sent),
-        max_hold=600.0,                         # seconds; None holds it for as long as it takes
-        on_lost=lambda lease: print(lease.job_id, lease.lost),
-    )
-    ...
-    if lease.lost is None:
-        transport.send(api.submit(job_id, output), lease.remaining())
-    lease.release()                             # beats no more
+    award = read_bid(transport.send(api.bid(job_id)), datetime.now(timezone.utc))
+    if isinstance(award, Award):
+        lease = keeper.hold(
+            job_id,
+            sent,
+            award.lease_seconds,
+            max_hold=600.0,                     # seconds; None holds it for as long as it takes
+            on_lost=lambda lease: print(lease.job_id, lease.lost),
+        )
+        ...
+        run(submit_until_settled(call, lease, clock=keeper.clock, draw=random.random), transport)
+        lease.release()                         # ends the heartbeats
     keeper.close()
 
 A lost lease is lost for good: a sibling with the same key may hold the job by then, and the API
@@ -24,154 +24,231 @@ could not tell the two apart, so nothing may be sent for that job any more.
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import logging
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_core import api
-from chaojiyuyan_core.answers import value_of
-from chaojiyuyan_core.errors import HebingAPIError
+from chaojiyuyan_core.answers import LeaseExtended, LeaseGone, Undecided, read_heartbeat
 
-from ._run.lease import MARGIN, NEVER, Lease, Loss, is_gone, lease_deadline
+from ._observe.logger import get_logger
 from ._run.runtime import Runtime, boot_clock
-from ._run.threads import Threads
+from ._run.schedule import DEFAULT_HEARTBEAT_INTERVAL, NEVER, Due, LeaseTimes, Schedule
+from ._run.supervision import Supervisor
+from ._run.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._run.runtime import Thread
     from ._run.wire import Wire
 
-__all__ = ["Lease", "LeaseKeeper", "Loss", "boot_clock", "is_gone", "lease_deadline"]
+__all__ = ["Lease", "LeaseKeeper", "Loss", "boot_clock"]
 
-log = logging.getLogger(__name__)
-
-LONGEST_PAUSE = 2.0
-"""Seconds at most from a beat that failed to the next one."""
-
-LONGEST_SLEEP = 3600.0
-"""Seconds at most between two looks at the schedule: a lease may end in the year 9999, and a wait
-that long is an error."""
-
-MOST_STALE = 64
-"""Entries of the schedule that may be out of date before it is cleaned up."""
+log = get_logger(__name__)
 
 LATE = 1.0
-"""Seconds after its time at which a beat is late enough to be told about."""
+"""Seconds after its time at which a heartbeat is late enough for a log line."""
+
+MAX_WAIT = 60.0
+"""The longest wait between two looks at the schedule, in seconds."""
 
 
-Entry = tuple[float, int, Lease]
-"""When to look at a lease, the order of entries at the same time, and the lease."""
+class Loss(Enum):
+    """Why a lease was lost."""
+
+    EXPIRED = "no heartbeat was answered before its deadline"
+    GONE = "the platform has re-routed or settled the job"
+    HELD_TOO_LONG = "it was held for longer than allowed"
+    ABANDONED = "its holder was closed"
+
+
+class Lease:
+    """The hold on one job, made by :meth:`LeaseKeeper.hold`.
+
+    Attributes:
+        job_id: The job.
+    """
+
+    __slots__ = ("_keeper", "job_id", "loss", "on_lost", "released", "times")
+
+    def __init__(
+        self,
+        keeper: LeaseKeeper,
+        job_id: str,
+        times: LeaseTimes,
+        on_lost: Callable[[Lease], object] | None,
+    ) -> None:
+        self._keeper = keeper
+        self.job_id = job_id
+        # The rest is the keeper's, under its lock.
+        self.times = times
+        self.on_lost = on_lost
+        self.loss: Loss | None = None
+        self.released = False
+
+    @property
+    def lost(self) -> Loss | None:
+        """Why the lease is lost, or None. It is lost once its deadline has passed."""
+        if self.loss is None and not self.released and self.remaining() <= 0:
+            self._keeper.lose(self, Loss.EXPIRED)
+        return self.loss
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the platform has said that the job is not this worker's any more."""
+        return self.loss is Loss.GONE
+
+    def remaining(self) -> float:
+        """Return the seconds until the deadline; 0 or less once the lease is lost."""
+        return 0.0 if self.loss is not None else self.times.deadline - self._keeper.clock()
+
+    def limit(self, seconds: float | None) -> None:
+        """Lose the lease in so many seconds, heartbeats or not; None takes the limit away."""
+        self._keeper.limit(self, seconds)
+
+    def release(self) -> None:
+        """End the heartbeats; ``on_lost`` is not called any more. Repeating it does nothing."""
+        self._keeper.release(self)
 
 
 class LeaseKeeper:
-    """Beats for the leases it holds: one thread keeps the schedule, each beat goes on its own.
+    """Sends the heartbeats of the leases that it holds.
 
-    :param transport: sends the beats; connections of its own keep them free of other traffic.
-    :param interval: seconds between the beats of a lease. Above a lease's length none is sent.
-    :param runtime: gives threads and the clock; handed in by tests.
+    One thread keeps the schedule, the heartbeats go out side by side, each with a third of what is
+    left of its lease as its timeout. Neither a slow heartbeat nor a fault of a thread costs another
+    lease.
+
+    Args:
+        wire: Sends the heartbeats; connections of its own keep them free of other traffic.
+        interval: Seconds between the heartbeats of a lease. The default shrinks to half of a short
+            lease; any other interval that is longer than a lease sends none for it.
+        runtime: Gives threads and the clock; the standard library's by default.
+        supervisor: Keeps the schedule's thread running; one of its own by default.
     """
 
     def __init__(
         self,
-        transport: Wire,
+        wire: Wire,
         *,
-        interval: float = 10.0,
+        interval: float = DEFAULT_HEARTBEAT_INTERVAL,
         runtime: Runtime | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._runtime = runtime or Runtime()
+        supervisor = supervisor or Supervisor(self._runtime)
+        self._service = supervisor.add("chaojiyuyan-leases", self._keep)
         self.clock = self._runtime.clock
-        self._transport = transport
+        self._wire = wire
         self._interval = interval
         self._changed = self._runtime.condition()
-        self._schedule: list[Entry] = []
-        self._stale = 0
-        self._order = itertools.count()
-        self._beats = Threads("chaojiyuyan-beat", self._runtime)
-        self._thread: Thread | None = None
-        self._closed = self._told = False
-        self._under_way = 0
-        self._then: Callable[[], object] | None = None
+        self._schedule: Schedule[Lease] = Schedule()
+        self._pool = ThreadPool("chaojiyuyan-heartbeat", self._runtime)
+        self._told = False
+        self._closed = False
+        self._in_flight = 0
+        self._on_idle: Callable[[], object] | None = None
 
     def hold(
         self,
         job_id: str,
-        deadline: float,
+        sent: float,
+        lease_seconds: float,
         *,
+        interval: float | None = None,
         max_hold: float | None = None,
         on_lost: Callable[[Lease], object] | None = None,
     ) -> Lease:
-        """Own a lease from now on and beat for it until it is released or lost.
+        """Own a lease from now on and send its heartbeats until it is released or lost.
 
-        :param job_id: the job, awarded to this process.
-        :param deadline: when the lease ends: :func:`lease_deadline`.
-        :param max_hold: seconds after which it is let go whatever happens.
-        :param on_lost: called once with the lease, on a thread of the keeper's, when it is lost;
-            it must be quick.
-        :returns: the lease; one that is lost already, if the keeper is closed.
+        Args:
+            job_id: The job, awarded to this process.
+            sent: When its bid was sent, in seconds of :attr:`clock`.
+            lease_seconds: How long the lease is held from then on: ``Award.lease_seconds``.
+            interval: Seconds between its heartbeats; the keeper's by default.
+            max_hold: Seconds after which the lease is given up whatever happens.
+            on_lost: Called once with the lease, on a thread of the keeper's, when it is lost; it
+                must be quick.
+
+        Returns:
+            The lease; one that is lost already, if the keeper is closed.
         """
-        lease = Lease(self, job_id, deadline, on_lost)
-        now = self.clock()
-        length = deadline - now
-        if self._interval <= length + MARGIN:
-            lease.next_beat = now + self._pause(length)
-        elif not self._told:
+        times = LeaseTimes(
+            sent,
+            lease_seconds,
+            now=self.clock(),
+            interval=self._interval if interval is None else interval,
+            max_hold=max_hold,
+            spread=self._runtime.random(),
+        )
+        lease = Lease(self, job_id, times, on_lost)
+        if not times.is_kept and not self._told:
             self._told = True
             log.warning(
-                "a lease lasts %.1f s, less than the heartbeat interval: none is sent", length
+                "no heartbeats are sent: the lease of %.1f s is shorter than the interval",
+                lease_seconds,
             )
-        if max_hold is not None:
-            lease.held_until = now + max_hold
         with self._changed:
             if self._closed:
                 lease.loss = Loss.ABANDONED
                 return lease
-            if self._thread is None:
-                self._thread = self._runtime.start(self._keep, name="chaojiyuyan-leases")
             self._plan(lease)
+        self._service.ensure()
         return lease
 
-    def close(self, then: Callable[[], object] | None = None) -> None:
+    def confirm(self, lease: Lease, wait: Callable[[float], object]) -> bool:
+        """Send heartbeats at once, on the calling thread, until one is answered.
+
+        Args:
+            lease: The lease to confirm.
+            wait: Waits the given seconds.
+
+        Returns:
+            Whether the lease goes on; False when it is lost or released.
+        """
+        while lease.lost is None and not lease.released:
+            lease.times.start_heartbeat()
+            if self._send_heartbeat(lease):
+                return True
+            wait(max(lease.times.wake - self.clock(), 0.0))
+        return False
+
+    def close(self, on_idle: Callable[[], object] | None = None) -> None:
         """Lose every lease that is still held, and let the threads end.
 
-        :param then: called when the last beat that is under way has ended, such as to close the
-            transport.
+        Args:
+            on_idle: Called when no heartbeat is under way any more, such as to close the wire.
         """
         with self._changed:
             self._closed = True
-            self._then = then
-            idle = not self._under_way
-            held = {lease for _, _, lease in self._schedule}
-            self._schedule.clear()
+            self._on_idle = on_idle
+            idle = not self._in_flight
+            held = list(self._schedule)
             self._changed.notify()
         for lease in held:
             self.lose(lease, Loss.ABANDONED)
-        self._beats.close()
-        if idle and then is not None:
-            then()
+        self._pool.close()
+        if idle and on_idle is not None:
+            on_idle()
+
+    @property
+    def problem(self) -> str | None:
+        """Why heartbeats cannot be sent at present, or None."""
+        return self._pool.problem
 
     def limit(self, lease: Lease, seconds: float | None) -> None:
         """See :meth:`Lease.limit`."""
         with self._changed:
-            lease.held_until = NEVER if seconds is None else self.clock() + seconds
-            if lease.held_until < lease.wake:
+            before = lease.times.wake
+            lease.times.held_until = NEVER if seconds is None else self.clock() + seconds
+            if lease.times.wake < before and not lease.released and lease.loss is None:
                 self._plan(lease)
 
     def release(self, lease: Lease) -> None:
         """See :meth:`Lease.release`."""
         with self._changed:
-            if lease.released:
-                return
             lease.released = True
             lease.on_lost = None
-            self._stale += 1
-            # What is released stays in the schedule until its time; under load that is much.
-            if self._stale > max(MOST_STALE, len(self._schedule) // 2):
-                self._schedule = [entry for entry in self._schedule if _is_due(entry)]
-                heapq.heapify(self._schedule)
-                self._stale = 0
+            self._schedule.forget(lease)
 
     def lose(self, lease: Lease, loss: Loss) -> None:
         """Mark a lease as lost, unless it is released or lost already."""
@@ -180,6 +257,7 @@ class LeaseKeeper:
                 return
             lease.loss = loss
             on_lost = lease.on_lost
+            self._schedule.forget(lease)
         if on_lost is not None:
             try:
                 on_lost(lease)
@@ -187,70 +265,111 @@ class LeaseKeeper:
                 # The other leases live by this thread.
                 log.exception("telling of a lost lease failed", extra={"job_id": lease.job_id})
 
-    def _pause(self, length: float) -> float:
-        """Return the seconds until the next beat: half a lease is left for tries after it."""
-        return min(self._interval, max(length, 0.0) / 2)
-
     def _plan(self, lease: Lease) -> None:
         """Have the schedule look at a lease when something of it is due. The lock is held."""
-        lease.wake = min(lease.next_beat, lease.deadline, lease.held_until)
-        heapq.heappush(self._schedule, (lease.wake, next(self._order), lease))
-        if self._schedule[0][2] is lease:
+        if self._schedule.plan(lease, lease.times.wake):
             self._changed.notify()
 
     def _keep(self) -> None:
-        """The schedule's thread."""
+        """Do what is due for the leases until the keeper is closed."""
         while True:
             asleep, cpu = self.clock(), self._runtime.cpu_time()
-            lease = self._next_due()
+            lease = self._take()
             if lease is None:
                 return
-            now = self.clock()
-            # Both may be due when this thread is late; what came first is the reason.
-            if lease.held_until <= min(now, lease.deadline):
-                self.lose(lease, Loss.HELD_TOO_LONG)
-            elif lease.deadline <= now:
-                self._explain(lease, asleep, cpu)
-                self.lose(lease, Loss.EXPIRED)
-            else:
-                if lease.next_beat <= now and not lease.beating:
-                    self._explain(lease, asleep, cpu)
-                    lease.beating = True
-                    lease.next_beat = NEVER
-                    with self._changed:
-                        if self._closed:
-                            return
-                        self._under_way += 1
-                    self._beats.run(partial(self._beat, lease))
+            try:
+                self._serve(lease, asleep, cpu)
+            finally:
                 with self._changed:
-                    self._plan(lease)
+                    if lease.loss is None and not lease.released:
+                        self._plan(lease)
 
-    def _next_due(self) -> Lease | None:
+    def _serve(self, lease: Lease, asleep: float, cpu: float) -> None:
+        planned, due = lease.times.wake, lease.times.due(self.clock())
+        if due is None:
+            return
+        self._explain(lease, planned, asleep, cpu)
+        if due is Due.HEARTBEAT:
+            self._dispatch(lease)
+        else:
+            self.lose(lease, Loss.EXPIRED if due is Due.EXPIRED else Loss.HELD_TOO_LONG)
+
+    def _take(self) -> Lease | None:
         """Wait for the next lease of which something is due; None when the keeper is closed."""
         with self._changed:
             while not self._closed:
-                timeout: float | None = None
-                while self._schedule:
-                    when, _, lease = self._schedule[0]
-                    if not _is_due(self._schedule[0]):
-                        heapq.heappop(self._schedule)
-                        continue
-                    timeout = min(when - self.clock(), LONGEST_SLEEP)
-                    if timeout <= 0:
-                        heapq.heappop(self._schedule)
-                        return lease
-                    break
-                self._changed.wait(timeout)
+                now = self.clock()
+                lease = self._schedule.take(now)
+                if lease is not None:
+                    return lease
+                first, relief = self._schedule.first(), self._pool.relieve()
+                wait = MAX_WAIT if first is None else min(first - now, MAX_WAIT)
+                self._changed.wait(wait if relief is None else min(wait, relief))
         return None
 
-    def _explain(self, lease: Lease, asleep: float, cpu: float) -> None:
-        """Log a beat that is late, and why it probably is.
+    def _dispatch(self, lease: Lease) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            lease.times.start_heartbeat()
+            self._in_flight += 1
+            try:
+                self._pool.run(partial(self._run_heartbeat, lease))
+            except BaseException:
+                self._in_flight -= 1
+                lease.times.retry(self.clock(), None)
+                raise
 
-        :param asleep: when the schedule's thread began to wait.
-        :param cpu: the CPU seconds that the process had used then.
+    def _run_heartbeat(self, lease: Lease) -> None:
+        try:
+            self._send_heartbeat(lease)
+        finally:
+            with self._changed:
+                self._in_flight -= 1
+                on_idle = self._on_idle if self._closed and not self._in_flight else None
+            if on_idle is not None:
+                on_idle()
+
+    def _send_heartbeat(self, lease: Lease) -> bool:
+        """Send one heartbeat, plan the next by what comes of it, and return whether it worked."""
+        left = lease.remaining()
+        if lease.released or left <= 0:
+            return False
+        sent = self.clock()
+        try:
+            reply = self._wire.send(api.heartbeat(lease.job_id), left / 3)
+            reading = read_heartbeat(reply, self._runtime.now())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next heartbeat follows
+            reading = Undecided(error)
+        if isinstance(reading, LeaseGone):
+            self.lose(lease, Loss.GONE)
+            return False
+        worked = isinstance(reading, LeaseExtended)
+        with self._changed:
+            now = self.clock()
+            if lease.released or lease.loss is not None:
+                return False
+            if isinstance(reading, LeaseExtended):
+                lease.times.extend(sent, reading.lease_seconds, now, self._runtime.random())
+            else:
+                lease.times.retry(now, reading.retry_after)
+            self._plan(lease)
+        if isinstance(reading, Undecided):
+            text = "heartbeat failed, %.1f s of the lease left: %r"
+            log.warning(text, lease.remaining(), reading.error, extra={"job_id": lease.job_id})
+        return worked
+
+    def _explain(self, lease: Lease, planned: float, asleep: float, cpu: float) -> None:
+        """Log a heartbeat that is late, and why it probably is.
+
+        Args:
+            lease: The lease.
+            planned: When the schedule's thread was to look at it.
+            asleep: When that thread began to wait.
+            cpu: The CPU seconds that the process had used then.
         """
         now = self.clock()
-        late = now - lease.wake
+        late = now - planned
         if late < LATE:
             return
         busy = self._runtime.cpu_time() - cpu
@@ -259,63 +378,3 @@ class LeaseKeeper:
         else:
             cause = "the process was stopped, suspended, or got no CPU time"
         log.warning("heartbeat %.1f s late: %s", late, cause, extra={"job_id": lease.job_id})
-
-    def _beat(self, lease: Lease) -> None:
-        try:
-            self._send_beat(lease)
-        finally:
-            with self._changed:
-                self._under_way -= 1
-                then = self._then if self._closed and not self._under_way else None
-            if then is not None:
-                then()
-
-    def _send_beat(self, lease: Lease) -> None:
-        """Beat once for a lease, and plan the next beat by what comes of it."""
-        left = lease.remaining()
-        if lease.released or lease.loss is not None or left <= 0:
-            return
-        call = api.heartbeat(lease.job_id)
-        sent = self.clock()
-        try:
-            answer = self._transport.send(call, left / 3)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next beat is to follow
-            answer = error
-        deadline, delay, fault = lease.deadline, 0.0, ""
-        if isinstance(answer, Exception):
-            fault = repr(answer)
-        elif is_gone(answer):
-            self.lose(lease, Loss.GONE)
-            return
-        else:
-            try:
-                info = value_of(call, answer)
-                deadline = lease_deadline(info.get("lease_expires_at"), answer, sent)
-            except HebingAPIError as error:
-                fault, delay = str(error), error.retry_after or 0.0
-        now = self.clock()
-        if fault:
-            # Unknown is not lost: there is time until the deadline.
-            left = lease.deadline - now
-            wait = min(max(delay, min(self._interval, left / 4, LONGEST_PAUSE)), left / 2)
-            if not lease.released:
-                log.warning(
-                    "heartbeat failed, %.1f s of the lease left: %s",
-                    left,
-                    fault,
-                    extra={"job_id": lease.job_id},
-                )
-        else:
-            wait = self._pause(deadline - now)
-        with self._changed:
-            lease.beating = False
-            if lease.loss is None and not lease.released:
-                lease.deadline = deadline
-                lease.next_beat = now + wait
-                self._plan(lease)
-
-
-def _is_due(entry: Entry) -> bool:
-    """Whether an entry of the schedule still counts: no later one has taken its place."""
-    when, _, lease = entry
-    return not lease.released and lease.loss is None and when == lease.wake

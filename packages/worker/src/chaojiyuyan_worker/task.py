@@ -23,20 +23,23 @@ else:
 class TaskContext:
     """One awarded job, as its handler sees it.
 
-    :param task_data: the offer as the API sent it: ``job_id``, ``capability_key``,
-        ``input_envelope``, ``max_budget_nc``, ``bid_expires_at``.
-    :param task_run_id: the id of this run, from the award.
-    :param lease_expires_at: when the lease ends as of the award, in ISO 8601.
-
     Attributes:
+        job_id: The job.
+        capability_key: Its capability.
+        task_run_id: The id of this run, or None.
+        input_envelope: The job's input, a dict.
+        max_budget_nc: What the caller pays at most, in whole nc.
+        bid_expires_at: When its bid window ends, an aware datetime, or None.
+        lease_expires_at: When its lease ends as of the award, an aware datetime, or None.
+        attempt: 1 for the first run of the handler under this award, then 2, 3, …
+        validation_errors: Why the platform refused the last attempt's output, a text each.
+        artifacts: What :meth:`attach` has added.
 
-    - ``job_id``, ``capability_key``, ``task_run_id``: texts; the last may be None.
-    - ``input_envelope``, and ``input``, which is the same: the job's input, a dict.
-    - ``max_budget_nc``: what the caller pays at most, in whole nc.
-    - ``bid_expires_at``, ``lease_expires_at``: aware datetimes, or None.
-    - ``attempt``: 1 for the first run of the handler under this award, then 2, 3, …
-    - ``validation_errors``: why the platform refused the last attempt's output; texts.
-    - ``artifacts``: what :meth:`attach` has added.
+    Args:
+        task_data: The offer as the API sent it: ``job_id``, ``capability_key``,
+            ``input_envelope``, ``max_budget_nc``, ``bid_expires_at``.
+        task_run_id: The id of this run, from the award.
+        lease_expires_at: When the lease ends as of the award, in ISO 8601.
     """
 
     def __init__(
@@ -76,21 +79,30 @@ class TaskContext:
         return self._cancelled is not None
 
     def raise_if_cancelled(self) -> None:
-        """Leave the handler if its result is not wanted any more.
+        """Leave the handler if its result is not wanted any more, by an exception.
 
-        :raises TaskCancelled: see :attr:`cancelled`.
+        Raises:
+            TaskCancelled: See :attr:`cancelled`.
         """
         if self._cancelled is not None:
             raise TaskCancelled(self.job_id, self._cancelled)
 
     def cancel(self, reason: str) -> None:
-        """Tell the handler that its result is not wanted any more, and why."""
+        """Tell the handler that its result is not wanted any more, and why.
+
+        Args:
+            reason: Why.
+        """
         self._cancelled = reason
-        for hook in self._hooks:
+        for hook in list(self._hooks):
             hook()
 
     def on_cancel(self, hook: Callable[[], object]) -> None:
-        """Have a function called, on any thread, when the task is cancelled; at once if it is."""
+        """Have a function called, on any thread, when the task is cancelled; at once if it is.
+
+        Args:
+            hook: The function. It may be called twice.
+        """
         self._hooks.append(hook)
         if self._cancelled is not None:
             hook()
@@ -106,11 +118,12 @@ class TaskContext:
     ) -> None:
         """Add an artifact to the submit.
 
-        :param kind: such as ``image``, ``video`` or ``json``.
-        :param artifact_uri: where it lies.
-        :param mime_type: such as ``image/png``.
-        :param size_bytes: its size in bytes.
-        :param meta: anything else, as a JSON object.
+        Args:
+            kind: Such as ``image``, ``video`` or ``json``.
+            artifact_uri: Where it lies.
+            mime_type: Such as ``image/png``.
+            size_bytes: Its size in bytes.
+            meta: Anything else, as a JSON object.
         """
         artifact: Artifact = {"kind": kind, "artifact_uri": artifact_uri}
         if mime_type is not None:

@@ -22,12 +22,16 @@ def run(worker: Worker, capability_key: str, payload: Mapping[str, object]) -> J
 
     Input and output go through JSON, as they do on the wire.
 
-    :param capability_key: the handler's.
-    :param payload: the job's input.
-    :raises LookupError: the worker has no handler for the capability.
-    :raises TypeError: the output is no dict, or holds something that JSON has no form for.
-    :raises ValueError: the input or the output holds NaN, an infinity or a cycle.
-    :raises Exception: whatever the handler raises; it is not tried again.
+    Args:
+        worker: The worker.
+        capability_key: The handler's capability.
+        payload: The job's input.
+
+    Raises:
+        LookupError: The worker has no handler for the capability.
+        TypeError: The output is no dict, or holds something that JSON has no form for.
+        ValueError: The input or the output holds NaN, an infinity or a cycle.
+        Exception: Whatever the handler raises; it is not run again.
     """
     handler = worker.handlers.get(capability_key)
     if handler is None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
-from chaojiyuyan_core.requests import Requests
+from chaojiyuyan_core.http import RequestBuilder, Transport
 from chaojiyuyan_core.settings import load_settings
 
-from ._calls import Steps
+from ._calls import Calls
 from ._observe.health import IDLE, Health
-from ._run.handlers import Function, Handler, checked_concurrency
+from ._run.given_up import GivenUp
+from ._run.handlers import Function, Handler, check_concurrency
 from ._run.options import Publishing, RunOptions
 from ._run.run import Run
 from ._run.runtime import Runtime
-from ._run.wire import wire_factory
+from ._run.schedule import DEFAULT_HEARTBEAT_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     import httpx
     from typing_extensions import Self, Unpack
 
-    from chaojiyuyan_core.models import Registration
+    from chaojiyuyan_core.models import (
+        Artifact,
+        BidResult,
+        LeaseInfo,
+        Registration,
+        SubmitResult,
+        TaskInfo,
+    )
 
     class Options(TypedDict, total=False):
         """The keyword arguments of :class:`Worker`."""
@@ -41,11 +48,7 @@ if TYPE_CHECKING:
         graceful_shutdown_timeout: float
 
 
-TIMEOUT = 30.0
-"""Seconds that connecting, writing or reading may stand still, each."""
-
-
-class Worker(Steps):
+class Worker:
     """Pulls jobs of the capabilities it has handlers for, runs them, and submits what they return.
 
     ::
@@ -58,20 +61,30 @@ class Worker(Steps):
 
         worker.run()
 
-    :param api_key: the agent key. An ``http_client`` that authorizes by itself needs none.
-    :param base_url: where the API is; production by default.
-    :param publish_artifacts: publish every output as an artifact.
-    :param artifact_license: an SPDX identifier for what is published.
-    :param artifact_tags: tags for what is published.
-    :param http_client: a client to use instead of our own; its base URL and headers win over ours,
-        and it is never closed here.
-    :param concurrency: how many jobs may be in hand at a time, all handlers together. At 1, plain
-        handlers run on the thread that called :meth:`run`; above, each on a thread of its own.
-        A handler's own ``concurrency`` raises it where that is higher.
-    :param executor: any ``concurrent.futures.Executor``, such as a ``ProcessPoolExecutor``; it runs
-        the handlers that have none of their own, and is never shut down here.
-    :param graceful_shutdown_timeout: seconds that jobs in hand may take once the worker is stopped.
-    :raises ValueError: the key, the base URL or a number is not usable.
+    Attributes:
+        api_key: The agent key, or an empty text.
+        base_url: The platform's base URL, without a trailing slash.
+        concurrency: How many jobs may run at a time, all handlers together.
+        executor: Runs the handlers that have none of their own.
+
+    Args:
+        api_key: The agent key. An ``http_client`` that authorizes by itself needs none.
+        base_url: The platform's base URL; production by default.
+        publish_artifacts: Publish every output as an artifact.
+        artifact_license: An SPDX identifier for what is published.
+        artifact_tags: Tags for what is published.
+        http_client: A client to use instead of our own; its base URL, headers and timeout win, and
+            it is never closed here.
+        concurrency: How many jobs may run at a time, all handlers together. At 1, plain handlers
+            run on the thread that called :meth:`run`; above, each on a thread of its own. A
+            handler's own ``concurrency`` raises it where that is higher.
+        executor: Any ``concurrent.futures.Executor``, such as a ``ProcessPoolExecutor``. It runs
+            the handlers that have none of their own, gets no more jobs than it has workers, and is
+            never shut down here.
+        graceful_shutdown_timeout: Seconds that running jobs may take once the worker is stopped.
+
+    Raises:
+        ValueError: The key, the base URL or a number is not usable.
     """
 
     DEFAULT_BASE_URL = DEFAULT_BASE_URL
@@ -93,14 +106,15 @@ class Worker(Steps):
             api_key = checked_api_key(api_key or "")
         self.api_key = api_key or ""
         self.base_url = checked_base_url(base_url)
-        super().__init__(
-            Requests(api_key, self.base_url, timeout=TIMEOUT, source="worker"),
-            http_client,
-            Publishing(publish_artifacts, artifact_license, artifact_tags),
-        )
-        self.concurrency = checked_concurrency(concurrency)
+        self.concurrency = check_concurrency(concurrency)
         self.executor = executor
         self._grace = graceful_shutdown_timeout
+        self._publishing = Publishing(publish_artifacts, artifact_license, artifact_tags)
+        self._http_client = http_client
+        self._builder = RequestBuilder(api_key, self.base_url, source="worker")
+        self._runtime = Runtime()
+        self._given_up = GivenUp(self._runtime.clock)
+        self._calls = Calls(lambda: self._connect(1), self._runtime)
         self._handlers: dict[str, Handler] = {}
         self._run: Run | None = None
 
@@ -108,9 +122,12 @@ class Worker(Steps):
     def from_env(cls, *, profile: str | None = None, **options: Unpack[Options]) -> Self:
         """Make a worker with the key and base URL of the environment, or of the credentials file.
 
-        :param profile: the profile of the credentials file.
-        :param options: the keyword arguments of :class:`Worker`.
-        :raises ValueError: there is no key.
+        Args:
+            profile: The profile of the credentials file.
+            **options: The keyword arguments of :class:`Worker`.
+
+        Raises:
+            ValueError: There is no key.
         """
         settings = load_settings(profile=profile)
         return cls(settings.api_key, settings.base_url, **options)
@@ -128,17 +145,20 @@ class Worker(Steps):
         executor: Executor | None = None,
         timeout: float | None = None,
     ) -> Callable[[Function], Function]:
-        """Make a function the handler of a capability; it is returned as it is.
+        """Make a function the handler of a capability and return it as it is.
 
         It takes a :class:`TaskContext` and returns the output envelope, a dict that JSON can carry.
-        It may be ``async``. One that raises is tried again, unless by ``NonRetryableError``.
+        It may be ``async``. One that raises is run again, unless it raises ``NonRetryableError``.
 
-        :param capability_key: the capability; the last handler named for it counts.
-        :param concurrency: how many of its jobs may be in hand at a time; the worker's by default.
-        :param executor: where it runs; the function must then be importable there.
-        :param timeout: seconds after which a run is given up: ``task.cancelled`` is set, a
-            coroutine is cancelled, the job goes to another worker.
-        :raises ValueError: a parameter is out of its range.
+        Args:
+            capability_key: The capability; the last handler named for it counts.
+            concurrency: How many of its jobs may run at a time; the worker's by default.
+            executor: Where it runs; the function must then be importable there.
+            timeout: Seconds, from its start, after which a run is given up: ``task.cancelled`` is
+                set, a coroutine is cancelled, the job goes to another worker.
+
+        Raises:
+            ValueError: A parameter is out of its range.
         """
 
         def decorate(function: Function) -> Function:
@@ -150,57 +170,128 @@ class Worker(Steps):
         return decorate
 
     def register_handlers(self, *capability_keys: str) -> Registration:
-        """``POST /kernel-agents/me/capabilities``: register capabilities, 50 at a time.
+        """Register capabilities: ``POST /kernel-agents/me/capabilities``, 50 at a time.
 
-        :param capability_keys: those of the handlers by default; without any, nothing is sent.
-        :returns: ``registered`` and ``skipped_unknown``, which the catalog does not have.
-        :raises HebingAPIError: the platform refuses.
+        Args:
+            *capability_keys: Those of the handlers by default; without any, nothing is sent.
+
+        Returns:
+            ``registered`` and ``skipped_unknown``, which the catalog does not have.
+
+        Raises:
+            HebingAPIError: The platform refuses.
         """
-        keys = list(capability_keys or self._handlers)
-        total: Registration = {"registered": [], "skipped_unknown": []}
-        for start in range(0, len(keys), api.MAX_KEYS_PER_REGISTRATION):
-            batch = keys[start : start + api.MAX_KEYS_PER_REGISTRATION]
-            result = self._sent(api.register_capabilities(batch))
-            total["registered"] += result["registered"]
-            total["skipped_unknown"] += result["skipped_unknown"]
-        return total
+        return self._calls.register(capability_keys or list(self._handlers))
+
+    def available(self, *, limit: int = 10, capability_key: str | None = None) -> list[TaskInfo]:
+        """List the jobs that may be bid on: ``GET /kernel-jobs/available``.
+
+        Args:
+            limit: The most jobs, 50 at most.
+            capability_key: Only this capability's; all that are registered by default.
+
+        Returns:
+            The offers; malformed rows are left out.
+
+        Raises:
+            WorkerNotEnabled: The agent has registered nothing.
+        """
+        return self._calls.available(limit, capability_key)
+
+    def bid(self, job_id: str) -> BidResult:
+        """Ask for a job: ``POST /kernel-jobs/{id}/bid``. An award starts its lease.
+
+        Args:
+            job_id: The job.
+
+        Returns:
+            The award, with ``task_run_id`` and ``lease_expires_at``.
+
+        Raises:
+            BidRejected: Another worker has it, or its bid window is over.
+            WorkerNotEnabled: The agent has registered nothing.
+            CapabilityNotRegistered: The agent has not registered its capability.
+        """
+        return self._calls.bid(job_id)
+
+    def heartbeat(self, job_id: str) -> LeaseInfo:
+        """Extend a lease: ``POST /kernel-jobs/{id}/heartbeat`` sets it to its full length from now.
+
+        Args:
+            job_id: The job, awarded to this worker.
+
+        Raises:
+            TaskRunNotFound: The job was re-routed, or is not this agent's.
+            LeaseExpired: The lease expired.
+        """
+        return self._calls.heartbeat(job_id)
+
+    def submit(
+        self, job_id: str, output: Mapping[str, object], *, artifacts: Sequence[Artifact] = ()
+    ) -> SubmitResult:
+        """Settle a job: ``POST /kernel-jobs/{id}/submit``, repeated until it is answered.
+
+        Nothing is sent once the lease that :meth:`bid` or :meth:`heartbeat` brought has expired.
+
+        Args:
+            job_id: The job, awarded to this worker.
+            output: The output envelope.
+            artifacts: What the job has produced besides.
+
+        Raises:
+            SubmitValidationFailed: The output does not fit the capability.
+            TaskRunNotFound: The job was re-routed, or settled already; ``may_be_settled`` says
+                whether an attempt of this call may have settled it.
+            LeaseExpired: The lease expired.
+        """
+        call = self._publishing.submit(job_id, output, artifacts)
+        return self._calls.submit(call, job_id)
+
+    def close(self) -> None:
+        """Close the connections; a client that was handed in stays open."""
+        self._calls.close()
 
     def run(
         self,
         poll_interval: float = 1.0,
         max_retries: int = 2,
         *,
-        heartbeat_interval: float = 10.0,
+        heartbeat_interval: float = DEFAULT_HEARTBEAT_INTERVAL,
         auto_register: bool = True,
         once: bool = False,
     ) -> None:
-        """Work until :meth:`stop`, SIGTERM or SIGINT; what is in hand then is finished first.
+        """Work until :meth:`stop`, SIGTERM or SIGINT; the running jobs are finished first.
 
         On the main thread the two signals are owned while it runs; a second one ends the process.
 
-        :param poll_interval: seconds between polls when there has long been no work, at least. A
-            platform that holds polls back until there is a job (RFC 7240) is asked to.
-        :param max_retries: how often a handler is run again that raised, or whose output the
-            platform refused.
-        :param heartbeat_interval: seconds between the heartbeats of a job. Above the length of the
-            lease none is sent, which a test may want.
-        :param auto_register: register the handlers' capabilities at the start.
-        :param once: do one polling cycle: work off what one poll offers, then return.
-        :raises RuntimeError: there is no handler, or the worker is running already.
-        :raises ValueError: the heartbeat interval is not above 0.
-        :raises HebingAPIError: the key is rejected.
-        :raises WorkerNotEnabled: without ``auto_register``, nothing is registered.
-        :raises ExecutorBroken: an executor takes no more work.
-        :raises WorkerError: the time to drain was over before the jobs in hand were done.
+        Args:
+            poll_interval: Seconds between idle polls. A platform that holds polls until there is a
+                job (RFC 7240) is asked to.
+            max_retries: How often a handler is run again that raised, or whose output the platform
+                refused.
+            heartbeat_interval: Seconds between the heartbeats of a job. The default shrinks to half
+                of a short lease. Any other value above the length of the lease sends none, which a
+                test may want.
+            auto_register: Register the handlers' capabilities at the start.
+            once: Do one polling cycle: work off what one poll offers, then return.
+
+        Raises:
+            RuntimeError: There is no handler, or the worker is running already.
+            ValueError: The heartbeat interval is not above 0.
+            HebingAPIError: The API refuses the key; with ``once``, also another error of the poll.
+            httpx.HTTPError: With ``once``: the poll met a fault on the wire.
+            WorkerNotEnabled: Without ``auto_register``, nothing is registered.
+            ExecutorBroken: An executor takes no more work.
+            WorkerError: The time to drain was over before the running jobs were done.
         """
         if not self._handlers:
             raise RuntimeError("No handlers registered: decorate a function with @worker.handler")
         if self._run is not None:
             raise RuntimeError("the worker is running already")
-        if heartbeat_interval <= 0:
+        if not heartbeat_interval > 0:
             raise ValueError(f"heartbeat_interval must be above 0 s, not {heartbeat_interval}")
         options = RunOptions(
-            concurrency=checked_concurrency(self.concurrency),
+            concurrency=check_concurrency(self.concurrency),
             executor=self.executor,
             publishing=self._publishing,
             poll_interval=poll_interval,
@@ -209,8 +300,8 @@ class Worker(Steps):
             auto_register=auto_register,
             graceful_shutdown_timeout=self._grace,
         )
-        new_wire = wire_factory(self._requests, self._http_client)
-        self._run = Run(Runtime(), new_wire, options, dict(self._handlers))
+        handlers = dict(self._handlers)
+        self._run = Run(self._runtime, self._connect, options, handlers, self._given_up)
         try:
             self._run.run(once=once)
         finally:
@@ -221,7 +312,7 @@ class Worker(Steps):
         poll_interval: float = 1.0,
         max_retries: int = 2,
         *,
-        heartbeat_interval: float = 10.0,
+        heartbeat_interval: float = DEFAULT_HEARTBEAT_INTERVAL,
         auto_register: bool = True,
         once: bool = False,
     ) -> None:
@@ -236,7 +327,7 @@ class Worker(Steps):
         )
 
     def stop(self) -> None:
-        """Have :meth:`run` finish what is in hand and return; from any thread, also a handler's.
+        """Have :meth:`run` finish the running jobs and return; from any thread, also a handler's.
 
         Does nothing when the worker is not running.
         """
@@ -248,6 +339,9 @@ class Worker(Steps):
         """Return whether the worker is alive and ready, for probes."""
         run = self._run
         return IDLE if run is None else run.health()
+
+    def _connect(self, connections: int) -> Transport:
+        return Transport(self._builder, self._http_client, max_connections=connections)
 
     def __enter__(self) -> Self:
         return self

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import time
 from inspect import isawaitable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from ._flow import Send, Sleep
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from chaojiyuyan_core.api import Call, Fetch
+
     from ._flow import Flow
     from ._reply import Reply
-    from ._transport import AsyncTransport, Transport
+    from ._transport import AsyncTransport
 
 T = TypeVar("T")
 
 
-def run(flow: Flow[T], transport: Transport, *, sleep: Callable[[float], object] = time.sleep) -> T:
+class Sender(Protocol):
+    """What sends calls: a :class:`Transport`, or the like."""
+
+    def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
+        """Send a call once.
+
+        Args:
+            call: What to send.
+            timeout: Seconds in total for the attempt.
+        """
+
+
+def run(flow: Flow[T], transport: Sender, *, sleep: Callable[[float], object] = time.sleep) -> T:
     """Run a flow to its end on the calling thread.
 
     Args:

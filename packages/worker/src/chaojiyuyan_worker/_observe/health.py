@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-STALLED = 120.0
-"""Seconds without a step of the poll after which a worker is taken for dead: connecting, writing
-and reading may each take their time first."""
+STALLED_SECONDS = 120.0
+"""Seconds without a step of the poll after which a worker counts as dead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """How a worker does.
 
-    :param live: its poll has advanced of late, or it drains. That the process exists would say
-        nothing.
-    :param ready: its last poll succeeded, and it is not draining.
-    :param draining: it finishes what is in hand and takes no more.
-    :param jobs_in_hand: how many jobs it has, those that it bids on included.
+    Attributes:
+        live: Its poll has advanced of late or it drains, and all its threads work. That the process
+            exists would say nothing.
+        ready: Its last poll succeeded, it is live, and it is not draining.
+        draining: It finishes the running jobs and takes no more.
+        running_jobs: How many jobs it runs, those that it bids on included.
+        problems: What does not work at present, a text each; empty for a healthy worker.
     """
 
     live: bool
     ready: bool
     draining: bool
-    jobs_in_hand: int
+    running_jobs: int
+    problems: tuple[str, ...] = ()
 
 
-IDLE = Health(live=True, ready=False, draining=False, jobs_in_hand=0)
+IDLE = Health(live=True, ready=False, draining=False, running_jobs=0)
 """A worker that does not run."""

@@ -48,7 +48,8 @@ class JsonFormatter(logging.Formatter):
 def configure_logging(log_format: str) -> None:
     """Send the process's log, from INFO on, to standard error.
 
-    :param log_format: ``text`` or ``json``.
+    Args:
+        log_format: ``text`` or ``json``.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 class HealthServer:
     """Answers ``GET /livez`` and ``GET /readyz`` with 200 or 503 and the :class:`Health` as JSON.
 
-    :param health: gives the worker's present health.
-    :param port: where to listen, on all addresses; 0 takes a free one, see :attr:`port`.
-    :raises OSError: the port is taken.
+    Args:
+        health: Gives the worker's present health.
+        port: Where to listen, on all addresses; 0 takes a free one, see :attr:`port`.
+
+    Raises:
+        OSError: The port is taken.
     """
 
     def __init__(self, health: Callable[[], Health], port: int) -> None:

@@ -5,7 +5,7 @@ Each job is a span ``process <capability_key>``, current while the handler runs.
 - ``chaojiyuyan.worker.jobs``: jobs that were awarded, by ``capability_key`` and ``outcome``
 - ``chaojiyuyan.worker.handler.duration``: seconds that a run of a handler took
 - ``chaojiyuyan.worker.lease.margin``: seconds that were left of the lease at the end of a job
-- ``chaojiyuyan.worker.slots``: jobs in hand
+- ``chaojiyuyan.worker.slots``: running jobs
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from chaojiyuyan_worker._run.submission import Verdict
+    from chaojiyuyan_worker._run.job import Verdict
     from chaojiyuyan_worker.task import TaskContext
 
 SCOPE = "chaojiyuyan_worker"
@@ -38,7 +38,10 @@ class Telemetry:
     def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
         """Note what became of a job, within :meth:`job`.
 
-        :param margin: seconds that were left of its lease.
+        Args:
+            task: The job.
+            verdict: What became of it.
+            margin: Seconds that were left of its lease.
         """
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from chaojiyuyan_core.errors import WorkerError
 from chaojiyuyan_worker.task import TaskContext
+
+from .capacity import count_workers
+from .supervision import Supervisor
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,34 +20,62 @@ if TYPE_CHECKING:
 
     from .handlers import Handler
     from .runtime import Runtime
+    from .supervision import Service
+
+START_TICK = 0.1
+"""Seconds between two looks at whether a function has started in another process."""
 
 
 class ExecutorBroken(WorkerError):
     """The executor of a handler broke; it takes no more work. The cause says how."""
 
 
+class NotStarted(Exception):
+    """A handler's turn in its executor came when its lease was lost already."""
+
+
 class Execution:
     """Runs handlers, each until it returns: a slot is not free while its handler still runs.
 
-    :param runtime: gives threads and the event loop.
-    :param executor: runs every handler that has none of its own; None for no executor.
+    Args:
+        runtime: Gives threads and the event loop.
+        executor: Runs every handler that has none of its own; None for no executor.
+        supervisor: Keeps the event loop's thread running; one of its own by default.
     """
 
-    def __init__(self, runtime: Runtime, executor: Executor | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        executor: Executor | None = None,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         self._runtime = runtime
         self._executor = executor
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._supervisor = supervisor or Supervisor(runtime)
         self._lock = runtime.lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._service: Service | None = None
+        self._closed = False
 
-    def run(self, handler: Handler, task: TaskContext) -> object:
+    def run(
+        self, handler: Handler, task: TaskContext, *, on_start: Callable[[], object] = lambda: None
+    ) -> object:
         """Run a handler on a task and return its output.
 
-        :raises ExecutorBroken: the executor broke.
-        :raises BaseException: whatever the handler raises.
+        Args:
+            handler: The handler.
+            task: Its task. A handler that waits for its turn in an executor never starts once the
+                task is cancelled.
+            on_start: Called when the handler starts.
+
+        Raises:
+            ExecutorBroken: The executor broke.
+            BaseException: Whatever the handler raises.
         """
         executor = handler.executor or self._executor
         if executor is not None:
-            return self._run_on(executor, handler, task)
+            return self._run_on(executor, handler, task, on_start)
+        on_start()
         if handler.is_async:
             return self._run_on_loop(handler, task)
         return _call(handler.function, task)
@@ -53,28 +83,45 @@ class Execution:
     def close(self) -> None:
         """Stop the event loop; an executor that was handed in is not ours to shut down."""
         with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            self._closed = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def _run_on(self, executor: Executor, handler: Handler, task: TaskContext) -> object:
-        from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+    def _run_on(
+        self,
+        executor: Executor,
+        handler: Handler,
+        task: TaskContext,
+        on_start: Callable[[], object],
+    ) -> object:
+        from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
 
         # Its subclasses may be something else: InterpreterPoolExecutor is one.
         here = type(executor) is ThreadPoolExecutor
         future: Future[Any]
         try:
             if here:
-                future = executor.submit(_call, handler.function, task)
+                future = executor.submit(_start, handler.function, task, on_start)
             else:
                 # The arguments tell every run from every other, since Dask runs equal calls once.
                 future = executor.submit(run_elsewhere, handler.function, task.to_plain())
         except Exception as error:
             raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
+        shows_start = None
+        if count_workers(executor) is None:
+            on_start()
+        else:
+            # A cluster's future, in contrast, is cancelled at once while its function still runs.
+            task.on_cancel(future.cancel)
+            shows_start = None if here else on_start
         try:
-            result = self._result(future)
+            result = self._result(future, shows_start)
         except BrokenExecutor as error:
             raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
+        except CancelledError as error:
+            if not future.cancelled():
+                raise
+            raise NotStarted("the lease was lost in the queue of the executor") from error
         if here:
             return result
         output, task.artifacts = result
@@ -102,19 +149,54 @@ class Execution:
             raise leave
         return output
 
-    def _result(self, future: Future[Any]) -> Any:
+    def _result(self, future: Future[Any], on_start: Callable[[], object] | None = None) -> Any:
+        """Wait for a future, and tell when its function starts, as far as the executor shows."""
         done = self._runtime.event()
         future.add_done_callback(lambda _: done.set())
+        while on_start is not None and not done.is_set():
+            if future.running():
+                on_start()
+                on_start = None
+            else:
+                done.wait(START_TICK)
         done.wait()
         return future.result()
 
+    def prepare(self) -> None:
+        """Have the event loop run, for the coroutines to come."""
+        with self._lock:
+            if self._service is None:
+                self._service = self._supervisor.add("chaojiyuyan-loop", self._serve_loop)
+        self._service.ensure()
+
     def _running_loop(self) -> asyncio.AbstractEventLoop:
+        self.prepare()
         with self._lock:
             if self._loop is None:
-                loop = self._runtime.new_event_loop()
-                self._runtime.start(partial(_serve, loop), name="chaojiyuyan-loop")
-                self._loop = loop
+                self._loop = self._runtime.new_event_loop()
             return self._loop
+
+    def _serve_loop(self) -> None:
+        import asyncio
+
+        with self._lock:
+            if self._loop is None:
+                self._loop = self._runtime.new_event_loop()
+            loop = self._loop
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+        finally:
+            with self._lock:
+                self._loop = None
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+        if not self._closed:
+            raise RuntimeError("the event loop of the handlers was stopped by one of them")
 
 
 def run_elsewhere(
@@ -122,12 +204,23 @@ def run_elsewhere(
 ) -> tuple[object, list[Artifact]]:
     """Run a handler in the process of an executor; return its output and what it attached.
 
-    :param function: the handler, which the process can import.
-    :param data: the task, from :meth:`TaskContext.to_plain`.
+    Args:
+        function: The handler, which the process can import.
+        data: The task, from :meth:`TaskContext.to_plain`.
     """
     _leave_interrupts_to_parent()
     task = TaskContext.from_plain(data)
     return _call(function, task), task.artifacts
+
+
+def _start(
+    function: Callable[[TaskContext], object], task: TaskContext, on_start: Callable[[], object]
+) -> object:
+    """Call a handler on a thread of an executor, unless its lease was lost in the queue."""
+    if task.cancelled:
+        raise NotStarted("the lease was lost in the queue of the executor")
+    on_start()
+    return _call(function, task)
 
 
 def _call(function: Callable[[TaskContext], object], task: TaskContext) -> object:
@@ -161,18 +254,3 @@ def _leave_interrupts_to_parent() -> None:
     if multiprocessing.parent_process() is not None:
         with suppress(ValueError):  # not the main thread: Ctrl-C does not reach it
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    import asyncio
-
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-    finally:
-        loop.close()

@@ -17,12 +17,13 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 class Handler:
     """A function that works a capability's jobs.
 
-    :param capability_key: the capability.
-    :param function: takes a :class:`~chaojiyuyan_worker.TaskContext`, returns the output envelope;
-        plain or ``async``.
-    :param concurrency: how many of its jobs may be in hand at a time; None for the worker's.
-    :param executor: where it runs; None for the worker's own threads or event loop.
-    :param timeout: seconds after which a run of it is given up.
+    Attributes:
+        capability_key: The capability.
+        function: Takes a :class:`~chaojiyuyan_worker.TaskContext` and returns the output envelope;
+            plain or ``async``.
+        concurrency: How many of its jobs may run at a time; None for the worker's.
+        executor: Where it runs; None for the worker's own threads or event loop.
+        timeout: Seconds, from its start, after which a run of it is given up.
     """
 
     capability_key: str
@@ -37,7 +38,7 @@ class Handler:
         if not callable(self.function):
             raise TypeError(f"the handler of {self.capability_key} is not callable")
         if self.concurrency is not None:
-            checked_concurrency(self.concurrency)
+            check_concurrency(self.concurrency)
         if self.timeout is not None and self.timeout <= 0:
             raise ValueError(f"timeout must be above 0 s, not {self.timeout}")
 
@@ -50,10 +51,14 @@ class Handler:
         )
 
 
-def checked_concurrency(concurrency: int) -> int:
+def check_concurrency(concurrency: int) -> int:
     """Return the number of jobs at a time.
 
-    :raises ValueError: it is not a whole number above 0.
+    Args:
+        concurrency: The number.
+
+    Raises:
+        ValueError: It is not a whole number above 0.
     """
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         raise ValueError(f"concurrency must be a whole number above 0, not {concurrency!r}")

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Sequence
 
     from chaojiyuyan_core.models import TaskInfo
 
+    from .capacity import Capacity
+    from .given_up import GivenUp
     from .runtime import Runtime
 
 TICK = 1.0 if sys.platform == "win32" else None
 """Seconds that a slot's wait may last: an endless one keeps Windows from delivering Ctrl-C."""
 
-MOST_KEPT = 20
-"""The most offers that are still kept when a poll for more is sent ahead."""
+MAX_KEPT_AHEAD = 20
+"""How many offers may still be kept when a poll for more is sent ahead of need. As many are kept
+whose capability has no room."""
 
 
 class Offers:
@@ -26,23 +28,26 @@ class Offers:
 
     A slot is taken before the bid, so that an awarded job never queues.
 
-    :param limits: how many jobs of each capability may be in hand at a time.
-    :param slots: how many jobs may be in hand at a time, all capabilities together.
-    :param runtime: gives locks, the clock and chance.
+    Attributes:
+        activity: A number that grows with every award and every job that ends: polling pays.
+
+    Args:
+        capacity: How many jobs may run at a time.
+        given_up: The jobs that are not to be bid on.
+        runtime: Gives locks, the clock and chance.
     """
 
-    def __init__(self, limits: Mapping[str, int], slots: int, runtime: Runtime) -> None:
-        self._limits = limits
-        self._slots = slots
+    def __init__(self, capacity: Capacity, given_up: GivenUp, runtime: Runtime) -> None:
+        self._capacity = capacity
+        self._given_up = given_up
         self._clock = runtime.clock
         self._random = runtime.random
         self._lock = runtime.lock()
         self._offered = runtime.condition(self._lock)
         self._wanted = runtime.condition(self._lock)
         self._kept: dict[str, tuple[TaskInfo, float]] = {}
-        self._in_hand: dict[str, str] = {}
-        self._running: Counter[str] = Counter()
-        self._let_go: dict[str, float] = {}
+        self._running: dict[str, str] = {}
+        self._ended: dict[str, float] = {}
         self._suspended_until = 0.0
         self._more = False
         self._rivals = False
@@ -58,8 +63,8 @@ class Offers:
             while not self._closed:
                 offer = self._pick()
                 if offer is not None:
-                    self._in_hand[offer["job_id"]] = offer["capability_key"]
-                    self._running[offer["capability_key"]] += 1
+                    self._running[offer["job_id"]] = offer["capability_key"]
+                    self._capacity.start(offer["capability_key"])
                     self._notify_if_wanted()
                     if self._last and not self._kept:
                         self._offered.notify_all()
@@ -71,72 +76,101 @@ class Offers:
                 self._offered.wait(TICK)
         return None
 
-    def awarded(self) -> None:
+    def note_award(self) -> None:
         """Note that a slot's bid was accepted: polling pays."""
         with self._lock:
             self.activity += 1
             self._notify_if_wanted()
 
-    def outbid(self) -> None:
+    def note_rival(self) -> None:
         """Note that a rival had the job: it goes through the same list, so take at random."""
         self._rivals = True
 
-    def done(self, offer: TaskInfo, *, worked: bool) -> None:
-        """Give the slot back.
+    def give_up(self, job_id: str, lease_left: float, *, for_good: bool) -> None:
+        """Do not bid on a job again, for good or until others had their chance.
 
-        :param worked: the job was awarded.
+        Args:
+            job_id: The job, whose slot is still taken.
+            lease_left: Seconds until its lease expires.
+            for_good: Never bid on it again.
         """
         with self._lock:
-            key = self._in_hand.pop(offer["job_id"])
-            self._running[key] -= 1
-            self._let_go[offer["job_id"]] = self._clock()
+            self._given_up.add(job_id, lease_left, for_good=for_good)
+
+    def release(self, offer: TaskInfo, *, worked: bool) -> None:
+        """Give the slot of an offer back.
+
+        Args:
+            offer: What :meth:`take` returned.
+            worked: Whether the job was awarded.
+        """
+        with self._lock:
+            self._capacity.end(self._running.pop(offer["job_id"]))
+            self._ended[offer["job_id"]] = self._clock()
             self.activity += worked
             self._notify_if_wanted()
             if self._kept:
                 self._offered.notify()
 
     def suspend(self, seconds: float) -> None:
-        """Drop what is kept, and want no more for so long: bids meet a fault."""
+        """Drop what is kept and want no more for so long; a longer pause stays as it is.
+
+        Args:
+            seconds: How long.
+        """
         with self._lock:
             self._kept.clear()
-            self._suspended_until = self._clock() + seconds
+            self._suspended_until = max(self._suspended_until, self._clock() + seconds)
             self._offered.notify_all()
             self._wanted.notify()
 
     # --- the poll's side -------------------------------------------------------------------------
 
     def put(
-        self, offers: Iterable[tuple[TaskInfo, float]], asked: float, *, more: bool, last: bool
-    ) -> None:
+        self, offers: Sequence[tuple[TaskInfo, float]], asked: float, *, more: bool, last: bool
+    ) -> int:
         """Keep what a poll has brought.
 
-        :param offers: each with the time, by the clock, until which it may be bid on.
-        :param asked: when the poll was sent. What was in hand since is an old offer.
-        :param more: there is probably more where these came from.
-        :param last: there will be no further poll.
+        Args:
+            offers: Each with the time, by the clock, until which it may be bid on.
+            asked: When the poll was sent. A job that ran since then is an old offer.
+            more: Whether there is probably more where these came from.
+            last: Whether there will be no further poll.
+
+        Returns:
+            How many of them are of use: a slot may take them now, or all slots are taken.
         """
         with self._lock:
             if self._closed:
-                return
-            self._let_go = {job: at for job, at in self._let_go.items() if at >= asked}
+                return 0
+            self._ended = {job: at for job, at in self._ended.items() if at >= asked}
+            choosy = self._capacity.free_slots > 0 and bool(self._capacity.free_keys)
+            usable = 0
             for offer, until in offers:
-                job_id = offer["job_id"]
-                if job_id not in self._in_hand and job_id not in self._let_go:
+                job_id, has_room = offer["job_id"], self._has_room((offer, until))
+                if job_id in self._given_up:
+                    continue
+                usable += has_room or not choosy
+                if job_id in self._running or job_id in self._ended:
+                    continue
+                if has_room or len(self._kept) < max(self._capacity.slots, MAX_KEPT_AHEAD):
                     self._kept[job_id] = (offer, until)
-            self._more = more
+            self._more = more and usable > 0
             self._last = last
             self._rivals = False
             if last:
                 self._offered.notify_all()
             else:
                 self._offered.notify(len(self._kept))
+            return usable
 
     def wait(self, not_before: float, activity: int, timeout: float) -> bool:
         """Wait until a poll is wanted, and tell whether it is.
 
-        :param not_before: when an idle poll may be sent; one after work may at once.
-        :param activity: what :attr:`activity` was before the last poll.
-        :param timeout: seconds to wait at most.
+        Args:
+            not_before: When an idle poll may be sent; one after work may at once.
+            activity: What :attr:`activity` was before the last poll.
+            timeout: Seconds to wait at most.
         """
         end = self._clock() + timeout
         with self._lock:
@@ -152,20 +186,21 @@ class Offers:
                 self._wanted.wait(min(end, due if wanted and due > now else end) - now)
         return False
 
-    def room(self) -> list[str]:
-        """Return the capabilities that the next job may be of: any, where it has to wait first."""
+    def need(self) -> tuple[list[str], int]:
+        """Return the capabilities that are to be asked for, and how many offers slots may take."""
         with self._lock:
-            free = self._free() if len(self._in_hand) < self._slots else []
-            return free or list(self._limits)
+            free = self._capacity.free_keys if self._capacity.free_slots > 0 else []
+            ahead = self._capacity.slots if self._more else 0
+            return free or self._capacity.keys, max(self._capacity.free_slots, 0) + ahead
 
     @property
-    def in_hand(self) -> list[str]:
+    def running(self) -> list[str]:
         """The ids of the jobs that slots hold, those that are bid on included."""
         with self._lock:
-            return list(self._in_hand)
+            return list(self._running)
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether :meth:`close` was called."""
         return self._closed
 
@@ -190,16 +225,14 @@ class Offers:
     def _wants(self) -> bool:
         if self._last:
             return False
-        if self._more and len(self._kept) <= min(MOST_KEPT, self._slots * 3 // 4):
+        slots = self._capacity.slots
+        if self._more and len(self._kept) <= min(MAX_KEPT_AHEAD, slots * 3 // 4):
             return True  # ahead of need, so that no slot idles while the poll is under way
         return (
-            len(self._in_hand) < self._slots
-            and bool(self._free())
+            self._capacity.free_slots > 0
+            and bool(self._capacity.free_keys)
             and not any(map(self._has_room, self._kept.values()))
         )
-
-    def _free(self) -> list[str]:
-        return [key for key, limit in self._limits.items() if self._running[key] < limit]
 
     def _notify_if_wanted(self) -> None:
         """Wake the poll only when it is to poll: under load it would be woken for every job."""
@@ -207,5 +240,4 @@ class Offers:
             self._wanted.notify()
 
     def _has_room(self, kept: tuple[TaskInfo, float]) -> bool:
-        key = kept[0]["capability_key"]
-        return self._running[key] < self._limits[key]
+        return self._capacity.has_room(kept[0]["capability_key"])

@@ -2,259 +2,261 @@
 
 from __future__ import annotations
 
-import logging
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chaojiyuyan_core import api
-from chaojiyuyan_core.answers import retry_after, value_of
-from chaojiyuyan_core.errors import (
-    AuthenticationError,
-    HebingAPIError,
-    PermissionDeniedError,
-    WorkerNotEnabled,
-)
-from chaojiyuyan_core.retry import LONGEST_RETRY_AFTER, Retry
+from chaojiyuyan_core.answers import UNREGISTERED_CODES, is_key_refused
+from chaojiyuyan_core.errors import HebingAPIError, WorkerNotEnabled
+from chaojiyuyan_core.offers import BadOffer, read_offers
 from chaojiyuyan_core.times import parse_http_date, parse_iso
+from chaojiyuyan_worker._observe.logger import get_logger
+
+from .pacing import Backoff, Pacing
+from .poll_plan import ONE_CYCLE_ROWS, Poll, PollPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from typing import TypeVar
+    from collections.abc import Callable, Sequence
 
-    import httpx
-
+    from chaojiyuyan_core.http import Reply
     from chaojiyuyan_core.models import Registration, TaskInfo
 
     from .offers import Offers
+    from .options import RunOptions
     from .runtime import Runtime
     from .wire import Wire
 
-    T = TypeVar("T")
+log = get_logger(__name__)
 
-log = logging.getLogger(__name__)
-
-LONGEST_WAIT = 20.0
-"""Seconds that the platform is asked to hold a poll while there is no job."""
-
-SHORTEST_PAUSE = 0.05
-"""Seconds between the first two polls that come to nothing."""
-
-PAUSE_GROWTH = 1.5
-
-GRACE = 10.0
+ANSWER_SECONDS = 10.0
 """Seconds that the answer to a poll may take beyond the time it is held for."""
 
-UNDATED = 5.0
-"""Seconds that an offer is kept where nothing tells how long it stands."""
+REGISTER_SECONDS = 20.0
+"""Seconds that the answer to a registration may take."""
 
-TICK = 5.0
+UNDATED_SECONDS = 5.0
+"""Seconds that an offer is kept where nothing tells how long its bid window is open."""
+
+MAX_TOLD_PROBLEMS = 100
+"""How many kinds of malformed offers are logged."""
+
+TICK = 1.0
 """Seconds after which a poll that waits for a free slot shows that it is alive."""
 
-NOT_REGISTERED = frozenset({"worker_not_enabled", "capability_not_in_handler_set"})
 
-FAULTS = Retry(first_delay=0.1, longest_delay=5.0)
-"""How soon to ask again after a fault."""
+class Fault(NamedTuple):
+    """A registration or a poll that was not answered as the API promises.
+
+    Attributes:
+        reply: What came instead.
+        error: The error that it stands for.
+    """
+
+    reply: Reply
+    error: Exception
+
+    @property
+    def is_unregistered(self) -> bool:
+        """Whether the platform says that the agent has not registered."""
+        return self.reply.status == 403 and self.reply.code in UNREGISTERED_CODES
 
 
 class Polling:
     """Registers the capabilities, then polls for offers until they are closed.
 
-    :param transport: sends the polls.
-    :param offers: where they go.
-    :param keys: the capabilities that this process handles.
-    :param interval: seconds between polls that come to nothing, in the long run.
-    :param register: register at the start, and again where the platform has forgotten.
-    :param runtime: gives the clock and chance.
+    Attributes:
+        advanced_at: When the loop last made a step, by the runtime's clock.
+        succeeded: Whether the last poll was answered.
+
+    Args:
+        wire: Sends the polls.
+        offers: Where they go.
+        keys: The capabilities that this process handles.
+        options: What the run is told.
+        runtime: Gives the clock and chance.
+        check: Called before each step; False keeps it from taking on work.
     """
 
     def __init__(
         self,
-        transport: Wire,
+        wire: Wire,
         offers: Offers,
         keys: Sequence[str],
-        *,
-        interval: float,
-        register: bool,
+        options: RunOptions,
         runtime: Runtime,
+        *,
+        check: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._transport = transport
+        self._wire = wire
         self._offers = offers
         self._keys = list(keys)
-        self._interval = interval
-        self._register = register
-        self._clock = runtime.clock
-        self._random = runtime.random
-        self._unregistered = register
-        self._wait = 0.0  # the first answer comes at once, and tells whether polling works
-        self._faults = 0
-        self._pause = SHORTEST_PAUSE
-        self._not_before = 0.0
+        self._registers = options.auto_register
+        self._runtime = runtime
+        self._check = check
+        self._plan = PollPlan(keys)
+        self._pacing = Pacing(options.poll_interval)
+        self._backoff = Backoff()
+        self._unregistered: list[list[str]] = []
         self._activity = offers.activity
-        self._foreign = False
-        self._turn = 0
-        self._malformed = ""
-        self.advanced_at = self._clock()
+        self._told_problems: set[str] = set()
+        self._told_closed_window = False
+        self.advanced_at = runtime.clock()
         self.succeeded = False
-        self.fatal: Exception | None = None
+        self.lose_registration()
 
-    def run(self, *, once: bool = False) -> None:
-        """Poll until the offers are closed, or once; end early where polling cannot go on.
+    def run(self) -> Exception | None:
+        """Poll until the offers are closed, or the worker cannot go on.
 
-        What ended it is in :attr:`fatal` then, and the offers are closed.
+        Returns:
+            Why it cannot: a :class:`HebingAPIError` by which the API refuses the key, or a
+            :class:`WorkerNotEnabled`; None if the offers were closed.
         """
-        try:
-            while not self._offers.closed:
-                self.advanced_at = self._clock()
-                if once or self._offers.wait(self._not_before, self._activity, TICK):
-                    self._step(once)
-                    if once:
-                        break
-        except Exception as error:  # noqa: BLE001 - it is raised by the run that owns this thread
-            if not self._offers.closed:
-                self.fatal = error
-                self._offers.close()
-        finally:
-            if once:
-                self._offers.put([], self._clock(), more=False, last=True)
+        while not self._offers.is_closed:
+            self.advanced_at = self._runtime.clock()
+            if not self._check():
+                self._runtime.sleep(TICK)
+            elif self._offers.wait(self._pacing.not_before, self._activity, TICK):
+                fatal = self._step()
+                if fatal is not None:
+                    return fatal
+        return None
 
-    def lost_registration(self) -> None:
-        """Register again before the next poll: the platform says that this agent has not."""
-        self._unregistered = self._register
+    def run_once(self) -> Exception | None:
+        """Poll once and return the error that it met, if any."""
+        key = self._keys[0] if len(self._keys) == 1 else None
+        fault = self._register() or self._poll(Poll(key, ONE_CYCLE_ROWS), is_last=True)
+        return fault and (self._fatal(fault) or fault.error)
 
-    def _step(self, once: bool) -> None:
-        if self._unregistered and not self._registered():
-            return
-        capability_key, whole = self._chosen_key()
-        wait = 0.0 if once else min(self._wait, LONGEST_WAIT if whole else max(1, self._interval))
+    def lose_registration(self) -> None:
+        """Register before the next poll, if that is wished: the platform does not know us."""
+        if self._registers and not self._unregistered:
+            keys = iter(self._keys)
+            size = api.MAX_KEYS_PER_REGISTRATION
+            self._unregistered = list(iter(lambda: list(islice(keys, size)), []))
+
+    def _step(self) -> Exception | None:
+        fault = self._register()
+        if fault is None:
+            keys, wanted = self._offers.need()
+            fault = self._poll(self._plan.next(keys, wanted), is_last=False)
+        if fault is None or self._offers.is_closed:
+            return None
+        fatal = self._fatal(fault)
+        if fatal is None:
+            self._suspend(fault)
+        return fatal
+
+    def _register(self) -> Fault | None:
+        """Register what is not registered yet, batch by batch; return the fault that stopped it."""
+        while self._unregistered:
+            call = api.register_capabilities(self._unregistered[0])
+            reply = self._wire.send(call, REGISTER_SECONDS)
+            try:
+                tell_registration(reply.value(call))
+            except Exception as error:  # noqa: BLE001 - an error of the API or of the wire
+                return Fault(reply, error)
+            self._unregistered.pop(0)
+        return None
+
+    def _poll(self, poll: Poll, *, is_last: bool) -> Fault | None:
+        """Send a poll and keep what it brings; return the fault that it met."""
+        hold = 0.0 if is_last else self._pacing.hold(is_whole=poll.is_whole)
         call = api.available_jobs(
-            limit=api.MAX_OFFERS, capability_key=capability_key, wait=wait or None
+            limit=poll.limit, capability_key=poll.capability_key, wait=hold or None
         )
         if self._offers.activity != self._activity:
             self._activity = self._offers.activity
-            self._pause = SHORTEST_PAUSE
-        asked = self._clock()
-        answer = self._transport.send(call, wait + GRACE)
-        if self._offers.closed:
-            return
-        rows = self._read(call, answer)
-        if rows is None or isinstance(answer, Exception):
-            return
-        self._recovered()
-        offers = list(self._offers_in(rows, answer))
-        mine = [kept for kept in offers if kept[0]["capability_key"] in self._keys]
-        if capability_key is None or len(mine) < len(offers):
-            self._foreign = len(mine) < len(offers)
-        self._not_before = asked + self._next_pause()
-        self._offers.put(mine, asked, more=len(rows) >= api.MAX_OFFERS and bool(mine), last=once)
-
-    def _next_pause(self) -> float:
-        """Return the seconds from this poll to the next one, should it lead to no award."""
-        pause = self._pause
-        self._pause = min(pause * PAUSE_GROWTH, self._interval)
-        # Jitter only lengthens: at rest there is at most one poll an interval.
-        return min(pause, self._interval) * (1 + self._random() / 10)
-
-    def _chosen_key(self) -> tuple[str | None, bool]:
-        """Return the capability to ask for, None for all, and whether that asks for everything.
-
-        One question for all is cheapest, but its page may be filled by what this process cannot
-        take: another worker's capabilities, or ones whose slots are all in use.
-        """
-        room = self._offers.room()
-        if len(self._keys) == 1:
-            return self._keys[0], True
-        if not self._foreign and len(room) == len(self._keys):
-            return None, True
-        turns: list[str | None] = [*room]
-        if self._foreign:
-            turns.append(None)  # finds out when the foreign rows are gone
-        self._turn += 1
-        return turns[self._turn % len(turns)], False
-
-    def _offers_in(
-        self, rows: Sequence[object], answer: httpx.Response
-    ) -> Iterator[tuple[TaskInfo, float]]:
-        """Read the rows of a page, each with the time until which it may be bid on."""
-        now = self._clock()
-        date = parse_http_date(answer.headers.get("date"))
-        for offer, problem in sound_offers(rows):
-            if offer is None:
-                # The same row comes with every poll: one line tells it.
-                if problem != self._malformed:
-                    self._malformed = problem
-                    log.warning("skipped a malformed offer: %s", problem)
-                continue
-            until = parse_iso(offer.get("bid_expires_at"))
-            stands = (until - date).total_seconds() if until and date else UNDATED
-            yield offer, now + stands
-
-    def _registered(self) -> bool:
-        """Register what this process handles; False if that met a fault."""
-        keys = iter(self._keys)
-        while batch := list(islice(keys, api.MAX_KEYS_PER_REGISTRATION)):
-            call = api.register_capabilities(batch)
-            result = self._read(call, self._transport.send(call))
-            if result is None:
-                return False
-            tell_registration(result)
-        self._unregistered = False
-        return True
-
-    def _read(self, call: api.Call[T], answer: httpx.Response | Exception) -> T | None:
-        """Return what an answer holds; None for a fault, which delays the next step.
-
-        :raises HebingAPIError: the key is rejected.
-        :raises WorkerNotEnabled: the agent has registered nothing, and is not to be registered.
-        """
-        if isinstance(answer, Exception):
-            self._fault(f"{type(answer).__name__}: {answer}", None)
+            self._pacing.note_work()
+        asked = self._runtime.clock()
+        reply = self._wire.send(call, hold + ANSWER_SECONDS)
+        if self._offers.is_closed:
             return None
         try:
-            return value_of(call, answer)
-        except HebingAPIError as error:
-            if isinstance(error, PermissionDeniedError) and error.code in NOT_REGISTERED:
-                if not self._register:
-                    raise WorkerNotEnabled(error.detail) from error
-                self._unregistered = True
-            elif isinstance(error, (AuthenticationError, PermissionDeniedError)):
-                raise
-            self._fault(str(error), retry_after(answer))
-            return None
+            rows = read_offers(reply)
+        except Exception as error:  # noqa: BLE001 - an error of the API or of the wire
+            return Fault(reply, error)
+        self._recover()
+        mine = [row for row in self._sound(rows) if row["capability_key"] in self._keys]
+        kept = [(offer, self._until(offer, reply)) for offer in mine]
+        full = len(rows) >= poll.limit
+        usable = self._offers.put(kept, asked, more=full, last=is_last)
+        self._plan.note_page(poll, len(rows), usable, len(reply.body))
+        turns = self._plan.turns(self._offers.need()[0])
+        self._pacing.note_page(asked, turns, self._runtime.random())
+        return None
 
-    def _fault(self, what: str, asked: float | None) -> None:
-        delay = FAULTS.backoff(self._faults, self._random())
-        if asked is not None:
-            delay = min(max(delay, asked), LONGEST_RETRY_AFTER)
-        self._faults += 1
+    def _sound(self, rows: Sequence[TaskInfo | BadOffer]) -> list[TaskInfo]:
+        """Return the rows that are offers, and log what is wrong with another one."""
+        for row in rows:
+            # The same row comes with every poll: one line is enough.
+            told = self._told_problems
+            if (
+                isinstance(row, BadOffer)
+                and row.problem not in told
+                and len(told) < MAX_TOLD_PROBLEMS
+            ):
+                told.add(row.problem)
+                log.warning("skipped a malformed offer: %s", row.problem)
+        return [row for row in rows if not isinstance(row, BadOffer)]
+
+    def _until(self, offer: TaskInfo, reply: Reply) -> float:
+        """Return when the bid window of an offer ends; one that seems to be over is bid on too."""
+        now = self._runtime.clock()
+        until = parse_iso(offer.get("bid_expires_at"))
+        date = parse_http_date(reply.headers.get("date"))
+        if until is None or date is None:
+            return now + UNDATED_SECONDS
+        left = (until - date).total_seconds()
+        if left <= 0:
+            if not self._told_closed_window:
+                self._told_closed_window = True
+                log.warning(
+                    "bid window over: job %s is offered all the same and bid on. "
+                    "The Date of the answers may be wrong: check the clock of the proxy.",
+                    offer["job_id"],
+                )
+            left = UNDATED_SECONDS
+        return now + left
+
+    def _fatal(self, fault: Fault) -> Exception | None:
+        """Return the error that ends the worker, if a fault is of that kind."""
+        if fault.is_unregistered and not self._registers:
+            return WorkerNotEnabled(getattr(fault.error, "detail", ""))
+        return fault.error if is_key_refused(fault.reply) else None
+
+    def _suspend(self, fault: Fault) -> None:
+        if fault.is_unregistered:
+            self.lose_registration()
+        delay = self._backoff.fail(fault.reply.retry_after, self._runtime.random())
         self.succeeded = False
-        # A proxy that cuts held answers off looks like a fault: ask for less until one succeeds.
-        self._wait = 0.0
+        self._pacing.note_fault()
+        self._plan.note_fault()
         self._activity = self._offers.activity
         self._offers.suspend(delay)
-        log.warning("polling failed, again in %.1f s: %s", delay, what)
+        log.warning("polling failed, retry in %.1f s: %s", delay, describe(fault.error))
 
-    def _recovered(self) -> None:
-        if self._faults:
-            log.info("polling again after %d faults", self._faults)
-        self._faults = 0
+    def _recover(self) -> None:
+        if self._backoff.faults:
+            log.info("polling works after %d faults", self._backoff.faults)
+        self._backoff.succeed()
         self.succeeded = True
-        self._wait = min(LONGEST_WAIT, max(2.0, self._wait * 2))
 
 
-def sound_offers(rows: Iterable[object]) -> Iterator[tuple[TaskInfo | None, str]]:
-    """Read the rows of a page: each as an offer, or None with what is wrong with it."""
-    for row in rows:
-        try:
-            offer = api.offer(row)
-            api.segment(offer["job_id"])
-        except ValueError as error:  # noqa: PERF203 - one bad row hides no other
-            yield None, str(error)
-        else:
-            yield offer, ""
+def describe(error: Exception) -> str:
+    """Return a line about an error; those of the wire often have no text of their own.
+
+    Args:
+        error: The error.
+    """
+    return str(error) if isinstance(error, HebingAPIError) else f"{type(error).__name__}: {error}"
 
 
 def tell_registration(registration: Registration) -> None:
-    """Log what was registered, and what the catalog does not have."""
+    """Log what was registered, and what the catalog does not have.
+
+    Args:
+        registration: The answer to a registration.
+    """
     log.info("registered: %s", ", ".join(registration["registered"]) or "nothing")
     if registration["skipped_unknown"]:
         log.warning(

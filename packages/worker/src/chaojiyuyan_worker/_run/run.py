@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import logging
-from functools import partial
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_core.errors import WorkerError
-from chaojiyuyan_worker._observe.health import STALLED, Health
+from chaojiyuyan_worker._observe.health import STALLED_SECONDS, Health
+from chaojiyuyan_worker._observe.logger import get_logger
 from chaojiyuyan_worker._observe.telemetry import telemetry
 from chaojiyuyan_worker.leases import LeaseKeeper
 
+from .capacity import Capacity
 from .execution import Execution
-from .jobs import Jobs
+from .given_up import GivenUp
+from .job import Parts
 from .offers import Offers
 from .polling import Polling
 from .shutdown import SignalWatch, end_process
+from .slot import Bidding, Slot
+from .supervision import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from .handlers import Handler
     from .options import RunOptions
     from .runtime import Runtime
     from .wire import NewWire
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
-LAST_CHANCE = 1.0
+LAST_CHANCE_SECONDS = 1.0
 """Seconds that handlers get to heed their cancellation when the time to drain is over."""
 
+MAX_HEARTBEAT_CONNECTIONS = 1000
+
 TICK = 1.0
+"""Seconds between two looks at the threads of the slots."""
 
 
 class Run:
@@ -38,9 +44,10 @@ class Run:
 
     Args:
         runtime: Gives threads, locks, clocks and chance.
-        new_wire: Makes a wire with so many connections; the run closes it.
+        new_wire: Makes a wire with at most so many connections; the run closes it.
         options: What the run is told.
         handlers: The handlers by capability.
+        given_up: The jobs that the worker gave up before this run.
     """
 
     def __init__(
@@ -49,143 +56,171 @@ class Run:
         new_wire: NewWire,
         options: RunOptions,
         handlers: Mapping[str, Handler],
+        given_up: GivenUp | None = None,
     ) -> None:
-        concurrency = options.concurrency
-        limits = {key: handler.concurrency or concurrency for key, handler in handlers.items()}
         self._runtime = runtime
         self._new_wire = new_wire
-        self._slots = max(concurrency, *limits.values())
         self._grace = options.graceful_shutdown_timeout
+        self._supervisor = Supervisor(runtime)
+        self._slots = Supervisor(runtime)
         self._poll_wire = new_wire(1)
-        self._heartbeat_wire = new_wire(1000)
-        self.offers = Offers(limits, self._slots, runtime)
-        self.polling = Polling(
-            self._poll_wire,
-            self.offers,
-            list(handlers),
-            interval=options.poll_interval,
-            register=options.auto_register,
-            runtime=runtime,
-        )
+        self._heartbeat_wire = new_wire(MAX_HEARTBEAT_CONNECTIONS)
+        capacity = Capacity.of(handlers, options)
+        self._slot_count = capacity.slots
+        self._offers = Offers(capacity, given_up or GivenUp(runtime.clock), runtime)
         self._keeper = LeaseKeeper(
-            self._heartbeat_wire, interval=options.heartbeat_interval, runtime=runtime
+            self._heartbeat_wire,
+            interval=options.heartbeat_interval,
+            runtime=runtime,
+            supervisor=self._supervisor,
         )
-        self._execution = Execution(runtime, options.executor)
-        self._jobs = Jobs(
+        self._execution = Execution(runtime, options.executor, self._supervisor)
+        if any(handler.is_async and not handler.executor for handler in handlers.values()):
+            self._execution.prepare()
+        self._polling = Polling(
+            self._poll_wire,
+            self._offers,
+            list(handlers),
+            options,
+            runtime,
+            check=self._check,
+        )
+        self._parts = Parts(
+            runtime,
+            options,
             handlers,
-            self.offers,
+            self._offers,
             self._keeper,
             self._execution,
-            options.publishing,
-            options.max_retries,
-            self.polling.lost_registration,
             telemetry(),
-            runtime,
         )
+        self._bidding = Bidding(self._parts, self._polling.lose_registration)
         self._lock = runtime.lock()
-        self._stopping = False
-        self._abandoned: list[str] = []
-        self._leaving = False
+        self._stopping = runtime.event()
         self._finished = runtime.event()
+        self._by_signal = False
+        self._leaving = False
+        self._once = False
+        self._abandoned: list[str] = []
         self._fatal: BaseException | None = None
 
     def run(self, *, once: bool) -> None:
         """Work until :meth:`stop`, or one polling cycle.
 
-        :raises HebingAPIError: the key is rejected.
-        :raises WorkerNotEnabled: nothing is registered, nor to be registered.
-        :raises ExecutorBroken: an executor takes no more work.
-        :raises WorkerError: jobs were abandoned, since they took longer than the grace.
+        Args:
+            once: Poll once and work off what it offers.
+
+        Raises:
+            HebingAPIError: The API refuses the key; with ``once``, also another error of the poll.
+            WorkerNotEnabled: Nothing is registered, nor to be registered.
+            ExecutorBroken: An executor takes no more work.
+            WorkerError: Jobs were abandoned, since they took longer than the shutdown may.
         """
-        self._runtime.start(partial(self._poll, once), name="chaojiyuyan-poll")
+        self._once = once
+        self._supervisor.add("chaojiyuyan-drain", self._limit_drain)
+        self._supervisor.add("chaojiyuyan-poll", self._poll)
         try:
-            with SignalWatch(self._runtime, self._stop_by_signal):
-                if self._slots == 1:
+            with SignalWatch(self._runtime, self._supervisor, self._stop_by_signal):
+                self._supervisor.check()
+                if self._slot_count == 1:
                     self._serve_slot()
                 else:
                     self._serve_slots()
         finally:
             self._finished.set()
-            self.offers.close()
+            self._stopping.set()
+            self._offers.close()
             self._keeper.close(self._heartbeat_wire.close)
             self._execution.close()
-        error = self._fatal or self.polling.fatal
-        if error is not None:
-            raise error
+        if self._fatal is not None:
+            raise self._fatal
         if self._abandoned:
             raise WorkerError(
                 f"abandoned after {self._grace:g} s of draining: {', '.join(self._abandoned)}"
             )
 
     def stop(self) -> None:
-        """Poll no more; :meth:`run` returns when what is in hand is done. From any thread."""
-        self._stop(self._abandon)
+        """Poll no more; :meth:`run` returns when the running jobs are done. From any thread."""
+        self._offers.close()
+        self._stopping.set()
 
     def health(self) -> Health:
         """Return how this run does."""
-        draining = self.offers.closed
+        draining = self._offers.is_closed
+        problems = [*self._supervisor.problems, *self._slots.problems]
+        if self._keeper.problem:
+            problems.append(self._keeper.problem)
+        age = self._runtime.clock() - self._polling.advanced_at
+        # While it drains, the poll has ended, and the running jobs may take their time.
+        live = (draining or age < STALLED_SECONDS) and not problems
         return Health(
-            # The poll has ended by then, and what is in hand may take its time.
-            live=draining or self._runtime.clock() - self.polling.advanced_at < STALLED,
-            ready=self.polling.succeeded and not draining,
+            live=live,
+            ready=live and self._polling.succeeded and not draining,
             draining=draining,
-            jobs_in_hand=len(self.offers.in_hand),
+            running_jobs=len(self._offers.running),
+            problems=tuple(problems),
         )
 
+    def _check(self) -> bool:
+        """Revive internal threads; return whether jobs can be taken on: heartbeats work."""
+        return self._supervisor.check() and self._keeper.problem is None
+
     def _stop_by_signal(self) -> None:
-        self._stop(self._abandon_or_exit)
+        self._by_signal = True
+        self.stop()
 
-    def _stop(self, at_last: Callable[[], None]) -> None:
+    def _end_by(self, error: BaseException) -> None:
+        """Stop for an error that :meth:`run` raises; the running jobs are finished as in a stop."""
         with self._lock:
-            if self._stopping:
-                return
-            self._stopping = True
-        self.offers.close()
+            self._fatal = self._fatal or error
+        self.stop()
 
-        def limit() -> None:
-            if not self._finished.wait(self._grace):
-                at_last()
-
-        self._runtime.start(limit, name="chaojiyuyan-drain")
-
-    def _abandon(self) -> None:
-        """Let go of what is still in hand: the platform gives it to another worker."""
-        self._abandoned = self.offers.in_hand
-        log.error("abandoned after %g s of draining: %s", self._grace, ", ".join(self._abandoned))
+    def _limit_drain(self) -> None:
+        """Wait for the stop, and give up what still runs when the time to drain is over."""
+        self._stopping.wait()
+        if self._finished.wait(self._grace):
+            return
+        # The platform gives these jobs to another worker.
+        self._abandoned = self._offers.running
+        jobs = ", ".join(self._abandoned)
+        log.error("abandoned after %g s of draining: %s", self._grace, jobs or "no job")
         self._keeper.close()
-        self._finished.wait(LAST_CHANCE)
+        self._finished.wait(LAST_CHANCE_SECONDS)
         self._leaving = True
-
-    def _abandon_or_exit(self) -> None:
-        self._abandon()
         # A handler on the main thread cannot be left; one on another thread is, by run().
-        if not self._finished.wait(LAST_CHANCE):
+        if self._by_signal and not self._finished.wait(LAST_CHANCE_SECONDS):
             end_process(1)
 
-    def _poll(self, once: bool) -> None:
-        """Poll until the end; a poll that is held back then is abandoned, and closes up after."""
-        try:
-            self.polling.run(once=once)
-        finally:
-            self._poll_wire.close()
+    def _poll(self) -> None:
+        """Poll until the end. A poll that is held then is abandoned, and closes up afterwards."""
+        error = self._polling.run_once() if self._once else self._polling.run()
+        if error is not None and not self._offers.is_closed:
+            self._end_by(error)
+        if self._once:
+            self._offers.put([], self._runtime.clock(), more=False, last=True)
+        self._poll_wire.close()
 
     def _serve_slots(self) -> None:
-        slots = [
-            self._runtime.start(self._serve_slot, name=f"chaojiyuyan-slot-{n}")
-            for n in range(1, self._slots + 1)
+        services = [
+            self._slots.add(f"chaojiyuyan-slot-{number}", self._serve_slot)
+            for number in range(1, self._slot_count + 1)
         ]
-        for slot in slots:
-            while slot.is_alive() and not self._leaving:
-                slot.join(TICK)
+        while not self._leaving:
+            serving = [service for service in services if not service.returned]
+            if not serving:
+                return
+            self._slots.check()
+            self._supervisor.check()
+            if serving[0].is_alive:
+                serving[0].join(TICK)
+            else:
+                self._runtime.sleep(TICK)
 
     def _serve_slot(self) -> None:
         wire = self._new_wire(1)
         try:
-            while (offer := self.offers.take()) is not None:
-                self._jobs.work(offer, wire)
+            Slot(self._parts, self._bidding, wire).serve()
         except BaseException as error:  # noqa: BLE001 - run() raises it
-            with self._lock:
-                self._fatal = self._fatal or error
-            self.offers.close()
+            self._end_by(error)
         finally:
             wire.close()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
 from typing import TYPE_CHECKING
+
+from chaojiyuyan_worker._observe.logger import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
 
     from .runtime import Queue, Runtime
+    from .supervision import Supervisor
 
     _Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -24,12 +26,19 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class SignalWatch:
     """Owns SIGTERM and SIGINT while it is entered, on the main thread; elsewhere it does nothing.
 
-    :param runtime: gives the thread that waits for them.
-    :param drain: called, on a thread of its own, with the first signal.
+    Args:
+        runtime: Gives the queue of the signals.
+        supervisor: Runs the thread that waits for them.
+        drain: Called on that thread with the first signal.
     """
 
-    def __init__(self, runtime: Runtime, drain: Callable[[], object]) -> None:
+    _current: SignalWatch | None = None
+
+    def __init__(
+        self, runtime: Runtime, supervisor: Supervisor, drain: Callable[[], object]
+    ) -> None:
         self._runtime = runtime
+        self._supervisor = supervisor
         self._drain = drain
         # Its put may interrupt itself; an Event set by a handler could wait for its own thread.
         self._arrived: Queue[int | None] = runtime.queue()
@@ -38,7 +47,8 @@ class SignalWatch:
 
     def __enter__(self) -> SignalWatch:
         if self._runtime.is_main_thread():
-            self._runtime.start(self._serve, name="chaojiyuyan-signals")
+            self._supervisor.add("chaojiyuyan-signals", self._serve).ensure()
+            SignalWatch._current = self
             for signum in _SIGNALS:
                 self._before[signum] = signal.signal(signum, self._handle)
         return self
@@ -49,11 +59,21 @@ class SignalWatch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._restore()
+        self._arrived.put(None)
+
+    @classmethod
+    def restore_in_child(cls) -> None:
+        """Give the signals back in a process that a handler has forked: no worker runs there."""
+        if cls._current is not None:
+            cls._current._restore()
+
+    def _restore(self) -> None:
+        SignalWatch._current = None
         for signum, handler in self._before.items():
             # None is one that was not set from Python; there is no way to set it again.
             signal.signal(signum, handler or signal.SIG_DFL)
         self._before.clear()
-        self._arrived.put(None)
 
     def _handle(self, signum: int, _frame: FrameType | None) -> None:
         self._count += 1
@@ -64,8 +84,12 @@ class SignalWatch:
     def _serve(self) -> None:
         signum = self._arrived.get()
         if signum is not None:
-            log.info("%s: finishing what is in hand", signal.Signals(signum).name)
+            log.info("%s received: finishing the running jobs", signal.Signals(signum).name)
             self._drain()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=SignalWatch.restore_in_child)
 
 
 def end_process(code: int) -> None:

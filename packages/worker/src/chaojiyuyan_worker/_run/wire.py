@@ -1,77 +1,24 @@
-"""The ways onto the wire: a slot's own short one, and the usual one where that does not do."""
+"""What a run sends its calls by."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from chaojiyuyan_core.transport import Transport, ssl_context
-
 if TYPE_CHECKING:
-    import httpx
-
-    from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.requests import Requests
+    from chaojiyuyan_core.api import Call, Fetch
+    from chaojiyuyan_core.http import Reply
 
 
 class Wire(Protocol):
-    """What sends calls: a :class:`~chaojiyuyan_core.transport.Transport`, or the like."""
+    """What sends calls: a :class:`~chaojiyuyan_core.http.Transport`, or the like."""
 
-    def send(self, call: Call[object], timeout: float | None = None) -> httpx.Response | Exception:
-        """Send a call once; return the answer, or the fault on the way to it."""
-
-    def close(self) -> None:
-        """Close the connections that are its own."""
-
-
-class DirectWire:
-    """One connection without an ``httpx.Client`` around it, which would take a quarter of the time.
-
-    It knows no cookies, redirects or proxies.
-
-    :param requests: makes the requests.
-    """
-
-    def __init__(self, requests: Requests) -> None:
-        import httpx
-
-        self._requests = requests
-        self._connection = httpx.HTTPTransport(verify=ssl_context())
-        self._faults = httpx.RequestError
-
-    def send(self, call: Call[object], timeout: float | None = None) -> httpx.Response | Exception:
-        """Send a call once; return the answer, or the fault on the way to it."""
-        request = self._requests.build(call, timeout)
-        try:
-            response = self._connection.handle_request(request)
-            response.request = request
-            response.read()
-        except self._faults as fault:
-            fault.request = request
-            return fault
-        return response
+    def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
+        """Send a call once and return what came of it, ``timeout`` seconds later at most."""
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connections."""
 
 
 NewWire = Callable[[int], Wire]
-"""Makes a wire with so many connections."""
-
-
-def wire_factory(requests: Requests, http_client: httpx.Client | None) -> NewWire:
-    """Return what makes the wires of a run.
-
-    Args:
-        requests: Makes the requests.
-        http_client: A client that was handed in; all goes through it then.
-    """
-    from urllib.request import getproxies
-
-    def new_wire(connections: int) -> Wire:
-        if connections > 1 or http_client is not None or getproxies():
-            return Transport(requests, http_client=http_client, connections=connections)
-        return DirectWire(requests)
-
-    return new_wire
+"""Makes a wire with at most so many connections."""

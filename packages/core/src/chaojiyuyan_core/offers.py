@@ -1,0 +1,95 @@
+"""What the platform's answer to a poll means: offers, and rows that are none."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import api
+from .errors import ResponseFormatError
+
+if TYPE_CHECKING:
+    from .http import Reply
+    from .models import TaskInfo
+
+MAX_JOB_ID_CHARS = 256
+"""The longest job id that is taken for one."""
+
+_AVAILABLE = api.available_jobs()
+_JOBS = re.compile(rb'\s*\[|.*?"jobs"\s*:\s*\[', re.DOTALL)
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class BadOffer:
+    """A row of the list of jobs that is not an offer.
+
+    Attributes:
+        problem: What is wrong with it.
+    """
+
+    problem: str
+
+
+def read_offers(reply: Reply) -> list[TaskInfo | BadOffer]:
+    """Read the answer to ``GET /kernel-jobs/available``, row by row: a bad one hides no other.
+
+    Args:
+        reply: The answer.
+
+    Raises:
+        httpx.HTTPError: No whole answer came.
+        HebingAPIError: The answer is an error, or no list of jobs.
+    """
+    try:
+        rows = reply.value(_AVAILABLE)
+    except ResponseFormatError:
+        found = _split_rows(reply.body)  # one row may be nested too deep for the whole to be read
+        if found is None:
+            raise
+        rows = found
+    return [_read_offer(row) for row in rows]
+
+
+def _read_offer(row: object) -> TaskInfo | BadOffer:
+    try:
+        offer = api.offer(row)
+        api.segment(offer["job_id"])
+    except ValueError as error:
+        return BadOffer(str(error))
+    length = len(offer["job_id"])
+    if length > MAX_JOB_ID_CHARS:
+        return BadOffer(f"expected an offer with a job id, got one of {length} characters")
+    return offer
+
+
+def _split_rows(body: bytes) -> list[object] | None:
+    """Read the objects of the list of jobs one by one; None if there is no such list."""
+    start = _JOBS.match(body)
+    if start is None:
+        return None
+    rows: list[object] = []
+    depth = begin = 0
+    for token in _BRACKETS.finditer(body, start.end()):
+        bracket = token.group()
+        if bracket in (b"{", b"["):
+            begin = token.start() if depth == 0 else begin
+            depth += 1
+        elif bracket in (b"}", b"]"):
+            depth -= 1
+            if depth < 0:
+                return rows
+            if depth == 0:
+                rows.append(_parse_row(body[begin : token.end()]))
+    return None
+
+
+def _parse_row(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return "a row that is nested too deep"
+    except ValueError:
+        return "a row that is not JSON"

@@ -1,0 +1,227 @@
+"""One awarded job: its handler runs, and its output is submitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_core.errors import NonRetryableError
+from chaojiyuyan_core.http import encode_body, run
+from chaojiyuyan_core.submission import submit_until_settled
+from chaojiyuyan_worker._observe.logger import get_logger
+from chaojiyuyan_worker.leases import Loss
+
+from .execution import ExecutorBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chaojiyuyan_core.answers import Undecided
+    from chaojiyuyan_core.models import JsonObject
+    from chaojiyuyan_worker._observe.telemetry import Telemetry
+    from chaojiyuyan_worker.leases import Lease, LeaseKeeper
+    from chaojiyuyan_worker.task import TaskContext
+
+    from .execution import Execution
+    from .handlers import Handler
+    from .offers import Offers
+    from .options import RunOptions
+    from .runtime import Event, Runtime
+    from .wire import Wire
+
+log = get_logger(__name__)
+
+
+class Outcome(Enum):
+    """What became of a job that was awarded."""
+
+    SETTLED = "settled"
+    PROBABLY_SETTLED = "probably settled"
+    REFUSED = "refused by validation"
+    LOST = "lost"
+    FAILED = "failed"
+    GIVEN_UP = "given up"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a job, or one attempt at it, ended.
+
+    Attributes:
+        outcome: What became of it.
+        reason: Why, where it is not settled.
+        validation_errors: What the platform found wrong with the output.
+        is_for_good: Whether this worker is never to try the job again.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    validation_errors: list[str] = field(default_factory=list)
+    is_for_good: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all jobs of a run share.
+
+    Attributes:
+        runtime: Gives events, the clock and chance.
+        options: What the run is told.
+        handlers: The handlers by capability.
+        offers: Told what became of each bid.
+        keeper: Holds the leases.
+        execution: Runs the handlers.
+        telemetry: Told about every job.
+    """
+
+    runtime: Runtime
+    options: RunOptions
+    handlers: Mapping[str, Handler]
+    offers: Offers
+    keeper: LeaseKeeper
+    execution: Execution
+    telemetry: Telemetry
+
+
+class JobRun:
+    """Sees one awarded job through, on the thread of its slot.
+
+    Args:
+        parts: What all jobs of the run share.
+        task: The job, as its handler sees it.
+        sent: When its bid was sent.
+        lease_seconds: How long its lease is held from then on.
+        wire: Sends its submits.
+    """
+
+    def __init__(
+        self, parts: Parts, task: TaskContext, sent: float, lease_seconds: float, wire: Wire
+    ) -> None:
+        self._parts = parts
+        self._task = task
+        self._wire = wire
+        self._handler = parts.handlers[task.capability_key]
+        self._over: Event = parts.runtime.event()
+        self._lease = parts.keeper.hold(task.job_id, sent, lease_seconds, on_lost=self._on_lost)
+
+    def run(self) -> None:
+        """Run the handler and submit its output, again where that may help.
+
+        Raises:
+            ExecutorBroken: The executor broke; the job is given up.
+            BaseException: The handler raised what is not an ``Exception``.
+        """
+        parts, task, lease = self._parts, self._task, self._lease
+        verdict = Verdict(Outcome.GIVEN_UP, "the worker was stopped by an exception")
+        with parts.telemetry.job(task):
+            try:
+                verdict = self._try_until_decided()
+            except ExecutorBroken as error:
+                verdict = Verdict(Outcome.GIVEN_UP, f"the executor broke: {error}")
+                raise
+            finally:
+                left = lease.remaining()
+                lease.release()
+                if verdict.outcome in (Outcome.FAILED, Outcome.REFUSED, Outcome.GIVEN_UP):
+                    parts.offers.give_up(task.job_id, left, for_good=verdict.is_for_good)
+                parts.telemetry.ended(task, verdict, left)
+                self._report(verdict)
+
+    def _on_lost(self, lease: Lease) -> None:
+        self._task.cancel(lease.lost.value if lease.lost else "")
+        self._over.set()
+
+    def _try_until_decided(self) -> Verdict:
+        task, last = self._task, self._parts.options.max_retries + 1
+        while True:
+            verdict = self._try()
+            retries = verdict.outcome in (Outcome.FAILED, Outcome.REFUSED)
+            if not retries or task.attempt >= last:
+                return verdict
+            reason = verdict.reason
+            log.warning("attempt %d of %d: %s", task.attempt, last, reason, extra=task.labels)
+            refused = verdict.outcome is Outcome.REFUSED
+            # A refusal may have ended the lease; the API could not tell us from the next holder.
+            if refused and not self._parts.keeper.confirm(self._lease, self._over.wait):
+                return self._cancelled()
+            task.attempt += 1
+            task.validation_errors = verdict.validation_errors
+            task.artifacts = []
+
+    def _try(self) -> Verdict:
+        """Run the handler once and submit what it returns."""
+        task = self._task
+        if self._lease.lost is not None:
+            return self._cancelled()
+        started = self._parts.runtime.clock()
+        try:
+            output = self._parts.execution.run(self._handler, task, on_start=self._on_start)
+        except ExecutorBroken:
+            raise
+        except NonRetryableError as error:
+            return Verdict(Outcome.GIVEN_UP, str(error), is_for_good=True)
+        except Exception as error:
+            if task.cancelled:
+                return self._cancelled()
+            log.warning("handler failed", exc_info=True, extra=task.labels)
+            return Verdict(Outcome.FAILED, f"{type(error).__name__}: {error}")
+        finally:
+            self._parts.telemetry.handled(task, self._parts.runtime.clock() - started)
+        self._lease.limit(None)
+        if task.cancelled:
+            return self._cancelled()
+        if not isinstance(output, dict):
+            kind = type(output).__name__
+            return Verdict(Outcome.GIVEN_UP, f"the handler returned no dict but {kind}")
+        return self._submit(output)
+
+    def _on_start(self) -> None:
+        """Count the handler's timeout from here. A handler in a queue has not started."""
+        if self._handler.timeout is not None:
+            self._lease.limit(self._handler.timeout)
+
+    def _submit(self, output: JsonObject) -> Verdict:
+        parts, task = self._parts, self._task
+        call = parts.options.publishing.submit(task.job_id, output, task.artifacts)
+        try:
+            encode_body(call)
+        except (TypeError, ValueError, RecursionError) as error:
+            return Verdict(Outcome.GIVEN_UP, f"the output of the handler is not JSON: {error}")
+        flow = submit_until_settled(
+            call,
+            self._lease,
+            clock=parts.runtime.clock,
+            draw=parts.runtime.random,
+            on_retry=self._tell_retry,
+        )
+        ended = run(flow, self._wire, sleep=self._over.wait)
+        outcome = Outcome(ended.outcome.value)
+        if ended.refusal is not None:
+            found = ended.refusal.validation_errors
+            return Verdict(outcome, "; ".join(found), found)
+        if outcome is Outcome.PROBABLY_SETTLED:
+            reason = "a submit was not answered, and the job is not this worker's any more"
+            return Verdict(outcome, reason)
+        if outcome is Outcome.LOST and self._lease.lost is not None:
+            return Verdict(outcome, self._lease.lost.value)
+        return Verdict(outcome, str(ended.error or ""))
+
+    def _tell_retry(self, reading: Undecided, delay: float) -> None:
+        error = f"{type(reading.error).__name__}: {reading.error}"
+        log.warning("submit failed, retry in %.1f s: %s", delay, error, extra=self._task.labels)
+
+    def _cancelled(self) -> Verdict:
+        loss = self._lease.lost
+        if loss is Loss.HELD_TOO_LONG:
+            return Verdict(Outcome.GIVEN_UP, "the handler ran longer than its timeout")
+        return Verdict(Outcome.LOST, loss.value if loss else "")
+
+    def _report(self, verdict: Verdict) -> None:
+        labels = self._task.labels
+        if verdict.outcome is Outcome.SETTLED:
+            log.info("settled", extra=labels)
+        elif verdict.outcome is Outcome.PROBABLY_SETTLED:
+            log.warning("%s: %s", verdict.outcome.value, verdict.reason, extra=labels)
+        else:
+            log.error("%s: %s", verdict.outcome.value, verdict.reason, extra=labels)

@@ -1,0 +1,145 @@
+"""The single calls of a worker read the answers as its loop does, on a clock moved by hand."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from chaojiyuyan_core import api, errors
+from chaojiyuyan_worker._calls import MAX_DEADLINES, Calls
+from support.clocks import HandClock
+from support.replies import after, answer, data, fault, page, refusal
+from support.wires import FakeWire
+
+NOT_FOUND = refusal(404, "task_run_not_found")
+NOBODYS = [page(404), page(410), answer(404, message="no route"), refusal(404, None)]
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def wire() -> FakeWire:
+    return FakeWire()
+
+
+@pytest.fixture
+def calls(wire, clock) -> Calls:
+    return Calls(lambda: wire, clock)
+
+
+def submit(calls, job_id: str = "job-1"):
+    return calls.submit(api.submit(job_id, {"n": 1}), job_id)
+
+
+@pytest.mark.parametrize("reply", NOBODYS)
+def test_a_page_is_no_lost_run_for_a_heartbeat(calls, wire, reply) -> None:
+    wire.answers["heartbeat"] = reply
+    with pytest.raises(errors.HebingAPIError):
+        calls.heartbeat("job-1")
+
+
+@pytest.mark.parametrize("reply", [*NOBODYS, refusal(503, "busy"), page(200)])
+def test_a_submit_is_repeated_until_it_is_answered(calls, wire, reply) -> None:
+    wire.answers["submit"] = [reply, reply, data(settled=True, payout_nc=3)]
+    assert submit(calls)["payout_nc"] == 3
+    assert wire.count("submit") == 3
+
+
+def test_a_submit_without_a_known_lease_ends_after_30_seconds(calls, wire, clock) -> None:
+    wire.answers["submit"] = refusal(503, "busy")
+    with pytest.raises(errors.LeaseExpired) as caught:
+        submit(calls)
+    assert caught.value.may_be_settled
+    assert 25 < clock.at - 100 <= 30
+
+
+@pytest.mark.parametrize("before", [page(200), fault(httpx.ReadTimeout("slow")), page(502)])
+def test_gone_after_an_unread_answer_says_that_it_may_be_settled(calls, wire, before) -> None:
+    wire.answers["submit"] = [before, NOT_FOUND]
+    with pytest.raises(errors.TaskRunNotFound, match="may have settled") as caught:
+        submit(calls)
+    assert caught.value.may_be_settled
+
+
+def test_gone_at_once_is_not_settled(calls, wire) -> None:
+    wire.answers["submit"] = NOT_FOUND
+    with pytest.raises(errors.TaskRunNotFound) as caught:
+        submit(calls)
+    assert not caught.value.may_be_settled
+
+
+def test_nothing_is_submitted_for_a_lease_that_a_bid_brought_and_that_is_over(
+    calls, wire, clock
+) -> None:
+    wire.answers["bid"] = data(accepted=True, task_run_id="r", lease_expires_at=after(10))
+    calls.bid("job-1")
+    clock.at += 9.0
+    with pytest.raises(errors.LeaseExpired):
+        submit(calls)
+    assert wire.count("submit") == 0
+
+
+def test_a_heartbeat_extends_what_may_be_submitted(calls, wire, clock) -> None:
+    wire.answers["bid"] = data(accepted=True, task_run_id="r", lease_expires_at=after(10))
+    calls.bid("job-1")
+    clock.at += 8.0
+    calls.heartbeat("job-1")
+    clock.at += 28.0
+    assert submit(calls)["settled"]
+    assert wire.timeouts["submit"] == [pytest.approx(1.0)]
+
+
+def test_a_refused_output_may_be_submitted_again_within_the_same_lease(calls, wire, clock) -> None:
+    calls.bid("job-1")
+    wire.answers["submit"] = refusal(422, "validation_failed", validation_errors=["n: low"])
+    with pytest.raises(errors.SubmitValidationFailed):
+        submit(calls)
+    clock.at += 29.0
+    with pytest.raises(errors.LeaseExpired):
+        submit(calls)
+    assert wire.count("submit") == 1
+
+
+def test_a_submit_that_can_never_succeed_is_raised_at_once(calls, wire, clock) -> None:
+    wire.answers["submit"] = page(413)
+    with pytest.raises(errors.HebingAPIError, match="413"):
+        submit(calls)
+    assert clock.at == 100.0
+
+
+def test_a_fault_of_the_wire_is_raised_as_it_is(calls, wire) -> None:
+    wire.answers["heartbeat"] = fault(httpx.ConnectError("refused"))
+    with pytest.raises(httpx.ConnectError):
+        calls.heartbeat("job-1")
+    wire.answers["bid"] = fault(httpx.ReadTimeout("slow"))
+    with pytest.raises(httpx.ReadTimeout):
+        calls.bid("job-1")
+
+
+def test_one_row_nested_too_deep_hides_no_other(calls, wire) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    row = '{"job_id": "job-1", "capability_key": "a"}'
+    reply = data(jobs=[])
+    reply.body = f'{{"data": {{"jobs": [{{"x": {deep}}}, {row}]}}}}'.encode()
+    wire.answers["available"] = reply
+    assert [offer["job_id"] for offer in calls.available(10, None)] == ["job-1"]
+
+
+def test_only_so_many_leases_are_remembered(calls, clock) -> None:
+    for number in range(MAX_DEADLINES + 1):
+        calls.heartbeat(f"job-{number}")
+    clock.at += 1000
+    assert submit(calls, "job-0")["settled"]  # forgotten: taken for a new one
+    with pytest.raises(errors.LeaseExpired):
+        submit(calls, "job-1")
+
+
+def test_closing_closes_what_was_opened(calls, wire) -> None:
+    calls.close()
+    assert not wire.closed
+    calls.heartbeat("job-1")
+    calls.close()
+    assert wire.closed
