@@ -78,7 +78,9 @@ def test_each_status_has_its_class(status: int, kind: type) -> None:
 def test_any_error_body_gives_a_code_and_a_readable_detail(
     body: Any, code: str | None, detail: str
 ) -> None:
-    error = error_of(httpx.Response(400, json=body))
+    # Written here, since httpx 0.27 puts blanks into its JSON.
+    content = json.dumps(body, separators=(",", ":"))
+    error = error_of(httpx.Response(400, content=content))
     assert (error.code, error.detail) == (code, detail)
 
 

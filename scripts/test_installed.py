@@ -1,0 +1,99 @@
+"""Run the distributions' own tests on the built wheels instead of the checkout.
+
+uv resolves the lowest or the highest versions that the distributions admit and that have wheels for
+the Python; pip or uv installs them with the wheels. ``CHAOJIYUYAN_WHEELS`` names a folder of
+wheels; without it, ``scripts/build`` makes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lock import of_environments, of_packages
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = sorted(path.name for path in (ROOT / "packages").iterdir())
+CHECK = """
+import importlib, sysconfig
+
+for name in {names}:
+    module = importlib.import_module(name)
+    assert module.__file__.startswith(sysconfig.get_path("purelib")), module.__file__
+"""
+
+
+def run(*command: str | Path, environment: dict[str, str] | None = None) -> None:
+    """Run a program; where it fails, end with its code."""
+    done = subprocess.run([*map(str, command)], check=False, cwd=ROOT, env=environment)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def built_wheels(folder: Path) -> list[Path]:
+    """Return the wheels to test, built where none are given."""
+    given = os.environ.get("CHAOJIYUYAN_WHEELS")
+    if given is None:
+        run(ROOT / "scripts" / "build", folder)
+    return sorted(Path(given or folder).glob("chaojiyuyan_*.whl"))
+
+
+def install(args: argparse.Namespace, wheels: list[Path], environment: Path) -> None:
+    """Make an environment with the wheels, what they ask for, and what the tests ask for.
+
+    Args:
+        args: The Python, the dependencies and the installer.
+        wheels: The wheels.
+        environment: Where it is made.
+    """
+    uv = ROOT / ".hatch" / "tool" / "bin" / "uv"
+    # The locks are of the checkout's own environments.
+    variables = {name: value for name, value in os.environ.items() if name != "UV_CONSTRAINT"}
+    pins, wanted = environment.with_suffix(".txt"), environment.with_suffix(".in")
+    names = [wheel.name.partition("-")[0].replace("_", "-") for wheel in wheels]
+    files = [f"{name} @ {wheel.as_uri()}" for name, wheel in zip(names, wheels, strict=True)]
+    needs = [*of_packages(ROOT), *of_environments(ROOT, tools=False)]
+    wanted.write_text("\n".join([*files, *needs]) + "\n", encoding="utf-8")
+    resolution = {"lowest": "lowest-direct", "highest": "highest"}[args.dependencies]
+    run(
+        *(uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", wanted),
+        *("--resolution", resolution, "--only-binary", ":all:", "--python", args.python),
+        *("--output-file", pins),
+        environment=variables,
+    )
+    seed = ["--seed"] if args.installer == "pip" else []
+    run(uv, "venv", "--quiet", *seed, "--python", args.python, environment, environment=variables)
+    python = environment / "bin" / "python"
+    installer = [python, "-m", "pip"] if args.installer == "pip" else [uv, "pip"]
+    there = [] if args.installer == "pip" else ["--python", python]
+    run(*installer, "install", "--quiet", *there, "--requirement", pins, environment=variables)
+    modules = [name.replace("-", "_") for name in names]
+    run(python, "-I", "-c", CHECK.format(names=modules))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/test-installed", description=__doc__)
+    parser.add_argument("--python", default="3.10", help="its version, 3.10 by default")
+    parser.add_argument("--dependencies", choices=["lowest", "highest"], default="lowest")
+    parser.add_argument("--installer", choices=["pip", "uv"], default="uv")
+    parser.add_argument("folders", nargs="*", default=FOLDERS, metavar="FOLDER")
+    args = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="chaojiyuyan-installed-"))
+    try:
+        environment = scratch / "environment"
+        install(args, built_wheels(scratch / "wheels"), environment)
+        print(f"Python {args.python}, {args.dependencies}, {args.installer}", flush=True)
+        folders = [f"tests/{name}" for name in args.folders]
+        pytest = (environment / "bin" / "python", "-m", "pytest", "-q")
+        run(*pytest, "--numprocesses", "2", "--dist", "loadfile", *folders)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
