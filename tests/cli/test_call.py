@@ -74,6 +74,16 @@ def test_input_that_is_not_utf_8_is_named_as_such(connected: Cli) -> None:
     assert "not valid JSON: 'utf-8'" in done.stderr
 
 
+def test_an_input_is_checked_against_the_schema_first(connected: Cli) -> None:
+    before = connected("jobs", "--json").stdout
+    done = connected("call", "text.digest.v1", "--input", '{"text": 5}')
+    assert done.returncode == 1
+    assert "text" in done.stderr
+    assert "string" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert connected("jobs", "--json").stdout == before
+
+
 def test_two_inputs_are_bad_usage(connected: Cli) -> None:
     assert connected("call", CAP, "--input", "{}", "--input-file", "x").returncode == 2
 
@@ -249,6 +259,7 @@ def test_a_terminal_sees_a_download_come_along(
     }
     artifact |= {"size_bytes": size} if size else {}
     job = {"id": "j", "status": "succeeded", "artifacts": [artifact]}
+    platform.say("/capability-specs", [])
     platform.say("/kernel-jobs", job, 201)
     platform.say("/kernel-jobs/j", job)
     platform.say_file("/files/1", b"x" * 200_000)
@@ -267,6 +278,7 @@ def test_an_artifact_without_an_address_does_not_spoil_the_answer(
     cli: Cli, platform: FakePlatform
 ) -> None:
     job = {"id": "j", "status": "succeeded", "artifacts": [{"id": "a", "artifact_uri": None}]}
+    platform.say("/capability-specs", [])
     platform.say("/kernel-jobs", job)
     platform.say("/kernel-jobs/j", job)
     cli.log_in(platform.base_url)

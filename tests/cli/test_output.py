@@ -116,6 +116,7 @@ def test_a_text_without_end_is_cut_in_no_time() -> None:
 def test_a_line_that_is_redrawn_stays_one_line(
     terminal: Callable[..., Terminal], platform: FakePlatform
 ) -> None:
+    platform.say("/capability-specs", [])
     platform.say("/kernel-jobs", {"id": "j", "status": "名" * 300})
     platform.say("/kernel-jobs/j", {"id": "j", "status": "名" * 300})
     env = {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": platform.base_url}

@@ -85,7 +85,7 @@ def _order(
     from chaojiyuyan_core.errors import HebingAPIError
 
     try:
-        return client.call(capability_key, payload, idempotency_key=key)
+        return client.call(capability_key, payload, idempotency_key=key, validate=True)
     except HebingAPIError as error:
         if error.code != "unknown_capability":
             raise

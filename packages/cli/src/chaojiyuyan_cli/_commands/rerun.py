@@ -35,7 +35,7 @@ def command(session: Session, job_id: str, edit: bool, follow: FollowOptions) ->
 
             payload = edit_input(payload)
         # No idempotency key of the original: the client makes a new one.
-        job = client.call(original["capability_key"], payload)
+        job = client.call(original["capability_key"], payload, validate=True)
         return follow_order(client, job, follow)
 
 
