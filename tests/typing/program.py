@@ -41,6 +41,7 @@ from chaojiyuyan_sdk import (
     JobFailed,
     JobTimeout,
     LeaseExpired,
+    MapResult,
     McpWriterError,
     NexusClient,
     NexusWorker,
@@ -118,6 +119,13 @@ def read(client: NexusClient) -> None:
     client.run("text.digest.v1", reuse="output")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
+def fan_out(client: NexusClient) -> None:
+    for result in client.map("text.digest.v1", [{"text": "one"}], concurrency=2, max_price_nc=5):
+        assert_type(result, MapResult[Job])
+        print(result.index, result.input, result.job, result.error, result.output["words"])
+    client.map("text.digest.v1", [], no_such_option=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
 def tell(event: JobEvent) -> None:
     print(event["event_type"], event["created_at"], event["payload"])
 
@@ -146,6 +154,8 @@ async def call_async() -> None:
         await job.wait(on_update=told)
         async for listed in client.jobs(limit=5):
             assert_type(listed, AsyncJob)
+        async for result in client.map("text.digest.v1", client.jobs(), ordered=False):
+            assert_type(result, MapResult[AsyncJob])
         async for event in job.events():
             tell(event)
 

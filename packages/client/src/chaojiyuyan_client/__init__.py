@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .budget import Budget
     from .client import HebingClient, NexusClient
     from .job import AsyncJob, Job
+    from .map import MapResult
     from .tools import tool_name
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Job",
     "JobFailed",
     "JobTimeout",
+    "MapResult",
     "NexusClient",
     "NotFoundError",
     "PermissionDeniedError",
@@ -74,6 +76,7 @@ _HOMES = {
     "Budget": "budget",
     "HebingClient": "client",
     "Job": "job",
+    "MapResult": "map",
     "NexusClient": "client",
     "tool_name": "tools",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from chaojiyuyan_core import api
@@ -108,6 +108,14 @@ class Order:
             max_price_nc,
             options.get("validate", False),
         )
+
+    def numbered(self, number: int) -> Order:
+        """Return the order anew, under a key of its own.
+
+        Args:
+            number: How many orders there are with it, from 2.
+        """
+        return replace(self, idempotency_key=f"{self.idempotency_key}-{number}")
 
     def creation(self) -> Call[JobData]:
         """Return the call that posts the job."""

@@ -17,16 +17,22 @@ from chaojiyuyan_core.http import (
 from ._arguments import to_id
 from ._pages import JobPages
 from .base import ClientBase
-from .job import DEFAULT_DOWNLOAD_TIMEOUT, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, AsyncJob
+from .job import (
+    DEFAULT_CONCURRENCY,
+    DEFAULT_DOWNLOAD_TIMEOUT,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_TIMEOUT,
+    AsyncJob,
+)
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
     from pathlib import Path
     from uuid import UUID
 
     import httpx
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.http import TimeoutTypes
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 
     from ._arguments import ObjectLike
     from ._order import OrderOptions, Reuse
+    from .map import MapResult
 
 T = TypeVar("T")
 
@@ -166,6 +173,41 @@ class AsyncNexusClient(ClientBase):
             )
             flow = self._running(order, timeout=timeout, poll_interval=poll_interval)
             return AsyncJob(await run_async(flow, self._transport))._output()
+
+    def map(
+        self,
+        capability_key: str,
+        inputs: Iterable[ObjectLike | None] | AsyncIterable[ObjectLike | None],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+        idempotency_prefix: str | None = None,
+        retry_failed: bool = False,
+        **options: Unpack[OrderOptions],
+    ) -> AsyncIterator[MapResult[AsyncJob]]:
+        """Post a job for each input, some at a time, and yield what came of each."""
+        from ._map_tasks import map_in_tasks
+        from .map import Plan
+
+        plan = Plan(
+            capability_key,
+            concurrency,
+            ordered,
+            return_exceptions,
+            timeout,
+            idempotency_prefix,
+            retry_failed,
+            options,
+        )
+
+        async def perform(index: int, item: object) -> AsyncJob:
+            with self._tracing.span("run", capability_key):
+                flow = self._mapping(plan, index, item)
+                return AsyncJob(await run_async(flow, self._transport), self)
+
+        return map_in_tasks(plan, inputs, perform)
 
     async def get_job(self, job_id: str | UUID) -> AsyncJob:
         """Return a job as it stands (``GET /kernel-jobs/{id}``)."""

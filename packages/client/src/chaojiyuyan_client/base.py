@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
 from chaojiyuyan_core.errors import PriceTooHigh
 from chaojiyuyan_core.http import Flow, RequestBuilder, Retry, check_seconds, request
+from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
 from chaojiyuyan_core.redaction import mask_key
 
 from ._catalog import Catalog
@@ -17,6 +18,7 @@ from ._polling import SharedPolling
 from ._tracing import Tracing
 from ._validation import check_input, require_validator
 from .budget import Budget, read_price
+from .job import DEFAULT_POLL_INTERVAL
 from .waiting import wait_for_job
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from ._arguments import ObjectLike
     from ._order import OrderOptions
+    from .map import Plan
 
 
 class ClientBase:
@@ -134,6 +137,14 @@ class ClientBase:
             traceparent=self._tracing.traceparent(),
         )
 
+    def _mapping(self, plan: Plan, index: int, item: object) -> Flow[JobData]:
+        """Order the job of one input of a map, and wait for it."""
+        payload = plan.payload(item)
+        order = self._make_order(
+            plan.capability_key, payload, plan.options, idempotency_key=plan.key(index, payload)
+        )
+        return self._running(order, timeout=plan.timeout, retry_failed=plan.retry_failed)
+
     def _order(self, order: Order, *, left: Callable[[], float] | None = None) -> Flow[JobData]:
         """Post a job on the terms of its order, within the client's budget."""
         price_nc = None
@@ -173,10 +184,26 @@ class ClientBase:
             polling=self._polling,
         )
 
-    def _running(self, order: Order, *, timeout: float, poll_interval: float) -> Flow[JobData]:
+    def _running(
+        self,
+        order: Order,
+        *,
+        timeout: float,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        retry_failed: bool = False,
+    ) -> Flow[JobData]:
         check_seconds("timeout", timeout)
         began = time.monotonic()
-        job = yield from self._order(order, left=lambda: began + timeout - time.monotonic())
+
+        def left() -> float:
+            return began + timeout - time.monotonic()
+
+        job = yield from self._order(order, left=left)
+        number = 1
+        # A job that has ended by now is an earlier one.
+        while retry_failed and job["status"] in TERMINAL_JOB_STATUSES - {"succeeded"}:
+            number += 1
+            job = yield from self._order(order.numbered(number), left=left)
         waiting = self._waiting(
             job["id"], timeout=timeout, poll_interval=poll_interval, since=began
         )

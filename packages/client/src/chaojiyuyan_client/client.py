@@ -17,16 +17,22 @@ from chaojiyuyan_core.http import (
 from ._arguments import to_id
 from ._pages import JobPages
 from .base import ClientBase
-from .job import DEFAULT_DOWNLOAD_TIMEOUT, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, Job
+from .job import (
+    DEFAULT_CONCURRENCY,
+    DEFAULT_DOWNLOAD_TIMEOUT,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_TIMEOUT,
+    Job,
+)
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from uuid import UUID
 
     import httpx
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.http import TimeoutTypes
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 
     from ._arguments import ObjectLike
     from ._order import OrderOptions, Reuse
+    from .map import MapResult
 
 T = TypeVar("T")
 
@@ -243,6 +250,65 @@ class NexusClient(ClientBase):
             )
             flow = self._running(order, timeout=timeout, poll_interval=poll_interval)
             return Job(run(flow, self._transport))._output()
+
+    def map(
+        self,
+        capability_key: str,
+        inputs: Iterable[ObjectLike | None],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+        idempotency_prefix: str | None = None,
+        retry_failed: bool = False,
+        **options: Unpack[OrderOptions],
+    ) -> Iterator[MapResult[Job]]:
+        """Post a job for each input, some at a time, and yield what came of each.
+
+        Nothing is ordered before the first result is asked for, and nothing more once the loop is
+        left; jobs that are open then go on.
+
+        Args:
+            capability_key: See :meth:`call`.
+            inputs: The inputs, each as `call` takes one; there may be endlessly many. Their
+                exception is raised after the results of what was ordered.
+            concurrency: Maximum number of inputs that are taken and not yet yielded.
+            ordered: Whether results come in the order of the inputs, else as the jobs end.
+            return_exceptions: Whether an error is part of its result, else raised.
+            timeout: Seconds for each job; the job itself goes on past them.
+            idempotency_prefix: A name of this batch. A second run with the same one, also after a
+                crash, yields every result again and orders nothing twice.
+            retry_failed: Whether jobs that failed in an earlier run are ordered anew.
+            **options: `timeout_sec`, `channel_context`, `max_price_nc`, `reuse` and `validate`, see
+                :meth:`call`.
+
+        Raises:
+            JobFailed: A job ended other than succeeded, without `return_exceptions`; likewise
+                whatever else :meth:`run` raises.
+            ValueError: The arguments contradict each other, or one is out of range.
+            TypeError: An option is unknown.
+        """
+        from ._map_threads import map_on_threads, until_left
+        from .map import Plan
+
+        plan = Plan(
+            capability_key,
+            concurrency,
+            ordered,
+            return_exceptions,
+            timeout,
+            idempotency_prefix,
+            retry_failed,
+            options,
+        )
+
+        def perform(index: int, item: object, is_left: Callable[[], bool]) -> Job:
+            with self._tracing.span("run", capability_key):
+                flow = until_left(self._mapping(plan, index, item), is_left)
+                return Job(run(flow, self._transport), self)
+
+        return map_on_threads(plan, inputs, perform)
 
     def get_job(self, job_id: str | UUID) -> Job:
         """Return a job as it stands (``GET /kernel-jobs/{id}``).

@@ -24,6 +24,9 @@ DEFAULT_TIMEOUT = 300.0
 DEFAULT_DOWNLOAD_TIMEOUT = 3600.0
 """Seconds for a whole download, its retries included."""
 
+DEFAULT_CONCURRENCY = 16
+"""Inputs that a map has open at a time."""
+
 DEFAULT_POLL_INTERVAL = 3.0
 """Seconds between two polls at most, where the server does not hold its answer back."""
 

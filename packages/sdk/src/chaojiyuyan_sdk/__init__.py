@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Budget,
         HebingClient,
         Job,
+        MapResult,
         NexusClient,
     )
     from chaojiyuyan_core.credentials import (
@@ -113,6 +114,7 @@ __all__ = [
     "JobFailed",
     "JobTimeout",
     "LeaseExpired",
+    "MapResult",
     "McpWriterError",
     "NexusClient",
     "NexusWorker",
@@ -148,7 +150,7 @@ _HOMES = {
     "chaojiyuyan_cli.mcp_config": (
         "DEFAULT_MCP_PATH McpWriterError WriteResult remove_hebing_mcp_entry write_hebing_mcp_entry"
     ),
-    "chaojiyuyan_client": "AsyncJob AsyncNexusClient Budget HebingClient Job NexusClient",
+    "chaojiyuyan_client": "AsyncJob AsyncNexusClient Budget HebingClient Job MapResult NexusClient",
     "chaojiyuyan_core.credentials": (
         "CREDENTIALS_PATH clear_credentials load_credentials save_credentials"
     ),

@@ -1,0 +1,150 @@
+"""The sync `map`: its jobs are ordered on threads."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, TypeVar
+
+from .map import MapResult, Plan, Window, check_result, make_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from chaojiyuyan_core.http import Flow
+
+    from .job import Job
+
+T = TypeVar("T")
+
+
+def map_on_threads(
+    plan: Plan,
+    inputs: Iterable[object],
+    perform: Callable[[int, object, Callable[[], bool]], Job],
+) -> Iterator[MapResult[Job]]:
+    """Order a job for each input, on threads, and yield the results.
+
+    The inputs are taken on the reader's own thread, when it asks for a result.
+
+    Args:
+        plan: How to order.
+        inputs: The inputs; there may be endlessly many.
+        perform: Orders the job of an input and waits for it, until told that the reader has left.
+    """
+    window: Window[Job] = Window(plan.concurrency, ordered=plan.ordered)
+    source, threads = _Source(inputs), _Threads(perform)
+    try:
+        while True:
+            window.put(threads.ended())
+            if (ready := window.pop()) is not None:
+                yield check_result(ready, plan)
+            elif window.has_room and source.advance():
+                threads.start(window.take(), source.item)
+            elif window.is_empty:
+                break
+            else:
+                window.put([threads.wait()])
+        source.raise_error()
+    finally:
+        threads.close()
+
+
+class _Source:
+    """The inputs of a map, one at a time; an exception of theirs waits for its turn."""
+
+    def __init__(self, inputs: Iterable[object]) -> None:
+        self._iterator = iter(inputs)
+        self._has_ended = False
+        self._error: Exception | None = None
+        self.item: object = None
+
+    def advance(self) -> bool:
+        """Take the next input as `item`; False at the end."""
+        if not self._has_ended:
+            try:
+                self.item = next(self._iterator)
+            except StopIteration:
+                self._has_ended = True
+            except Exception as error:  # noqa: BLE001  (raised after the results)
+                self._has_ended, self._error = True, error
+        return not self._has_ended
+
+    def raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+class _Threads:
+    """As many threads as there were inputs open at a time, each ordering one after another."""
+
+    def __init__(self, perform: Callable[[int, object, Callable[[], bool]], Job]) -> None:
+        self._perform = perform
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._results: SimpleQueue[MapResult[Job]] = SimpleQueue()
+        self._is_left = threading.Event()
+        self._open = 0
+        self._count = 0
+
+    def start(self, index: int, item: object) -> None:
+        self._open += 1
+        context = contextvars.copy_context()  # each order is part of the reader's trace
+        self._work.put(lambda: context.run(self._order, index, item))
+        if self._count < self._open:
+            self._count += 1
+            # A daemon: the program may end while a job is waited for.
+            threading.Thread(target=self._serve, name="chaojiyuyan-map", daemon=True).start()
+
+    def ended(self) -> Iterator[MapResult[Job]]:
+        while not self._results.empty():
+            yield self.wait()
+
+    def wait(self) -> MapResult[Job]:
+        result = self._results.get()
+        self._open -= 1
+        return result
+
+    def close(self) -> None:
+        self._is_left.set()
+        for _ in range(self._count):
+            self._work.put(None)
+
+    def _serve(self) -> None:
+        while (task := self._work.get()) is not None:
+            task()
+
+    def _order(self, index: int, item: object) -> None:
+        job, error = None, None
+        try:
+            if self._is_left.is_set():
+                return
+            job = self._perform(index, item, self._is_left.is_set)
+        except Exception as caught:  # noqa: BLE001  (it is the result of this input)
+            error = caught
+        self._results.put(make_result(index, item, job, error))
+
+
+class _Abandoned(Exception):
+    """The reader has left: nothing more is ordered or asked for."""
+
+
+def until_left(flow: Flow[T], is_left: Callable[[], bool]) -> Flow[T]:
+    """Run a flow until the reader has left.
+
+    Args:
+        flow: Orders a job and waits for it.
+        is_left: Tells whether the reader has left.
+    """
+    reply = None
+    try:
+        while True:
+            step = flow.send(reply)
+            if is_left():
+                raise _Abandoned
+            reply = yield step
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        flow.close()
