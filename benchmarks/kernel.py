@@ -115,13 +115,13 @@ def _processor_time(pid: int) -> float:
 
 def _fill(folder: Path) -> None:
     """Make a kernel's database with many finished jobs, by the kernel's own steps."""
-    from chaojiyuyan_devserver.catalog import Catalog, builtin
-    from chaojiyuyan_devserver.folder import Folder
-    from chaojiyuyan_devserver.kernel import Kernel, Rules
-    from chaojiyuyan_devserver.service import new_id
-    from chaojiyuyan_devserver.store import Store
+    from chaojiyuyan_devserver._catalog_files import load_builtin
+    from chaojiyuyan_devserver._folder import Folder
+    from chaojiyuyan_devserver._service import new_id
+    from chaojiyuyan_devserver._store import Store
+    from chaojiyuyan_devserver.kernel import Catalog, Kernel, Order, Result
 
-    kernel = Kernel(Catalog(builtin()), Rules(), time.time, new_id)
+    kernel = Kernel(Catalog(load_builtin()), clock=time.time, new_id=new_id)
     account = kernel.open_account("filler", FINISHED)
     agent, _ = kernel.create_agent(account.id, "filler")
     kernel.register(agent, [CAPABILITY])
@@ -130,9 +130,10 @@ def _fill(folder: Path) -> None:
     store = Store(home.database)
     for number in range(FINISHED):
         payload = {"text": "x" * 100}
-        job = kernel.create_job(agent, CAPABILITY, payload, idempotency_key=str(number))
-        kernel.bid(agent, job)
-        kernel.submit(agent, job, {"a": 1}, [])
+        order = Order(CAPABILITY, payload, idempotency_key=str(number))
+        job = kernel.jobs.create(agent, order)
+        kernel.jobs.bid(agent, job)
+        kernel.jobs.submit(agent, job, Result({"a": 1}))
         kernel.jobs.board.remove(job)
         if number % 500 == 499:
             store.write(kernel.take_changes())

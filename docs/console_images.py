@@ -41,10 +41,11 @@ def main() -> None:
         site = kernel.base_url.removesuffix("/api/v1")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-            take(browser, "console-overview", f"{site}/", DESKTOP, "light")
-            take(browser, "console-job", f"{site}/jobs/{job_id}", TALL, "dark")
-            take(browser, "console-jobs-phone", f"{site}/jobs", PHONE, "light")
-            take(browser, "console-login-phone", login, PHONE, "dark")
+            token = kernel.console_url.partition("token=")[2]
+            take(browser, "console-overview", f"{site}/?token={token}", DESKTOP, "light")
+            take(browser, "console-job", f"{site}/jobs/{job_id}?token={token}", TALL, "dark")
+            take(browser, "console-jobs-phone", f"{site}/jobs?token={token}", PHONE, "light")
+            take(browser, "console-login-phone", f"{login}&token={token}", PHONE, "dark")
             browser.close()
 
 
@@ -72,10 +73,10 @@ def fill(kernel: LocalKernel) -> tuple[str, str]:
         for _ in range(3):
             studio.post(f"/kernel-jobs/{failed}/bid", json={})
             kernel.expire_lease(failed)
-        kernel.advance(260)
+        kernel.skip(260)
         for number, text in enumerate(("The tide turns at six.", "潮水六点转向。")):
             summarise(digest, call(caller, "text.digest.v1", text=text, filename=f"{number}.md"))
-            kernel.advance(40)
+            kernel.skip(40)
         kernel.cancel(call(caller, "test.echo.v1", hello="world"))
         brief = {"prompt": "A tea house above the harbour, evening light", "count": 1}
         campaign = call(caller, "media.image.campaign", **brief)
@@ -83,7 +84,7 @@ def fill(kernel: LocalKernel) -> tuple[str, str]:
         kernel.expire_lease(campaign)
         studio.post(f"/kernel-jobs/{campaign}/bid", json={})
         for _ in range(3):
-            kernel.advance(8)
+            kernel.skip(8)
             studio.post(f"/kernel-jobs/{campaign}/heartbeat")
         artifact = {
             "kind": "image",
@@ -94,7 +95,7 @@ def fill(kernel: LocalKernel) -> tuple[str, str]:
         output = {"title": "茶馆 · Tea house", "images": 1, "palette": ["#0f766e", "#f59e0b"]}
         submission = {"output_envelope": output, "artifacts": [artifact]}
         studio.post(f"/kernel-jobs/{campaign}/submit", json=submission).raise_for_status()
-        kernel.advance(12)
+        kernel.skip(12)
         running = call(caller, "text.digest.v1", text="Ships in the night.", filename="log.md")
         digest.post(f"/kernel-jobs/{running}/bid", json={})
         call(caller, "test.echo.v1", hello="again")

@@ -80,7 +80,7 @@ def run(path: Path, text: str) -> None:
         local = stack.enter_context(kernel(folder, receiver.url))
         say("kernel", f"the local kernel serves {local.base_url}")
 
-        api_key = log_in(local.base_url)
+        api_key = log_in(local)
         say("login", "approved; the caller has a key of its own")
 
         stack.enter_context(worker(folder, local))
@@ -161,7 +161,7 @@ def worker(folder: str, local: LocalKernel) -> Iterator[None]:
 # --- the approval, as a person would press it ----------------------------------------------------
 
 
-def log_in(base_url: str) -> str:
+def log_in(kernel: LocalKernel) -> str:
     """Log in by the device flow; the approval page's form is pressed here, over HTTP."""
     failures: queue.Queue[Exception] = queue.Queue()
 
@@ -173,13 +173,13 @@ def log_in(base_url: str) -> str:
 
     def press(url: str) -> None:
         try:
-            approve(url)
+            approve(kernel.console_url, url)
         except (DemoError, httpx.HTTPError) as error:
             failures.put(error)
 
     try:
         with NexusClient.login_device_flow(
-            base_url=base_url,
+            base_url=kernel.base_url,
             client_name="demo",
             timeout=PATIENCE,
             print_fn=show,
@@ -192,9 +192,10 @@ def log_in(base_url: str) -> str:
         raise
 
 
-def approve(url: str) -> None:
-    """Open the approval page and press its form's approving button."""
+def approve(console: str, url: str) -> None:
+    """Enter the console, open the approval page and press its form's approving button."""
     with httpx.Client(follow_redirects=True, timeout=10) as browser:
+        browser.get(console).raise_for_status()
         page = browser.get(url)
         page.raise_for_status()
         form = Form(page.text)

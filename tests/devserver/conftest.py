@@ -84,6 +84,7 @@ def page(chromium: Browser, kernel: LocalKernel, complaints: list[str]) -> Itera
         "console",
         lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
     )
+    page.goto(kernel.console_url)  # leaves the console's token as a cookie
     yield page
     context.close()
     assert complaints == []

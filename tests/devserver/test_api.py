@@ -146,9 +146,9 @@ def test_an_expired_lease_over_the_wire(kernel: LocalKernel, kernel_client: http
     register(kernel_client, "test.echo.v1")
     path = f"/kernel-jobs/{data(kernel_client.post('/kernel-jobs', json=ECHO), 201)['id']}"
     data(kernel_client.post(f"{path}/bid", json={}))
-    kernel.advance(29)
+    kernel.skip(29)
     data(kernel_client.post(f"{path}/heartbeat"))
-    kernel.advance(30)
+    kernel.skip(30)
     assert refusal(kernel_client.post(f"{path}/heartbeat")) == (410, "lease_expired")
     with kernel.client(kernel.new_agent().api_key) as rival:
         register(rival, "test.echo.v1")
@@ -217,7 +217,7 @@ def test_paths_that_are_not_there(
     ("body", "place", "kind"),
     [
         (b"{", ["body"], "json_invalid"),
-        (b"[]", ["body"], "model_type"),
+        (b"[]", ["body"], "model_attributes_type"),
         (b"{}", ["body", "capability_key"], "missing"),
         (b'{"capability_key": ""}', ["body", "capability_key"], "string_too_short"),
         (b'{"capability_key": "a", "input_payload": 7}', ["body", "input_payload"], "dict_type"),
@@ -240,7 +240,7 @@ def test_a_body_that_does_not_fit_gets_fastapis_list(
     )
     assert answer.status_code == 422
     [error] = answer.json()["detail"]
-    assert error["loc"] == place
+    assert error["loc"][: len(place)] == place
     assert kind in (error["type"], None)
 
 
@@ -261,7 +261,7 @@ def test_without_a_key_nothing_is_served(kernel_client: httpx.Client, header: st
 
 
 def test_dates_are_the_kernels(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
-    kernel.advance(86400 * 365)
+    kernel.skip(86400 * 365)
     answer = kernel_client.post("/kernel-jobs", json=ECHO)
     year = data(answer, 201)["created_at"][:4]
     assert year in answer.headers["date"]

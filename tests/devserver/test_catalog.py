@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaojiyuyan_devserver.catalog import Catalog, CatalogError, builtin, load
+from chaojiyuyan_devserver._catalog_files import CatalogError, load_builtin, load_catalog
+from chaojiyuyan_devserver.kernel import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ def test_a_file_in_yaml_or_json(tmp_path: Path) -> None:
     other = tmp_path / "catalog.json"
     rows = [{"capability_key": "test.echo.v1", "name": "Mine", "price_nc": 3}]
     other.write_text(json.dumps({"items": rows}))
-    catalog = Catalog([*builtin(), *load(one), *load(other)])
+    catalog = Catalog([*load_builtin(), *load_catalog(str(one)), *load_catalog(str(other))])
     quote = catalog.get("shop.quote.v1")
     assert quote is not None
     assert (quote.name, quote.category, quote.price_nc) == ("shop.quote.v1", "shop", 7)
@@ -57,9 +58,9 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, complaint:
     path = tmp_path / "catalog.yaml"
     path.write_text(text)
     with pytest.raises(CatalogError, match=complaint):
-        load(path)
+        load_catalog(str(path))
     with pytest.raises(CatalogError, match="missing"):
-        load(tmp_path / "missing.yaml")
+        load_catalog(str(tmp_path / "missing.yaml"))
 
 
 def test_the_kernel_serves_it(tmp_path: Path, kernel_factory: Callable[..., LocalKernel]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -38,7 +39,9 @@ def test_two_lines_and_a_clean_end(tmp_path: Path, number: signal.Signals) -> No
         assert answer.json() == {"data": {"items": []}}
         process.send_signal(number)
         assert process.wait(10) == 0
-        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+        assert process.stdout.read() == ""
+        link = r"console: http://127.0.0.1:\d+/\?token=[\w-]+\n"
+        assert re.fullmatch(link, process.stderr.read())
 
 
 def test_memory_leaves_nothing_behind(kernel_factory: Callable[..., LocalKernel]) -> None:

@@ -234,7 +234,7 @@ def test_a_call_that_costs_too_much_is_refused(kernel: LocalKernel, browser: Pla
     poor = kernel.new_agent("poor", balance_nc=0)
     answer = browser.press("/catalog/test.echo.v1", agent=poor.id, json="{}")
     assert answer.status_code == 400
-    assert "the job costs 1 nc" in answer.text
+    assert "The job costs 1 nc" in answer.text
 
 
 def test_a_capability_may_have_any_name(

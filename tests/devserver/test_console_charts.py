@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from chaojiyuyan_devserver.activity import INTERVAL, INTERVALS, Activity
+from chaojiyuyan_devserver._activity import INTERVAL, INTERVALS, Activity
 from chaojiyuyan_devserver.console.charts import latency_chart, throughput_chart
 from chaojiyuyan_devserver.console.language import ENGLISH
 

@@ -32,7 +32,7 @@ def echo(kernel_client: httpx.Client, register: Callable[..., None]) -> httpx.Cl
 def lose(kernel: LocalKernel, client: httpx.Client, job_id: str, times: int = 3) -> None:
     for _ in range(times):
         client.post(f"/kernel-jobs/{job_id}/bid", json={}).raise_for_status()
-        kernel.advance(30)
+        kernel.skip(30)
 
 
 # -- the timeline --
@@ -42,11 +42,11 @@ def test_events_stand_under_their_attempt_in_seconds(
     kernel: LocalKernel, browser: PlainBrowser, echo: httpx.Client, call: Callable[..., str]
 ) -> None:
     job_id = call(echo)
-    kernel.advance(60)
+    kernel.skip(60)
     lose(kernel, echo, job_id, 1)
     echo.post(f"/kernel-jobs/{job_id}/bid", json={})
     echo.post(f"/kernel-jobs/{job_id}/heartbeat")
-    kernel.advance(12)
+    kernel.skip(12)
     echo.post(f"/kernel-jobs/{job_id}/submit", json={"output_envelope": {}})
     page = browser.get(f"/jobs/{job_id}").text
     groups = re.findall(r'<div class="attempt">.*?</ol>', page, re.DOTALL)
@@ -116,7 +116,7 @@ def test_an_expired_job_is_explained(
 ) -> None:
     body = {"capability_key": "test.echo.v1", "input_payload": {}, "timeout_sec": timeout}
     job_id = kernel_client.post("/kernel-jobs", json=body).json()["data"]["id"]
-    kernel.advance(seconds)
+    kernel.skip(seconds)
     text = text_of(browser.get(f"/jobs/{job_id}")).replace(" .", ".")
     assert said in text
     assert "Start a worker: chaojiyuyan worker test.echo.v1" in text

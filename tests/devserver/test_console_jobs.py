@@ -100,4 +100,4 @@ def test_a_job_is_cancelled_once(
     assert kernel.balance()["held_nc"] == 0
     again = browser.press(f"/jobs/{job_id}/cancel")
     assert again.status_code == 409
-    assert "the job is cancelled" in again.text
+    assert "it is cancelled" in again.text

@@ -11,9 +11,9 @@ import pytest
 from markupsafe import Markup
 
 from chaojiyuyan_devserver import console
+from chaojiyuyan_devserver._faults import PRESETS
 from chaojiyuyan_devserver.console.explain import CAUSES
 from chaojiyuyan_devserver.console.language import CHINESE, ENGLISH, choose_language
-from chaojiyuyan_devserver.faults import PRESETS
 
 if TYPE_CHECKING:
     from .conftest import PlainBrowser

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chaojiyuyan_devserver._store import Store
 from chaojiyuyan_devserver.console.search import JobFilter, find_jobs, number_from
 from chaojiyuyan_devserver.kernel.records import Job, Payload
-from chaojiyuyan_devserver.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,9 +72,9 @@ def test_jobs_are_found_by_time(
     call: Callable[..., str],
 ) -> None:
     old = call(kernel_client)
-    kernel.advance(1800)
+    kernel.skip(1800)
     middle = call(kernel_client)
-    kernel.advance(1860)
+    kernel.skip(1860)
     new = call(kernel_client)
     assert listed(browser.get("/jobs?age=5m")) == [new]
     assert listed(browser.get("/jobs?age=1h")) == [new, middle]
@@ -116,7 +116,6 @@ def store() -> Iterator[Store]:
             agent_id="agt_1",
             account_id="acc_1",
             capability_key="test.echo.v1",
-            capability_spec_id="spec_1",
             price_nc=1,
             input_envelope={},
             channel_context=None,
@@ -128,7 +127,7 @@ def store() -> Iterator[Store]:
             status="succeeded",
         )
         body = {"text": "needle" if number % 1000 == 0 else "hay"}
-        records += [job, Payload(job.id, "input", body)]
+        records += [job, Payload(job.number, "input", body)]
     store.write(records)
     yield store
     store.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaojiyuyan_devserver.faults import PRESETS
+from chaojiyuyan_devserver._faults import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from chaojiyuyan_devserver.api import create_app
-from chaojiyuyan_devserver.catalog import Catalog, builtin
+from chaojiyuyan_devserver._api import Access, create_app
+from chaojiyuyan_devserver._catalog_files import load_builtin
+from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.console.csrf import form_token
-from chaojiyuyan_devserver.kernel import Rules
-from chaojiyuyan_devserver.service import KernelService
+from chaojiyuyan_devserver.kernel import Catalog, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,14 +25,12 @@ def with_console_token(steps: Callable[[httpx.AsyncClient, KernelService], Any])
     """Run some steps against an application whose console asks for the token ``open-sesame``."""
 
     async def run() -> None:
-        service = KernelService(Catalog(builtin()), Rules(), None, lambda: None)
-        await service.prepare_ready_agent(None)
+        service = KernelService(Catalog(load_builtin()), Rules(), None, lambda: None)
+        await service.prepare()
         app = create_app(
             service,
-            hosts=frozenset({"kernel.test"}),
-            control_token="control",
+            Access(frozenset({"kernel.test"}), "control", "open-sesame"),
             drop=lambda scope: None,
-            console_token="open-sesame",
         )
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://kernel.test") as client:
@@ -44,7 +42,7 @@ def with_console_token(steps: Callable[[httpx.AsyncClient, KernelService], Any])
 
 def test_with_a_token_the_console_opens_only_to_it() -> None:
     async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
-        login, _ = await service.start_login("program")
+        login, _ = service.start_login("program")
         csrf = form_token(service)
         approval = {"code": login.user_code, "decision": "approve", "csrf_token": csrf}
         for answer in (
@@ -79,7 +77,7 @@ def test_with_a_token_the_console_opens_only_to_it() -> None:
 def test_the_token_is_told_to_who_starts_the_kernel(
     kernel_factory: Callable[..., LocalKernel],
 ) -> None:
-    kernel = kernel_factory(allow_remote=True)
+    kernel = kernel_factory()
     log = (kernel.folder / "kernel.log").read_text()
     (link,) = re.findall(r"^console: (\S+)$", log, re.MULTILINE)
     with httpx.Client(trust_env=False, follow_redirects=True) as browser:

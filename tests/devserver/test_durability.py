@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from chaojiyuyan_devserver.catalog import Catalog, builtin
-from chaojiyuyan_devserver.kernel import Rules
-from chaojiyuyan_devserver.service import KernelService
+from chaojiyuyan_devserver._catalog_files import load_builtin
+from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver.kernel import Catalog, Order, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +119,7 @@ def test_a_restart_takes_up_what_was_open(kernel_factory: Callable[..., LocalKer
         beat = client.post(f"/kernel-jobs/{ids[0]}/heartbeat").json()["data"]
         assert beat["lease_expires_at"] >= bid["lease_expires_at"]
         assert kernel.job(ids[1])["output_envelope"] == {"done": True}
-        kernel.advance(100)
+        kernel.skip(100)
         kernel.restart()
         offers = client.get("/kernel-jobs/available").json()["data"]["jobs"]
         assert [offer["job_id"] for offer in offers] == [ids[0], ids[2]]
@@ -129,12 +129,13 @@ def test_a_restart_takes_up_what_was_open(kernel_factory: Callable[..., LocalKer
 def test_when_the_disk_is_full_nobody_is_told_anything() -> None:
     async def scenario() -> None:
         failed = asyncio.Event()
-        service = KernelService(Catalog(builtin()), Rules(), None, failed.set)
-        await service.prepare_ready_agent(None)
+        service = KernelService(Catalog(load_builtin()), Rules(), None, failed.set)
+        await service.prepare()
         # no page more than there are now: SQLite itself says that the database is full
-        service.store._connection.exec_driver_sql("PRAGMA max_page_count=1")
-        call = service.create_job(service.ready_agent, CAPABILITY, {"text": "x" * 5_000_000})
-        told = asyncio.ensure_future(call)
+        service.store.database.execute("PRAGMA max_page_count=1")
+        order = Order(CAPABILITY, {"text": "x" * 5_000_000})
+        service.create_job(service.ready_agent, order)
+        told = asyncio.ensure_future(service.saved())
         await asyncio.wait_for(failed.wait(), 10)
         later = asyncio.ensure_future(service.saved())
         await asyncio.sleep(0)

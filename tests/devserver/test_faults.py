@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from chaojiyuyan_devserver.faults import Faults, parse
+from chaojiyuyan_devserver._faults import Faults, parse
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
@@ -52,9 +52,9 @@ def test_broken_and_late_answers(kernel: LocalKernel, kernel_client: httpx.Clien
 def test_a_share_of_the_requests() -> None:
     faults = Faults()
     faults.set(["submit=503@10%"])
-    struck = sum(bool(faults.struck("submit")) for _ in range(5000))
+    struck = sum(bool(faults.pick("submit")) for _ in range(5000))
     assert 300 < struck < 700
-    assert not faults.struck("bid")
+    assert not faults.pick("bid")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chaojiyuyan_devserver.catalog import Catalog, builtin
-from chaojiyuyan_devserver.kernel import Kernel, Refusal, Rules
+from chaojiyuyan_devserver._catalog_files import load_builtin
+from chaojiyuyan_devserver.kernel import Catalog, Kernel, Order, Refusal, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,13 +22,8 @@ class Machine:
 
     def __init__(self) -> None:
         self.now = START
-        numbers = itertools.count(1)
-        self.kernel = Kernel(
-            Catalog(builtin()),
-            Rules(),
-            lambda: self.now,
-            lambda prefix: f"{prefix}_{next(numbers)}",
-        )
+        self.kernel = Kernel(Catalog(load_builtin()), clock=lambda: self.now)
+        self.jobs = self.kernel.jobs
         self.caller = self.agent("caller")
         self.worker = self.agent("worker")
         self.rival = self.agent("rival")
@@ -44,7 +38,7 @@ class Machine:
     def call(self, capability_key: str = "test.echo.v1", **more: Any) -> Job:
         """A job of the caller's."""
         payload = more.pop("payload", {"text": "one"})
-        return self.kernel.create_job(self.caller, capability_key, payload, **more)
+        return self.kernel.jobs.create(self.caller, Order(capability_key, payload, **more))
 
     def balance(self, agent: Agent) -> tuple[int, int]:
         """What an agent's account has available, and what is held of it."""
@@ -54,7 +48,7 @@ class Machine:
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds
-        self.kernel.expire()
+        self.kernel.jobs.expire()
 
 
 @pytest.fixture
@@ -79,10 +73,10 @@ def test_a_job_is_settled_and_paid_in_one_step(machine: Machine) -> None:
     job = machine.call("text.digest.v1")
     assert job.status == "bidding"
     assert machine.balance(machine.caller) == (98, 2)
-    attempt = machine.kernel.bid(machine.worker, job)
+    attempt = machine.jobs.bid(machine.worker, job)
     assert (job.status, attempt.lease_expires_at) == ("running", machine.now + 30)
     output = {"lines": 1, "words": 1, "bytes": 3, "sha256": "0" * 64}
-    machine.kernel.submit(machine.worker, job, output, [{"kind": "json"}])
+    machine.jobs.submit(machine.worker, job, Result(output, [{"kind": "json"}]))
     assert (job.status, job.payout_nc, job.output_envelope) == ("succeeded", 2, output)
     assert job.artifacts[0]["kind"] == "json"
     assert job.artifacts[0]["id"]
@@ -93,7 +87,7 @@ def test_a_job_is_settled_and_paid_in_one_step(machine: Machine) -> None:
 
 def test_who_cannot_pay_gets_no_job(machine: Machine) -> None:
     poor = machine.agent("poor", balance_nc=4)
-    assert refused(machine.kernel.create_job, poor, "media.echo.v1", {}) == (
+    assert refused(machine.jobs.create, poor, Order("media.echo.v1")) == (
         402,
         "insufficient_balance",
     )
@@ -111,43 +105,43 @@ def test_what_the_catalog_does_not_take_is_refused(machine: Machine) -> None:
 
 def test_the_first_bid_wins(machine: Machine) -> None:
     job = machine.call()
-    machine.kernel.bid(machine.worker, job)
+    machine.jobs.bid(machine.worker, job)
     with pytest.raises(Refusal) as caught:
-        machine.kernel.bid(machine.rival, job)
+        machine.jobs.bid(machine.rival, job)
     assert (caught.value.status, caught.value.code) == (200, "already_awarded")
     assert caught.value.extra == {"awarded_to_agent_id": machine.worker.id}
 
 
 def test_only_a_worker_with_the_capability_may_bid(machine: Machine) -> None:
     job = machine.call("media.echo.v1")
-    assert refused(machine.kernel.bid, machine.caller, job) == (403, "worker_not_enabled")
-    assert refused(machine.kernel.bid, machine.worker, job) == (
+    assert refused(machine.jobs.bid, machine.caller, job) == (403, "worker_not_enabled")
+    assert refused(machine.jobs.bid, machine.worker, job) == (
         403,
         "capability_not_in_handler_set",
     )
-    assert refused(machine.kernel.available, machine.caller, None, 10)[1] == "worker_not_enabled"
-    assert machine.kernel.available(machine.worker, None, 10) == []
+    assert refused(machine.jobs.available, machine.caller, None, 10)[1] == "worker_not_enabled"
+    assert machine.jobs.available(machine.worker, None, 10) == []
 
 
 def test_a_beat_holds_the_lease_from_now_on(machine: Machine) -> None:
     job = machine.call()
-    machine.kernel.bid(machine.worker, job)
+    machine.jobs.bid(machine.worker, job)
     for _ in range(5):
         machine.wait(29)
-        assert machine.kernel.beat(machine.worker, job).lease_expires_at == machine.now + 30
+        assert machine.jobs.heartbeat(machine.worker, job).lease_expires_at == machine.now + 30
     machine.wait(30)
     assert job.status == "bidding"
 
 
 def test_a_lost_lease_is_re_routed_and_gone_for_its_old_holder(machine: Machine) -> None:
     job = machine.call()
-    machine.kernel.bid(machine.worker, job)
+    machine.jobs.bid(machine.worker, job)
     machine.wait(30)
-    assert refused(machine.kernel.beat, machine.worker, job) == (410, "lease_expired")
-    assert refused(machine.kernel.submit, machine.worker, job, {}, []) == (410, "lease_expired")
-    machine.kernel.bid(machine.rival, job)
-    assert refused(machine.kernel.beat, machine.worker, job) == (404, "task_run_not_found")
-    machine.kernel.submit(machine.rival, job, {"by": "rival"}, [])
+    assert refused(machine.jobs.heartbeat, machine.worker, job) == (410, "lease_expired")
+    assert refused(machine.jobs.submit, machine.worker, job, Result({})) == (410, "lease_expired")
+    machine.jobs.bid(machine.rival, job)
+    assert refused(machine.jobs.heartbeat, machine.worker, job) == (404, "task_run_not_found")
+    machine.jobs.submit(machine.rival, job, Result({"by": "rival"}))
     assert [a.status for a in job.attempts] == ["lease_expired", "succeeded"]
     assert machine.balance(machine.rival) == (101, 0)
     assert machine.balance(machine.worker) == (100, 0)
@@ -155,36 +149,36 @@ def test_a_lost_lease_is_re_routed_and_gone_for_its_old_holder(machine: Machine)
 
 def test_a_lease_that_is_over_is_over_before_any_timer_has_run(machine: Machine) -> None:
     job = machine.call()
-    machine.kernel.bid(machine.worker, job)
+    machine.jobs.bid(machine.worker, job)
     machine.now += 30
-    assert refused(machine.kernel.submit, machine.worker, job, {}, []) == (410, "lease_expired")
+    assert refused(machine.jobs.submit, machine.worker, job, Result({})) == (410, "lease_expired")
     assert job.status == "bidding"
 
 
 def test_a_submit_repeated_after_it_was_accepted_finds_no_run(machine: Machine) -> None:
     job = machine.call()
-    machine.kernel.bid(machine.worker, job)
-    machine.kernel.submit(machine.worker, job, {}, [])
-    assert refused(machine.kernel.submit, machine.worker, job, {}, [])[1] == "task_run_not_found"
+    machine.jobs.bid(machine.worker, job)
+    machine.jobs.submit(machine.worker, job, Result({}))
+    assert refused(machine.jobs.submit, machine.worker, job, Result({}))[1] == "task_run_not_found"
     assert machine.balance(machine.worker) == (101, 0)
 
 
 def test_attempts_run_out(machine: Machine) -> None:
     job = machine.call()
     for _ in range(3):
-        machine.kernel.bid(machine.worker, job)
+        machine.jobs.bid(machine.worker, job)
         machine.wait(30)
     assert (job.status, job.error_code) == ("failed", "attempt_exhausted")
     assert machine.balance(machine.caller) == (100, 0)
-    assert refused(machine.kernel.bid, machine.worker, job) == (410, "attempt_exhausted")
+    assert refused(machine.jobs.bid, machine.worker, job) == (410, "attempt_exhausted")
 
 
 def test_an_invalid_output_may_be_mended_twice(machine: Machine) -> None:
     job = machine.call("text.digest.v1")
-    machine.kernel.bid(machine.worker, job)
+    machine.jobs.bid(machine.worker, job)
     for expected in (422, 422, 200):
         with pytest.raises(Refusal) as caught:
-            machine.kernel.submit(machine.worker, job, {"lines": "many"}, [])
+            machine.jobs.submit(machine.worker, job, Result({"lines": "many"}))
         assert (caught.value.status, caught.value.code) == (expected, "validation_failed")
         assert any("'many'" in error for error in caught.value.extra["validation_errors"])
     assert (job.status, job.attempts[0].status) == ("bidding", "validation_failed")
@@ -196,40 +190,40 @@ def test_nobody_bids_and_the_job_expires(machine: Machine) -> None:
     assert job.status == "bidding"
     machine.wait(1)
     assert (job.status, job.error_code) == ("expired", "bid_window_expired")
-    assert refused(machine.kernel.bid, machine.worker, job) == (410, "bid_window_expired")
+    assert refused(machine.jobs.bid, machine.worker, job) == (410, "bid_window_expired")
     assert machine.balance(machine.caller) == (100, 0)
 
 
 def test_the_timeout_ends_a_job_that_is_still_running(machine: Machine) -> None:
     job = machine.call(timeout_sec=40)
-    machine.kernel.bid(machine.worker, job)
+    machine.jobs.bid(machine.worker, job)
     machine.wait(20)
-    machine.kernel.beat(machine.worker, job)
+    machine.jobs.heartbeat(machine.worker, job)
     machine.wait(20)
     assert (job.status, job.error_code) == ("expired", "timeout")
     assert job.attempts[0].status == "expired"
-    assert refused(machine.kernel.submit, machine.worker, job, {}, []) == (410, "lease_expired")
+    assert refused(machine.jobs.submit, machine.worker, job, Result({})) == (410, "lease_expired")
 
 
 def test_a_cancelled_job_is_paid_back_and_ends_only_once(machine: Machine) -> None:
     job = machine.call()
-    machine.kernel.jobs.cancel(job, machine.now)
+    machine.jobs.cancel(job)
     assert machine.balance(machine.caller) == (100, 0)
-    assert refused(machine.kernel.jobs.cancel, job, machine.now) == (409, "job_ended")
-    assert refused(machine.kernel.bid, machine.worker, job) == (200, "not_in_bidding")
+    assert refused(machine.jobs.cancel, job) == (409, "job_ended")
+    assert refused(machine.jobs.bid, machine.worker, job) == (200, "not_in_bidding")
 
 
 def test_offers_come_oldest_first_and_within_the_limit(machine: Machine) -> None:
     made = [machine.call(key) for key in ("test.echo.v1", "text.digest.v1") * 3]
-    assert machine.kernel.available(machine.worker, None, 4) == made[:4]
-    assert machine.kernel.available(machine.worker, "text.digest.v1", 10) == made[1::2]
+    assert machine.jobs.available(machine.worker, None, 4) == made[:4]
+    assert machine.jobs.available(machine.worker, "text.digest.v1", 10) == made[1::2]
 
 
 def test_a_caller_may_work_for_itself(machine: Machine) -> None:
     machine.kernel.register(machine.caller, ["test.echo.v1"])
     job = machine.call()
-    machine.kernel.bid(machine.caller, job)
-    machine.kernel.submit(machine.caller, job, {}, [])
+    machine.jobs.bid(machine.caller, job)
+    machine.jobs.submit(machine.caller, job, Result({}))
     assert machine.balance(machine.caller) == (100, 0)
 
 
@@ -264,10 +258,10 @@ def test_a_revoked_key_opens_nothing(machine: Machine) -> None:
 
 
 def test_deadlines_of_ended_jobs_do_not_pile_up(machine: Machine) -> None:
-    board = machine.kernel.jobs.board
+    board = machine.jobs.board
     for _ in range(1000):
         job = machine.call(timeout_sec=86400)
-        machine.kernel.jobs.cancel(job, machine.now)
+        machine.jobs.cancel(job)
         board.remove(job)
     assert len(board._deadlines) < 200
     assert board.jobs == {}

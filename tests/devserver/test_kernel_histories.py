@@ -9,11 +9,10 @@ from typing import Any
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from chaojiyuyan_devserver.catalog import Catalog, builtin
-from chaojiyuyan_devserver.kernel import Kernel, Refusal, Rules
-from chaojiyuyan_devserver.kernel.records import TERMINAL, Account, Agent, Job, Transfer
-from chaojiyuyan_devserver.kernel.webhooks import Delivery, Webhook
-from chaojiyuyan_devserver.store import Store, history
+from chaojiyuyan_devserver._catalog_files import load_builtin
+from chaojiyuyan_devserver._store import Store, find_job, load_state
+from chaojiyuyan_devserver.kernel import Catalog, Kernel, Order, Refusal, Result
+from chaojiyuyan_devserver.kernel.records import TERMINAL_STATUSES, Job, Transfer
 
 CAPABILITIES = ("test.echo.v1", "text.digest.v1")
 DIGEST = {"lines": 0, "words": 0, "bytes": 0, "sha256": "0" * 64}
@@ -25,7 +24,7 @@ _store = Store(None)
 
 
 class Histories(RuleBasedStateMachine):
-    """Three agents call, bid, beat, submit and dawdle in any order; every step is written."""
+    """Three agents call, bid, extend leases, submit and wait in any order; all is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +45,7 @@ class Histories(RuleBasedStateMachine):
         self.write()
 
     def start(self) -> Kernel:
-        return Kernel(Catalog(builtin()), Rules(), lambda: self.now, self.new_id)
+        return Kernel(Catalog(load_builtin()), clock=lambda: self.now, new_id=self.new_id)
 
     def new_id(self, prefix: str) -> str:
         self.count += 1
@@ -68,38 +67,39 @@ class Histories(RuleBasedStateMachine):
     @rule(agent=agents, capability=st.sampled_from(CAPABILITIES), timeout=st.integers(1, 200))
     def call(self, agent: int, capability: str, timeout: int) -> None:
         with suppress(Refusal):  # it may not have the money
-            job = self.kernel.create_job(
-                self.agents[agent], capability, {"text": ""}, timeout_sec=timeout
-            )
+            order = Order(capability, {"text": ""}, timeout_sec=timeout)
+            job = self.kernel.jobs.create(self.agents[agent], order)
             self.jobs.append(job)
         self.write()
 
     @precondition(lambda self: self.jobs)
     @rule(agent=agents, pick=picks)
     def bid(self, agent: int, pick: int) -> None:
-        self.attempt(self.kernel.bid, self.agents[agent], self.jobs[pick % len(self.jobs)])
+        self.attempt(self.kernel.jobs.bid, self.agents[agent], self.jobs[pick % len(self.jobs)])
 
     @precondition(lambda self: self.jobs)
     @rule(agent=agents, pick=picks)
-    def beat(self, agent: int, pick: int) -> None:
-        self.attempt(self.kernel.beat, self.agents[agent], self.jobs[pick % len(self.jobs)])
+    def heartbeat(self, agent: int, pick: int) -> None:
+        job = self.jobs[pick % len(self.jobs)]
+        self.attempt(self.kernel.jobs.heartbeat, self.agents[agent], job)
 
     @precondition(lambda self: self.jobs)
     @rule(agent=agents, pick=picks, fits=st.booleans())
     def submit(self, agent: int, pick: int, fits: bool) -> None:
         job = self.jobs[pick % len(self.jobs)]
         output: dict[str, Any] = DIGEST if fits else {"lines": -1}
-        self.attempt(self.kernel.submit, self.agents[agent], job, output, [{"kind": "json"}])
+        result = Result(output, [{"kind": "json"}])
+        self.attempt(self.kernel.jobs.submit, self.agents[agent], job, result)
 
     @precondition(lambda self: self.jobs)
     @rule(pick=picks)
     def cancel(self, pick: int) -> None:
-        self.attempt(self.kernel.jobs.cancel, self.jobs[pick % len(self.jobs)], self.now)
+        self.attempt(self.kernel.jobs.cancel, self.jobs[pick % len(self.jobs)])
 
     @rule(seconds=st.floats(0.1, 60))
-    def dawdle(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.kernel.expire()
+        self.kernel.jobs.expire()
         self.write()
 
     @invariant()
@@ -114,17 +114,17 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def a_job_is_settled_or_paid_back_exactly_once(self) -> None:
-        ends = Counter(t.job_id for t in self.transfers if t.kind in ("pay", "release"))
-        assert ends == Counter(job.id for job in self.jobs if job.terminal)
-        paid = {t.job_id for t in self.transfers if t.kind == "pay"}
-        assert paid == {job.id for job in self.jobs if job.status == "succeeded"}
+        ends = Counter(t.job for t in self.transfers if t.kind in ("pay", "release"))
+        assert ends == Counter(job.number for job in self.jobs if job.terminal)
+        paid = {t.job for t in self.transfers if t.kind == "pay"}
+        assert paid == {job.number for job in self.jobs if job.status == "succeeded"}
 
     @invariant()
     def every_job_is_where_its_status_says(self) -> None:
         offered = {job.id for job in self.kernel.jobs.board.offered(CAPABILITIES, 1000)}
         assert offered == {job.id for job in self.jobs if job.status == "bidding"}
         for job in self.jobs:
-            assert job.status in {"bidding", "running", *TERMINAL}
+            assert job.status in {"bidding", "running", *TERMINAL_STATUSES}
             running = [attempt for attempt in job.attempts if attempt.status == "running"]
             assert len(running) == (job.status == "running")
             assert len(job.attempts) <= 3
@@ -141,16 +141,10 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         """What was written is what a restart takes over."""
         again = self.start()
-        again.ledger.restore(self.store.records(Account))
-        again.agents.restore(self.store.records(Agent))
-        again.webhooks.restore(self.store.records(Webhook), self.store.records(Delivery))
-        again.jobs.restore(history.open_jobs(self.store), history.last_number(self.store))
-        assert again.ledger.accounts == self.kernel.ledger.accounts
-        assert again.jobs.board.jobs == self.kernel.jobs.board.jobs
-        assert again.webhooks.pending == self.kernel.webhooks.pending
-        assert again.agents.by_id == self.kernel.agents.by_id
+        again.restore(load_state(self.store))
+        assert again.snapshot() == self.kernel.snapshot()
         for job in self.jobs:
-            assert history.find_job(self.store, job.id) == job
+            assert find_job(self.store, job.id) == job
 
 
 Histories.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 if TYPE_CHECKING:
+    import httpx
+
     from chaojiyuyan_devserver.testing import LocalKernel
+    from support.browser import PlainBrowser
 
 
 def start(client: httpx.Client, name: str = "laptop") -> dict[str, str]:
@@ -31,16 +33,16 @@ def form(page: httpx.Response) -> dict[str, str]:
 
 @pytest.mark.parametrize("decision", ["approve", "deny"])
 def test_a_login_is_decided_in_the_page(
-    kernel: LocalKernel, kernel_client: httpx.Client, decision: str
+    kernel: LocalKernel, kernel_client: httpx.Client, browser: PlainBrowser, decision: str
 ) -> None:
     login = start(kernel_client)
     assert re.fullmatch(r"[A-Z]{4}-\d{4}", login["user_code"])
     assert poll(kernel_client, login).status_code == 428
-    page = httpx.get(login["verification_url_complete"], trust_env=False)
+    page = browser.get(login["verification_url_complete"])
     assert page.status_code == 200
     assert login["user_code"] in page.text
     fields = {**form(page), "code": login["user_code"], "decision": decision}
-    done = httpx.post(login["verification_url"], data=fields, trust_env=False)
+    done = browser.post(login["verification_url"], data=fields)
     assert done.status_code == 200
     outcome = poll(kernel_client, login)
     if decision == "deny":
@@ -60,24 +62,30 @@ def test_too_fast_a_poll_is_told_so(kernel_client: httpx.Client) -> None:
     assert answers[1].json()["detail"]["code"] == "slow_down"
 
 
-def test_a_login_expires(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
+def test_a_login_expires(
+    kernel: LocalKernel, kernel_client: httpx.Client, browser: PlainBrowser
+) -> None:
     login = start(kernel_client)
-    kernel.advance(600)
+    kernel.skip(600)
     assert poll(kernel_client, login).json()["detail"]["code"] == "expired_token"
-    assert httpx.get(login["verification_url_complete"], trust_env=False).status_code == 404
+    assert browser.get(login["verification_url_complete"]).status_code == 404
 
 
-def test_a_form_without_its_token_decides_nothing(kernel_client: httpx.Client) -> None:
+def test_a_form_without_its_token_decides_nothing(
+    kernel_client: httpx.Client, browser: PlainBrowser
+) -> None:
     login = start(kernel_client)
     for token in ("", "0" * 64, "ü"):
         fields = {"code": login["user_code"], "csrf_token": token, "decision": "approve"}
-        answer = httpx.post(login["verification_url"], data=fields, trust_env=False)
+        answer = browser.post(login["verification_url"], data=fields)
         assert answer.status_code == 403
     assert poll(kernel_client, login).status_code == 428
 
 
-def test_a_name_with_markup_is_shown_as_text(kernel_client: httpx.Client) -> None:
+def test_a_name_with_markup_is_shown_as_text(
+    kernel_client: httpx.Client, browser: PlainBrowser
+) -> None:
     login = start(kernel_client, "<script>alert(1)</script>")
-    page = httpx.get(login["verification_url_complete"], trust_env=False)
+    page = browser.get(login["verification_url_complete"])
     assert "<script>alert" not in page.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text

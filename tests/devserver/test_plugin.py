@@ -55,7 +55,7 @@ def test_steering(kernel_client: httpx.Client, kernel: LocalKernel) -> None:
         "cancelled",
     ]
     late = call()
-    kernel.advance(3600)
+    kernel.skip(3600)
     assert kernel.job(late)["status"] == "expired"
 
 
@@ -85,7 +85,7 @@ def test_a_killed_kernel_comes_back_with_its_jobs(
 def test_the_plugin_costs_nothing_until_it_is_used() -> None:
     code = (
         "import sys, chaojiyuyan_devserver.pytest_plugin;"
-        "print({'fastapi', 'sqlalchemy', 'httpx', 'uvicorn', 'yaml'} & set(sys.modules))"
+        "print({'fastapi', 'sqlite3', 'httpx', 'uvicorn', 'yaml'} & set(sys.modules))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert printed.stdout.strip() == "set()"
@@ -100,7 +100,7 @@ def test_a_reset_leaves_nothing_but_the_ready_agent(
     kernel_client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"})
     kernel.configure_webhook("http://127.0.0.1:9/", "s3cret")
     kernel.set_faults(["catalog=503"])
-    kernel.advance(3600 * 24 * 365)
+    kernel.skip(3600 * 24 * 365)
     kernel.reset()
     assert (kernel.me(), kernel.balance()) == (me, balance)
     assert kernel_client.get("/kernel-jobs").json()["data"]["items"] == []

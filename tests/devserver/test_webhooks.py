@@ -102,7 +102,7 @@ def test_every_end_is_told_and_signed(
         "job.succeeded": lambda job: kernel.settle(job, {"ü": 1}),
         "job.failed": kernel.fail,
         "job.cancelled": kernel.cancel,
-        "job.expired": lambda _: kernel.advance(600),
+        "job.expired": lambda _: kernel.skip(600),
     }
     for event, end in ends.items():
         job_id = call(kernel_client)
@@ -123,7 +123,7 @@ def test_a_delivery_is_repeated_with_backoff_until_it_is_taken(
     bodies = [receiver.next()[1]]
     for number, pause in enumerate((1, 5, 30), 1):
         wait_for(lambda n=number: len(kernel.deliveries()[0]["tries"]) == n, kernel)  # type: ignore[misc]
-        kernel.advance(pause)
+        kernel.skip(pause)
         bodies.append(receiver.next()[1])
     assert len(set(bodies)) == 1
     wait_for(lambda: kernel.deliveries()[0]["status"] == "delivered", kernel)
@@ -139,7 +139,7 @@ def test_it_gives_up_in_the_end_and_sends_again_when_asked(
     for number in range(1, 7):
         receiver.next()
         wait_for(lambda n=number: len(kernel.deliveries()[0]["tries"]) == n, kernel)  # type: ignore[misc]
-        kernel.advance(600)
+        kernel.skip(600)
     [lost] = kernel.deliveries()
     assert lost["status"] == "failed"
     [again] = kernel.trigger(lost["id"])
@@ -170,7 +170,7 @@ def test_a_sample_of_an_event(kernel: LocalKernel, receiver: Receiver, event: st
 def test_what_cannot_be_triggered(kernel: LocalKernel) -> None:
     for what, complaint in (
         ("job.failed", "no webhook endpoint"),
-        ("dlv_none", "nothing was sent"),
+        ("dlv_none", "Nothing was sent"),
     ):
         with pytest.raises(RuntimeError, match=complaint):
             kernel.trigger(what)

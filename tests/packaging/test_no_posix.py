@@ -68,7 +68,7 @@ OTHERS = {
     "worker": ["httpx", "asyncio", "concurrent.futures.process", "http.server", "logging.config"],
     "cli": ["httpx", "click", "wcwidth", "getpass", "webbrowser"],
     "mcp": ["httpx", "mcp.server.lowlevel", "mcp.server.stdio"],
-    "devserver": ["fastapi", "httpx", "jinja2", "jsonschema", "pytest", "sqlalchemy", "uvicorn"],
+    "devserver": ["fastapi", "httpx", "jinja2", "jsonschema", "pytest", "uvicorn"],
     "sdk": ["httpx", "click", "wcwidth", "asyncio", "mcp.server.lowlevel", "mcp.server.stdio"],
 }
 

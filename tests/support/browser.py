@@ -19,7 +19,19 @@ class PlainBrowser(httpx.Client):
     """Reads pages and submits their forms, and runs no script."""
 
     def __init__(self, kernel: LocalKernel) -> None:
-        super().__init__(base_url=site(kernel), trust_env=False, follow_redirects=True, timeout=30)
+        super().__init__(
+            base_url=site(kernel),
+            headers={"Accept": "text/html"},
+            trust_env=False,
+            follow_redirects=True,
+            timeout=30,
+        )
+        self._console_url = kernel.console_url
+
+    def __enter__(self) -> PlainBrowser:
+        super().__enter__()
+        self.get(self._console_url)  # leaves the console's token as a cookie
+        return self
 
     def press(self, path: str, **fields: str) -> httpx.Response:
         """Submit a form with the token that every page with one carries."""

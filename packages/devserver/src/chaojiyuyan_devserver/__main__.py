@@ -4,70 +4,112 @@ from __future__ import annotations
 
 import argparse
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._commands import COMMANDS, run_command
+from ._faults import EFFECTS, ENDPOINTS, PRESETS, parse
+from ._folder import Folder, default_folder
 from ._version import __version__
-from .catalog import Catalog, CatalogError, builtin, load
-from .faults import EFFECTS, ENDPOINTS, parse
-from .folder import default_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the local kernel until SIGTERM or SIGINT; ``trigger …`` speaks to a running one.
+    """Run the local kernel until SIGTERM or SIGINT, or speak to a running one.
 
     Args:
-        argv: the arguments, those of the process by default.
+        argv: The arguments; those of the process by default. ``trigger``, ``skip`` and
+            ``snapshot`` as the first one speak to a running kernel.
 
     Returns:
         The exit code: 0 after a signal, 1 where it cannot start. Wrong usage raises SystemExit(2).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] == ["trigger"]:
-        from .trigger import trigger
-
-        return trigger(arguments[1:])
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if not options.allow_remote and not _is_loopback(options.host):
+    if arguments and arguments[0] in COMMANDS:
+        return run_command(arguments)
+    parser = _make_parser()
+    given = parser.parse_args(arguments)
+    if not given.allow_remote and not _is_loopback(given.host):
         parser.error(
-            f"--host {options.host} opens the kernel to other machines: whoever reaches it can"
-            " start device logins, and its plain HTTP can be read along. Add --allow-remote if that"
-            " is meant; the console then asks for a token."
+            f"--host {given.host} opens the kernel to other machines: whoever reaches it can start"
+            " device logins, and its plain HTTP can be read on the way. Add --allow-remote if that"
+            " is meant."
         )
+    if given.allow_remote and given.no_console_token:
+        parser.error("--no-console-token is not allowed with --allow-remote")
+    return _serve(given)
+
+
+def _serve(given: argparse.Namespace) -> int:
+    from ._catalog_files import CatalogError, load_builtin, load_catalog
+    from ._server import Options, serve
+    from .kernel import Catalog
+
     try:
-        catalog = Catalog([*builtin(), *(load(options.catalog) if options.catalog else ())])
-    except CatalogError as error:
+        more = load_catalog(given.catalog) if given.catalog else []
+        catalog = Catalog([*load_builtin(), *more])
+        snapshot = given.snapshot.read_bytes() if given.snapshot else None
+    except (CatalogError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    from .server import serve
+    return serve(
+        Options(
+            catalog=catalog,
+            folder=None if given.ephemeral else Folder(given.data or default_folder()),
+            host=given.host,
+            port=given.port,
+            allow_remote=given.allow_remote,
+            console_token=not given.no_console_token,
+            lease=given.lease,
+            faults=given.fault,
+            snapshot=snapshot,
+            resume_webhooks=given.resume_webhooks,
+        )
+    )
 
-    return serve(options, catalog)
 
-
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chaojiyuyan dev",
-        description="The chaojiyuyan platform on this machine. Prints its base URL and an agent"
-        " key once it serves. 'trigger' sends webhooks of a running one: see 'trigger --help'.",
+        description="Run the chaojiyuyan platform on this machine. It prints its base URL and an"
+        " agent key once it serves, and the console's link on standard error.",
+        epilog="To steer a running kernel: "
+        + "; ".join(f"'chaojiyuyan dev {name} --help'" for name in COMMANDS),
     )
     parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--port", type=_port, default=8787, help="0 picks a free one (8787)")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+    parser.add_argument(
+        "--port", type=_port, default=8787, help="port to listen on; 0 picks a free one (8787)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument(
         "--allow-remote", action="store_true", help="allow a --host that other machines reach"
     )
+    parser.add_argument(
+        "--no-console-token",
+        action="store_true",
+        help="let every user of this machine open the console, and approve agent keys there",
+    )
     place = parser.add_mutually_exclusive_group()
     place.add_argument(
-        "--data", type=Path, metavar="DIR", help=f"where its data is kept ({default_folder()})"
+        "--data", type=Path, metavar="DIR", help=f"folder that keeps its data ({default_folder()})"
     )
     place.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
     parser.add_argument(
-        "--catalog", type=Path, metavar="FILE", help="more capability specs, YAML or JSON"
+        "--from",
+        dest="snapshot",
+        type=Path,
+        metavar="FILE",
+        help="start from a snapshot, in an empty folder or in memory",
     )
+    parser.add_argument(
+        "--resume-webhooks",
+        action="store_true",
+        help="with --from: send the webhooks that were pending, rather than hold them",
+    )
+    parser.add_argument("--catalog", metavar="FILE|URL", help="more capability specs, YAML or JSON")
     parser.add_argument(
         "--lease", type=_seconds, default=30.0, metavar="S", help="length of a lease, seconds (30)"
     )
@@ -76,15 +118,19 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         type=_fault,
-        metavar="ENDPOINT=EFFECT[@WHEN]",
-        help=f"let requests fail: an endpoint ({', '.join(ENDPOINTS)}), an effect ({EFFECTS}),"
-        " and when: @2 the second request only, @10%% a tenth of them. Repeatable.",
+        metavar="ENDPOINT=EFFECT[@WHEN]|PRESET",
+        help=f"let requests fail: an endpoint ({', '.join(ENDPOINTS)}, or any), an effect"
+        f" ({EFFECTS}), and when: @2 the second request only, @10%% a tenth of them; or a preset:"
+        f" {', '.join(PRESETS)}. Repeatable.",
     )
     return parser
 
 
 def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"  # any other name may lead anywhere
 
 
 def _port(text: str) -> int:
@@ -102,10 +148,11 @@ def _seconds(text: str) -> float:
 
 
 def _fault(text: str) -> str:
-    try:
-        parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    if text not in PRESETS:
+        try:
+            parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 

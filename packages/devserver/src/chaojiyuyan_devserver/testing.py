@@ -88,6 +88,13 @@ class LocalKernel:
         return self
 
     @property
+    def console_url(self) -> str:
+        """The console's address; with the token, which the browser keeps as a cookie."""
+        token = self._get("/console")["token"]
+        root = self.base_url.removesuffix("/api/v1")
+        return f"{root}/?token={token}" if token else f"{root}/"
+
+    @property
     def pid(self) -> int:
         """The process id."""
         return self._running().pid
@@ -176,9 +183,19 @@ class LocalKernel:
         """Forget everything but the ready agent and its key; its account has its first balance."""
         self._post("/reset")
 
-    def advance(self, seconds: float) -> None:
-        """Move the kernel's clock ahead; leases and timeouts on the way are over at the return."""
-        self._post("/advance", seconds=seconds)
+    def skip(self, seconds: float | None = None) -> float:
+        """Move the kernel's clock ahead; what falls due on the way happens at its own time.
+
+        Args:
+            seconds: How far; by default to the next deadline of a job or a webhook.
+
+        Returns:
+            How many seconds were skipped.
+
+        Raises:
+            RuntimeError: Nothing has a deadline.
+        """
+        return float(self._post("/skip", seconds=seconds)["seconds"])
 
     def approve_login(self, user_code: str) -> None:
         """Approve a device login."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver._api.deps import Service
 
 from .csrf import OwnForm
 from .page import PageRoute, page

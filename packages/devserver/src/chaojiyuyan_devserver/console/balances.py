@@ -6,9 +6,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._store import list_transfers
 
-from . import read
 from .page import PageRoute, page
 
 router = APIRouter(route_class=PageRoute)
@@ -25,5 +25,5 @@ async def balances(request: Request, service: Service) -> Response:
         live=("Account",),
         accounts=accounts,
         total=sum(account.available_nc + account.held_nc for account in accounts.values()),
-        transfers=read.recent_transfers(service.store),
+        transfers=list_transfers(service.store),
     )

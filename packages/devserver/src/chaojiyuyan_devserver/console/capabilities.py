@@ -10,10 +10,9 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from chaojiyuyan_devserver.api.deps import Service
-from chaojiyuyan_devserver.catalog import Spec
-from chaojiyuyan_devserver.kernel import Refusal
-from chaojiyuyan_devserver.service import KernelService
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver.kernel import Order, Refusal, Spec
 
 from .csrf import OwnForm
 from .forms import Field, Json, fields_of, mark_errors, parse_object, read_fields
@@ -113,13 +112,14 @@ async def call_capability(request: Request, service: Service, capability_key: st
         call.errors.append(language("form.revoked"))
     if not call.is_wrong:
         try:
-            job, _ = await service.create_job(
-                agent,
+            order = Order(
                 capability_key,
                 value,
                 idempotency_key=call.idempotency_key or None,
                 timeout_sec=int(call.timeout) if call.timeout else None,
             )
+            job, _ = service.create_job(agent, order)
+            await service.saved()
         except Refusal as refusal:
             _note(call, refusal)
         else:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from chaojiyuyan_devserver.activity import INTERVAL, INTERVALS
+from chaojiyuyan_devserver._activity import INTERVAL, INTERVALS
 
 from .text import length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from chaojiyuyan_devserver.activity import Interval
+    from chaojiyuyan_devserver._activity import Interval
 
     from .language import Language
     from .timeline import Span, Timeline

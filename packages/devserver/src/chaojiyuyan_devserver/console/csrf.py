@@ -9,9 +9,9 @@ from typing import Annotated
 
 from fastapi import Depends, Form
 
-from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel import Refusal
-from chaojiyuyan_devserver.service import KernelService
 
 
 def form_token(service: KernelService) -> str:

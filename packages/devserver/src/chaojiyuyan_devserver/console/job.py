@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from chaojiyuyan_devserver.api.deps import Service
-from chaojiyuyan_devserver.kernel import Refusal
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver.kernel import Order, Refusal
 from chaojiyuyan_devserver.kernel.records import Job
-from chaojiyuyan_devserver.service import KernelService
 
 from . import artifacts, charts, read
 from .csrf import OwnForm
@@ -78,7 +78,7 @@ async def job_page(request: Request, service: Service, job_id: str) -> Response:
 @router.post("/jobs/{job_id}/cancel", dependencies=[OwnForm])
 async def cancel_job(service: Service, job_id: str) -> Response:
     """End a job without a result; the API has no call for it."""
-    service.kernel.jobs.cancel(find_job(service, job_id), service.clock())
+    service.kernel.jobs.cancel(find_job(service, job_id))
     await service.saved()
     return RedirectResponse(f"/jobs/{job_id}", 303)
 
@@ -88,7 +88,7 @@ async def skip_to_deadline(service: Service, job_id: str) -> Response:
     """Move the kernel's clock to where this job's lease, bid window or timeout ends."""
     job = find_job(service, job_id)
     if not job.terminal:
-        await service.advance(max(0.0, job.deadline - service.clock()))
+        await service.skip(max(0.0, job.deadline - service.clock()))
     return RedirectResponse(f"/jobs/{job_id}", 303)
 
 
@@ -108,14 +108,16 @@ async def rerun_job(
     caller = service.kernel.agents.by_id[job.agent_id]
     try:
         value = job.input_envelope if text is None else parse_object(text, language_of(request))
-        made, _ = await service.create_job(
-            caller if caller.revoked_at is None else service.ready_agent,
+        order = Order(
             job.capability_key,
             value,
             idempotency_key=f"rerun-{secrets.token_hex(8)}",
             timeout_sec=job.timeout_sec,
             channel_context=job.channel_context,
         )
+        payer = caller if caller.revoked_at is None else service.ready_agent
+        made, _ = service.create_job(payer, order)
+        await service.saved()
     except ValueError as error:
         return _page(request, service, job, text, str(error))
     except Refusal as refusal:

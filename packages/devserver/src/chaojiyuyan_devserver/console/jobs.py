@@ -10,17 +10,18 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._store import last_number
 from chaojiyuyan_devserver.kernel import Refusal
 
-from . import read, search
+from . import search
 from .page import PageRoute, page
 from .search import JobFilter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chaojiyuyan_devserver.store.rows import Row
+    from chaojiyuyan_devserver._store.rows import Row
 
 STATUSES = ("bidding", "running", "succeeded", "failed", "expired", "cancelled")
 RANGES = {"5m": 300, "1h": 3600, "24h": 86400}
@@ -83,14 +84,14 @@ async def jobs(
         live=("Job",),
         jobs=found,
         columns=varying(found.rows),
-        counts=read.job_counts(service.store),
+        counts=service.counts(),
         statuses=STATUSES,
         ages=RANGES,
         capabilities=[spec.capability_key for spec in service.kernel.catalog.list()],
         chosen=chosen,
         is_newest=is_newest,
         is_filtered=any(chosen.values()),
-        top=search.last_number(service.store) if held is None else held,
+        top=last_number(service.store) if held is None else held,
         waiting=search.count_new(service.store, wanted, held) if held is not None else 0,
         url=url,
     )

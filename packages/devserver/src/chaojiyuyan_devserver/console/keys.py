@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel import Refusal
 from chaojiyuyan_devserver.kernel.records import Agent
-from chaojiyuyan_devserver.service import KernelService
 
 from .csrf import OwnForm
 from .page import PageRoute, page

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
-from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._waiters import Changed
 
 from .page import PageRoute
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from chaojiyuyan_devserver.service import KernelService
+    from chaojiyuyan_devserver._service import KernelService
 
 MIN_INTERVAL = 0.2
 """Seconds between two events: a busy kernel must not flood a page."""
@@ -35,13 +36,18 @@ router = APIRouter(route_class=PageRoute)
 async def live(service: Service, on: Annotated[list[str], Query(max_length=8)]) -> Response:
     """Send the stream of events for a page."""
     return StreamingResponse(
-        _events(service, [f"{topic} changed" for topic in on]),
+        _events(service, [_topic(service, name) for name in on]),
         headers={"Cache-Control": "no-store"},
         media_type="text/event-stream",
     )
 
 
-async def _events(service: KernelService, topics: list[str]) -> AsyncIterator[str]:
+def _topic(service: KernelService, name: str) -> Changed:
+    job = service.find_job(name) if name.startswith("job_") else None
+    return Changed(name if job is None else job.number)
+
+
+async def _events(service: KernelService, topics: list[Changed]) -> AsyncIterator[str]:
     # the first one goes out at once: something may have changed since the page was made
     message = "event: changed\ndata:\n\n"
     while not service.waiters.closed:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from chaojiyuyan_devserver.api.deps import Service
-from chaojiyuyan_devserver.service import KernelService
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._service import KernelService
 
-from . import charts, read, search
+from . import charts, search
 from .csrf import OwnForm
 from .jobs import STATUSES, varying
 from .page import PageRoute, language_of, page
@@ -35,7 +35,7 @@ async def _page(request: Request, service: KernelService, api_key: str = "") -> 
         base_url=f"{request.base_url}api/v1",
         api_key=api_key,
         logins=[login for code in kernel.logins.by_user_code if (login := find(code, now))],
-        counts=read.job_counts(service.store),
+        counts=service.counts(),
         statuses=STATUSES,
         throughput=charts.throughput_chart(intervals, language),
         latency=charts.latency_chart(intervals, language),

@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from chaojiyuyan_devserver._api.deps import get_service
 from chaojiyuyan_devserver._version import __version__
-from chaojiyuyan_devserver.api.deps import service_of
 from chaojiyuyan_devserver.kernel import Refusal
 
 from . import assets, text
@@ -97,7 +97,7 @@ def page(
     Returns:
         The page.
     """
-    service = service_of(request)
+    service = get_service(request)
     language = language_of(request)
     first = request.url.path.split("/")[1]
     body = _templates.get_template(template).render(
@@ -105,7 +105,7 @@ def page(
         csrf_token=form_token(service),
         now=service.clock(),
         clock_offset=service.clock.offset,
-        faults_on=bool(service.faults),
+        faults_on=bool(service.faults.texts),
         section=SECTIONS.get(first, first),
         this_url=address or request.url.path + _query(request),
         live_url="/live?" + urlencode([("on", topic) for topic in live]) if live else None,

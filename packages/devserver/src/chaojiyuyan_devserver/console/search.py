@@ -12,17 +12,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, or_, select
-
-from chaojiyuyan_devserver.store.tables import attempts, jobs, payloads
-
-from .read import MAX_ROWS
+from chaojiyuyan_devserver._store import last_number, with_status
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from chaojiyuyan_devserver._store import Store
+    from chaojiyuyan_devserver._store.rows import Row
 
-    from chaojiyuyan_devserver.store import Store
-    from chaojiyuyan_devserver.store.rows import Row
+MAX_ROWS = 50
+"""How many rows a list on a page has."""
 
 SEARCH_TIMEOUT = 0.5
 """Seconds after which a search stops with what it has found."""
@@ -55,17 +52,24 @@ class JobFilter:
     since: float | None = None
     until: float | None = None
 
-    @property
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """What a row of ``jobs`` must fulfil, without the times."""
-        found: list[ColumnElement[bool]] = []
+    def conditions(self) -> tuple[str, list[Any]]:
+        """Return what a row of ``jobs`` must fulfil, in SQL, and the values in it.
+
+        The times are left out.
+        """
+        clauses, values = ["1"], []
         if self.status:
-            found.append(jobs.c.status == self.status)
+            clause, more = with_status(self.status)
+            clauses.append(clause)
+            values += more
         if self.capability:
-            found.append(jobs.c.capability_key == self.capability)
+            clauses.append("capability_key = ?")
+            values.append(self.capability)
         if self.text:
-            found.append(_mentions(self.text))
-        return found
+            clause, more = _mentions(self.text)
+            clauses.append(clause)
+            values += more
+        return " AND ".join(clauses), values
 
     @property
     def is_indexed(self) -> bool:
@@ -133,17 +137,10 @@ async def find_jobs(
 
 def count_new(store: Store, wanted: JobFilter, number: int) -> int:
     """Return how many jobs of a filter are newer than a number, counting to ``MAX_NEW``."""
-    newer = select(jobs.c.number).where(jobs.c.number > number, *wanted.conditions)
-    return int(
-        store.read(select(func.count().label("n")).select_from(newer.limit(MAX_NEW).subquery()))[0][
-            "n"
-        ]
-    )
-
-
-def last_number(store: Store) -> int:
-    """Return the number of the newest job, 0 where there is none."""
-    return store.read(select(func.max(jobs.c.number).label("last")))[0]["last"] or 0
+    where, values = wanted.conditions()
+    newer = f"SELECT 1 FROM jobs WHERE number > ? AND {where} LIMIT {MAX_NEW}"  # noqa: S608
+    (row,) = store.read(f"SELECT count(*) AS count FROM ({newer})", number, *values)  # noqa: S608
+    return int(row["count"])
 
 
 def number_from(store: Store, moment: float) -> int:
@@ -163,10 +160,7 @@ def number_from(store: Store, moment: float) -> int:
     while low < high:
         middle = (low + high) // 2
         found = store.read(
-            select(jobs.c.number, jobs.c.created_at)
-            .where(jobs.c.number >= middle)
-            .order_by(jobs.c.number)
-            .limit(1)
+            "SELECT number, created_at FROM jobs WHERE number >= ? ORDER BY number LIMIT 1", middle
         )
         if found and found[0]["created_at"] < moment:
             low = found[0]["number"] + 1
@@ -180,7 +174,7 @@ class _Search:
 
     def __init__(self, store: Store, wanted: JobFilter, seconds: float) -> None:
         self._store = store
-        self._query = select(jobs).where(*wanted.conditions)
+        self._where, self._values = wanted.conditions()
         self._slice = None if wanted.is_indexed else _SLICE
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + seconds
@@ -190,8 +184,7 @@ class _Search:
         rows: list[Row] = []
         while high > low and len(rows) <= MAX_ROWS:
             start = low if self._slice is None else max(low, high - self._slice)
-            query = self._between(start, high).order_by(jobs.c.number.desc())
-            rows += self._store.read(query.limit(MAX_ROWS + 1 - len(rows)))
+            rows += self._between(start, high, "DESC", MAX_ROWS + 1 - len(rows))
             high = start
             if not await self._may_go_on():
                 break
@@ -202,15 +195,18 @@ class _Search:
         rows: list[Row] = []
         while low < high and len(rows) <= MAX_ROWS:
             end = high if self._slice is None else min(high, low + self._slice)
-            query = self._between(low, end).order_by(jobs.c.number)
-            rows += self._store.read(query.limit(MAX_ROWS + 1 - len(rows)))
+            rows += self._between(low, end, "ASC", MAX_ROWS + 1 - len(rows))
             low = end
             if not await self._may_go_on():
                 break
         return rows, low
 
-    def _between(self, low: int, high: int) -> Any:
-        return self._query.where(jobs.c.number >= low, jobs.c.number < high)
+    def _between(self, low: int, high: int, order: str, limit: int) -> list[Row]:
+        query = (
+            f"SELECT * FROM jobs WHERE {self._where}"  # noqa: S608 - our own clauses
+            f" AND number >= ? AND number < ? ORDER BY number {order} LIMIT ?"
+        )
+        return [dict(row) for row in self._store.read(query, *self._values, low, high, limit)]
 
     async def _may_go_on(self) -> bool:
         await asyncio.sleep(0)
@@ -223,46 +219,45 @@ def _bounds(store: Store, wanted: JobFilter) -> tuple[int, int]:
     return low, high
 
 
-def _mentions(text: str) -> ColumnElement[bool]:
+def _mentions(text: str) -> tuple[str, list[Any]]:
     if text.startswith("job_"):
-        return jobs.c.id.between(text, text + "\U0010ffff")
+        return "id BETWEEN ? AND ?", [text, text + "\U0010ffff"]
     if text.startswith("agt_"):
-        return jobs.c.agent_id == text
+        return "agent_id = ?", [text]
     if text.startswith("run_"):
-        return exists().where(attempts.c.job_id == jobs.c.id, attempts.c.task_run_id == text)
-    # a payload is stored as JSON, so the text is looked for as JSON writes it
+        found = "SELECT 1 FROM attempts WHERE job = jobs.number AND task_run_id = ?"
+        return f"EXISTS ({found})", [text]
+    columns = ("id", "capability_key", "idempotency_key", "error_code", "error_message")
+    clauses = [f"{column} LIKE ? ESCAPE '!'" for column in columns]
+    found = "SELECT 1 FROM payloads WHERE job = jobs.number AND body LIKE ? ESCAPE '!'"
+    clauses.append(f"EXISTS ({found})")
+    # A payload is stored as JSON, so the text is looked for as JSON writes it.
     encoded = json.dumps(text, ensure_ascii=False)[1:-1]
-    columns = (
-        jobs.c.id,
-        jobs.c.capability_key,
-        jobs.c.idempotency_key,
-        jobs.c.error_code,
-        jobs.c.error_message,
-    )
-    return or_(
-        *(column.contains(text, autoescape=True) for column in columns),
-        exists().where(
-            payloads.c.job_id == jobs.c.id, payloads.c.body.contains(encoded, autoescape=True)
-        ),
-    )
+    return f"({' OR '.join(clauses)})", [*[_pattern(text)] * len(columns), _pattern(encoded)]
+
+
+def _pattern(text: str) -> str:
+    for special in "!%_":
+        text = text.replace(special, "!" + special)
+    return f"%{text}%"
 
 
 def _with_parts(store: Store, rows: list[Row]) -> list[Row]:
-    ids = [row["id"] for row in rows]
-    inputs = select(
-        payloads.c.job_id, func.substr(payloads.c.body, 1, MAX_PREVIEW).label("preview")
-    ).where(payloads.c.job_id.in_(ids), payloads.c.kind == "input")
-    previews = {row["job_id"]: row["preview"] for row in store.read(inputs)}
-    tried: dict[str, list[str]] = {}
-    runs = select(attempts.c.job_id, attempts.c.agent_id).where(attempts.c.job_id.in_(ids))
-    for run in store.read(runs.order_by(attempts.c.job_id, attempts.c.number)):
-        tried.setdefault(run["job_id"], []).append(run["agent_id"])
+    numbers = [row["number"] for row in rows]
+    among = f"job IN ({', '.join('?' * len(numbers))})"
+    columns = f"job, substr(body, 1, {MAX_PREVIEW}) AS preview"
+    inputs = f"SELECT {columns} FROM payloads WHERE {among} AND kind = 'input'"  # noqa: S608
+    previews = {row["job"]: row["preview"] for row in store.read(inputs, *numbers)}
+    tried: dict[int, list[str]] = {}
+    runs = f"SELECT job, agent_id FROM attempts WHERE {among} ORDER BY job, number"  # noqa: S608
+    for run in store.read(runs, *numbers):
+        tried.setdefault(run["job"], []).append(run["agent_id"])
     return [
         {
             **row,
-            "preview": previews.get(row["id"], ""),
-            "attempts": len(tried.get(row["id"], ())),
-            "worker": tried.get(row["id"], [None])[-1],
+            "preview": previews.get(row["number"], ""),
+            "attempts": len(tried.get(row["number"], ())),
+            "worker": tried.get(row["number"], [None])[-1],
         }
         for row in rows
     ]

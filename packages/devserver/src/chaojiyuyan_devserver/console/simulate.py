@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from chaojiyuyan_devserver.api.deps import Service
-from chaojiyuyan_devserver.faults import EFFECTS, ENDPOINTS, PRESETS
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._faults import EFFECTS, ENDPOINTS, PRESETS
+from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel.records import Job
-from chaojiyuyan_devserver.service import KernelService
 
 from .csrf import OwnForm
 from .page import PageRoute, language_of, page
@@ -71,7 +71,7 @@ def _page(request: Request, service: KernelService, error: str = "", text: str =
         skips=SKIPS,
         max_skip=MAX_SKIP,
         deadline=find_deadline(service),
-        presets={name: (faults, active == faults) for name, faults in PRESETS.items()},
+        presets={name: (faults, active == [name]) for name, faults in PRESETS.items()},
         active=active,
         endpoints=ENDPOINTS,
         effects=EFFECTS,
@@ -90,23 +90,22 @@ async def simulate(request: Request, service: Service) -> Response:
 @router.post("/simulate/skip", dependencies=[OwnForm])
 async def skip(service: Service, seconds: Annotated[float, Form(gt=0, le=MAX_SKIP)]) -> Response:
     """Move the clock ahead."""
-    await service.advance(seconds)
+    await service.skip(seconds)
     return RedirectResponse("/simulate", 303)
 
 
 @router.post("/simulate/skip-next", dependencies=[OwnForm])
 async def skip_next(service: Service) -> Response:
     """Move the clock to the next deadline."""
-    deadline = find_deadline(service)
-    if deadline is not None:
-        await service.advance(max(0.0, deadline.at - service.clock()))
+    if find_deadline(service) is not None:
+        await service.skip(None)
     return RedirectResponse("/simulate", 303)
 
 
 @router.post("/simulate/preset", dependencies=[OwnForm])
 async def set_preset(service: Service, name: Annotated[str, Form()] = "") -> Response:
     """Set the faults of a preset; without a name no request fails any more."""
-    service.faults.set(PRESETS.get(name, []))
+    service.faults.set([name] if name in PRESETS else [])
     return RedirectResponse("/simulate", 303)
 
 

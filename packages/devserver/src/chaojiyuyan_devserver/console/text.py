@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import pass_context
 from markupsafe import Markup, escape
 
-from chaojiyuyan_devserver.kernel.wire import timestamp
+from chaojiyuyan_devserver.kernel.views import timestamp
 
 if TYPE_CHECKING:
     from jinja2.runtime import Context

@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._service import KernelService, new_id
 from chaojiyuyan_devserver.kernel import Refusal
-from chaojiyuyan_devserver.kernel.webhooks import Delivery
-from chaojiyuyan_devserver.service import KernelService, new_id
+from chaojiyuyan_devserver.kernel.records import Delivery
 
 from . import read
 from .csrf import OwnForm
@@ -91,7 +91,7 @@ async def rotate(service: Service, account: str, grace: Grace) -> Response:
     webhook = service.kernel.webhooks.by_account.get(account)
     if webhook is None:
         raise Refusal(404, "webhook_not_found", "this account has no webhook")
-    service.kernel.webhooks.rotate(webhook, new_id("whsec"), service.clock(), grace)
+    service.kernel.webhooks.rotate(webhook, new_id("whsec"), grace)
     await service.saved()
     return _back(account)
 
@@ -114,6 +114,6 @@ async def delivery_page(request: Request, service: Service, delivery_id: str) ->
 @router.post("/deliveries/{delivery_id}/resend", dependencies=[OwnForm])
 async def resend(service: Service, delivery_id: str) -> Response:
     """Send a delivery's body once more."""
-    again = service.kernel.webhooks.resend(find_delivery(service, delivery_id), service.clock())
+    again = service.kernel.webhooks.resend(find_delivery(service, delivery_id))
     await service.saved()
     return RedirectResponse(f"/deliveries/{again.id}", 303)

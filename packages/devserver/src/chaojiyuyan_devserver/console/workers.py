@@ -8,7 +8,7 @@ from collections import defaultdict
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from chaojiyuyan_devserver.api.deps import Service
+from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver.kernel.records import Job
 
 from .page import PageRoute, page

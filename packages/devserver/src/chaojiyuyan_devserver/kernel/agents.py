@@ -6,19 +6,30 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from .errors import Refusal
-from .records import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from .records import Agent
+
+SEEN_INTERVAL = 1.0
+"""Seconds between two notes of when a worker was seen, since each is a write."""
+
 
 def key_hash(api_key: str) -> str:
-    """The form in which a secret is kept. Keys carry 192 random bits, so no salt is needed."""
-    return hashlib.sha256(api_key.encode()).hexdigest()
+    """Return the form in which a secret is kept.
+
+    Keys carry 192 random bits, so no salt is needed.
+    """
+    return hashlib.sha256(api_key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Agents:
-    """The agents by key and by id."""
+    """The agents by key and by id.
+
+    Args:
+        on_change: Is told of every agent that changed.
+    """
 
     def __init__(self, on_change: Callable[[Agent], None]) -> None:
         self._on_change = on_change
@@ -30,20 +41,27 @@ class Agents:
         for agent in agents:
             self._by_hash[agent.key_hash] = self.by_id[agent.id] = agent
 
-    def create(self, agent_id: str, account_id: str, name: str, api_key: str, now: float) -> Agent:
-        """Add an agent that authenticates with this key."""
-        return self.adopt(Agent(agent_id, account_id, name, key_hash(api_key), api_key[-4:], now))
-
     def adopt(self, agent: Agent) -> Agent:
-        """Add an agent that comes from elsewhere."""
+        """Add an agent that was made elsewhere."""
         self.restore([agent])
         self._on_change(agent)
         return agent
 
     def authenticate(self, api_key: str) -> Agent | None:
-        """The agent of a key, unless the key is unknown or revoked."""
+        """Return the agent of a key, or None where the key is unknown or revoked."""
         agent = self._by_hash.get(key_hash(api_key))
         return agent if agent is not None and agent.revoked_at is None else None
+
+    def require(self, agent_id: str) -> Agent:
+        """Return an agent by its id.
+
+        Raises:
+            Refusal: 404 ``agent_not_found``.
+        """
+        agent = self.by_id.get(agent_id)
+        if agent is None:
+            raise Refusal(404, "agent_not_found", "There is no such agent.")
+        return agent
 
     def rename(self, agent: Agent, name: str) -> None:
         """Give an agent another name."""
@@ -56,9 +74,7 @@ class Agents:
         Raises:
             Refusal: 404 ``agent_not_found``.
         """
-        agent = self.by_id.get(agent_id)
-        if agent is None:
-            raise Refusal(404, "agent_not_found", "no such agent")
+        agent = self.require(agent_id)
         if agent.revoked_at is None:
             agent.revoked_at = now
             self._on_change(agent)
@@ -81,14 +97,14 @@ class Agents:
             raise Refusal(
                 403,
                 "worker_not_enabled",
-                "this agent has not registered any capability",
+                "This agent has not registered any capability.",
                 hint="POST /kernel-agents/me/capabilities first",
             )
-        self.seen(agent, now)
+        self.note_seen(agent, now)
 
-    def seen(self, agent: Agent, now: float) -> None:
-        """Note that a worker was seen; to the second is enough, for that is a write."""
-        if agent.last_seen_at is None or now - agent.last_seen_at >= 1:
+    def note_seen(self, agent: Agent, now: float) -> None:
+        """Note that a worker was seen."""
+        if agent.last_seen_at is None or now - agent.last_seen_at >= SEEN_INTERVAL:
             agent.last_seen_at = now
             self._on_change(agent)
 
@@ -102,6 +118,6 @@ class Agents:
             raise Refusal(
                 403,
                 "capability_not_in_handler_set",
-                f"{capability_key} is not in this worker's handler set",
+                f"{capability_key} is not in this worker's handler set.",
                 capability_key=capability_key,
             )

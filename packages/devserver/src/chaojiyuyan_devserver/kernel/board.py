@@ -22,31 +22,34 @@ class Board:
         self._deadlines: list[tuple[float, str]] = []
 
     def add(self, job: Job) -> None:
-        """Take a job in."""
+        """Add a job."""
         self.jobs[job.id] = job
         if job.idempotency_key is not None:
             self._by_idempotency[job.agent_id, job.idempotency_key] = job
 
     def remove(self, job: Job) -> None:
-        """Drop a job that has ended and is stored."""
+        """Remove a job that has ended and is stored."""
         self.jobs.pop(job.id, None)
         if job.idempotency_key is not None:
             self._by_idempotency.pop((job.agent_id, job.idempotency_key), None)
 
-    def repeated(self, agent_id: str, idempotency_key: str) -> Job | None:
-        """The job that this caller made with this idempotency key, if it is here."""
+    def find_repeated(self, agent_id: str, idempotency_key: str) -> Job | None:
+        """Return the job that this caller made with this idempotency key, if it is here."""
         return self._by_idempotency.get((agent_id, idempotency_key))
 
     def offer(self, job: Job) -> None:
-        """Show a job to those who handle its capability."""
+        """Show a job to the workers that handle its capability."""
         self._offers.setdefault(job.capability_key, {})[job.id] = job
 
     def withdraw(self, job: Job) -> None:
-        """Show a job no more."""
+        """Stop showing a job."""
         self._offers.get(job.capability_key, {}).pop(job.id, None)
 
     def offered(self, capability_keys: Iterable[str], limit: int) -> list[Job]:
-        """The jobs on offer for these capabilities, oldest first; re-routed ones stand behind."""
+        """Return at most ``limit`` jobs on offer for these capabilities, oldest first.
+
+        Where there are more than that, re-routed jobs stand behind the new ones.
+        """
         found = [
             job
             for key in capability_keys
@@ -56,25 +59,28 @@ class Board:
 
     def watch(self, job: Job) -> None:
         """Note when a job is next due."""
-        # a deadline that moved later is noticed when the earlier one comes up; those of jobs that
-        # ended long before are swept out once they outnumber the open jobs
+        # A deadline that moved later is noticed when the earlier one comes up. Deadlines of jobs
+        # that ended long before are removed once they outnumber the open jobs.
         if len(self._deadlines) > 2 * len(self.jobs) + 64:
             self._deadlines = [(job.deadline, job.id) for job in self.jobs.values()]
             heapq.heapify(self._deadlines)
         heapq.heappush(self._deadlines, (job.deadline, job.id))
 
     def next_deadline(self) -> float | None:
-        """When ``due`` has something to look at, at the earliest."""
-        return self._deadlines[0][0] if self._deadlines else None
-
-    def due(self, now: float) -> Job | None:
-        """A job whose deadline has come, or None; it is given only once."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, job_id = heapq.heappop(self._deadlines)
+        """Return when the next job is due, or None where no job is open."""
+        while self._deadlines:
+            at, job_id = self._deadlines[0]
             job = self.jobs.get(job_id)
-            if job is None or job.terminal:
-                continue
-            if job.deadline <= now:
-                return job
-            self.watch(job)
+            if job is not None and not job.terminal and job.deadline <= at:
+                return at
+            heapq.heappop(self._deadlines)
+            if job is not None and not job.terminal:
+                heapq.heappush(self._deadlines, (job.deadline, job_id))
         return None
+
+    def take_due(self, now: float) -> Job | None:
+        """Return a job whose deadline has come, or None; it is given only once."""
+        deadline = self.next_deadline()
+        if deadline is None or deadline > now:
+            return None
+        return self.jobs[heapq.heappop(self._deadlines)[1]]

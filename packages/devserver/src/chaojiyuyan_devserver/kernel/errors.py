@@ -1,4 +1,4 @@
-"""How the kernel says no."""
+"""How the kernel refuses a request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """A request that the kernel turns down; the API sends it as ``{"detail": {...}}``.
+    """A request that the kernel refuses; the API sends it as ``{"detail": {...}}``.
 
     Args:
         status: HTTP status of the answer.
-        code: stable machine code, e.g. ``unknown_capability``.
-        error: what is wrong, for a human.
-        **extra: further fields of the answer's ``detail``.
+        code: Stable machine code, for example ``unknown_capability``.
+        error: What is wrong, for a human.
+        **extra: Further fields of the answer's ``detail``.
     """
 
     def __init__(self, status: int, code: str, error: str, **extra: Any) -> None:
@@ -23,5 +23,5 @@ class Refusal(Exception):
         self.extra = extra
 
     def detail(self) -> dict[str, Any]:
-        """The answer's ``detail`` object."""
+        """Return the answer's ``detail`` object."""
         return {"error": self.error, "code": self.code, **self.extra}

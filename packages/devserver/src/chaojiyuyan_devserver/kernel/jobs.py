@@ -1,68 +1,48 @@
-"""The life of a job: bidding, running under a lease, settled, re-routed or ended."""
+"""What callers, workers, operators and time do with jobs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .board import Board
 from .errors import Refusal
-from .records import Agent, Attempt, Event, Job, Json, Payload
+from .lifecycle import Lifecycle
+from .records import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from chaojiyuyan_devserver.catalog import Spec
-
+    from .agents import Agents
     from .ledger import Ledger
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The kernel's limits. Seconds, and counts.
-
-    Args:
-        lease: how long an award or a heartbeat holds a job.
-        bid_window: how long a job is offered before it expires.
-        attempts: how many awards a job gets.
-        rejections: how many invalid outputs an attempt may submit.
-        timeout: a job's whole time where the caller names none.
-    """
-
-    lease: float = 30.0
-    bid_window: float = 600.0
-    attempts: int = 3
-    rejections: int = 3
-    timeout: int = 3600
+    from .records import Agent, Attempt, Order, Result
+    from .rules import World
+    from .webhooks import Webhooks
 
 
 class Jobs:
-    """Every step that a job can take. The jobs that have not ended are on the ``board``.
+    """Every operation on jobs. The jobs that have not ended are on the ``board``.
 
     Args:
-        rules: the limits.
-        ledger: holds, releases and pays the prices.
-        new_id: makes an id that starts with the given prefix.
-        on_change: told of every record that changed.
+        world: What every part of the kernel works with.
+        agents: Says which worker may do what.
+        ledger: Holds, releases and pays the prices.
+        webhooks: Tells the callers of jobs that ended.
     """
 
-    def __init__(
-        self,
-        rules: Rules,
-        ledger: Ledger,
-        new_id: Callable[[str], str],
-        on_change: Callable[[Job | Attempt | Event | Payload], None],
-    ) -> None:
-        self.rules = rules
-        self.board = Board()
-        self._ledger = ledger
-        self._new_id = new_id
-        self._on_change = on_change
-        self._number = 0
+    def __init__(self, world: World, agents: Agents, ledger: Ledger, webhooks: Webhooks) -> None:
+        self._world = world
+        self._agents = agents
+        self._lifecycle = Lifecycle(world, ledger, webhooks)
+        self.board = self._lifecycle.board
+        self.last_number = 0
 
     def restore(self, jobs: Iterable[Job], last_number: int) -> None:
-        """Take over stored jobs that have not ended."""
-        self._number = last_number
+        """Take over stored jobs that have not ended.
+
+        Args:
+            jobs: The jobs.
+            last_number: The number of the newest job that was ever made.
+        """
+        self.last_number = last_number
         for job in jobs:
             self.board.add(job)
             if job.status == "bidding":
@@ -71,251 +51,188 @@ class Jobs:
 
     # -- the caller ------------------------------------------------------------------------------
 
-    def create(
-        self,
-        agent: Agent,
-        spec: Spec,
-        input_envelope: Json,
-        now: float,
-        *,
-        idempotency_key: str | None = None,
-        timeout_sec: int | None = None,
-        channel_context: Json | None = None,
-    ) -> Job:
-        """Make a job, hold its price and offer it.
+    def create(self, agent: Agent, order: Order) -> Job:
+        """Make a job, hold its price and offer it: ``POST /kernel-jobs``.
+
+        Args:
+            agent: The caller, who has no job with the order's idempotency key yet.
+            order: What is ordered.
 
         Raises:
-            Refusal: 400 ``invalid_input``, 402 ``insufficient_balance``.
+            Refusal: 400 ``unknown_capability`` or ``invalid_input``, 402 ``insufficient_balance``.
         """
-        errors = spec.input_errors(input_envelope)
+        key, now = order.capability_key, self._world.clock()
+        spec = self._world.catalog.get(key)
+        if spec is None:
+            raise Refusal(400, "unknown_capability", f"The capability is unknown: {key}")
+        errors = spec.input_errors(order.input_envelope)
         if errors:
-            raise Refusal(
-                400,
-                "invalid_input",
-                f"the input does not fit {spec.capability_key}: {errors[0]}",
-                validation_errors=errors,
-            )
-        timeout = self.rules.timeout if timeout_sec is None else timeout_sec
-        job_id = self._new_id("job")
-        self._ledger.hold(self._new_id("trf"), now, agent.account_id, spec.price_nc, job_id)
-        self._number += 1
+            text = f"The input does not fit {key}: {errors[0]}"
+            raise Refusal(400, "invalid_input", text, validation_errors=errors)
+        timeout = self._world.rules.timeout if order.timeout_sec is None else order.timeout_sec
         job = Job(
-            id=job_id,
-            number=self._number,
+            number=self.last_number + 1,
+            id=self._world.new_id("job"),
             agent_id=agent.id,
             account_id=agent.account_id,
-            capability_key=spec.capability_key,
-            capability_spec_id=spec.id,
+            capability_key=key,
             price_nc=spec.price_nc,
-            input_envelope=input_envelope,
-            channel_context=channel_context,
-            idempotency_key=idempotency_key,
+            input_envelope=order.input_envelope,
+            channel_context=order.channel_context,
+            idempotency_key=order.idempotency_key,
             timeout_sec=timeout,
             created_at=now,
             expires_at=now + timeout,
             bid_expires_at=now,
         )
-        self.board.add(job)
-        self._on_change(Payload(job.id, "input", input_envelope))
-        if channel_context is not None:
-            self._on_change(Payload(job.id, "context", channel_context))
-        self._event(job, "job.created", now, price_nc=job.price_nc)
-        self._open_bidding(job, now)
+        self._lifecycle.begin(job, now)
+        self.last_number = job.number
         return job
-
-    def cancel(self, job: Job, now: float) -> None:
-        """End a job without a result and give its price back."""
-        self._end(job, "cancelled", now, "cancelled", "the job was cancelled")
 
     # -- the worker ------------------------------------------------------------------------------
 
-    def bid(self, job: Job, agent: Agent, now: float) -> Attempt:
-        """Award the job to the first who bids.
+    def available(self, agent: Agent, capability_key: str | None, limit: int) -> list[Job]:
+        """Return what this worker could bid for: ``GET /kernel-jobs/available``.
+
+        Args:
+            agent: The worker.
+            capability_key: Only jobs of this capability; None for all of its handler set.
+            limit: The maximum number of jobs.
 
         Raises:
-            Refusal: 200 ``already_awarded`` or ``not_in_bidding`` (a bid that came too late is no
-                error), 410 ``bid_window_expired`` or ``attempt_exhausted``.
+            Refusal: 403 ``worker_not_enabled``.
         """
-        if job.status == "running":
-            raise Refusal(
-                200,
-                "already_awarded",
-                "another worker has the job",
-                awarded_to_agent_id=job.attempts[-1].agent_id,
-            )
-        if job.error_code in ("bid_window_expired", "attempt_exhausted"):
-            raise Refusal(410, job.error_code, job.error_message or job.error_code)
-        if job.status != "bidding":
-            raise Refusal(200, "not_in_bidding", f"the job is {job.status}")
-        attempt = Attempt(
-            job_id=job.id,
-            number=len(job.attempts) + 1,
-            task_run_id=self._new_id("run"),
-            agent_id=agent.id,
-            started_at=now,
-            lease_expires_at=now + self.rules.lease,
-        )
-        self.board.withdraw(job)
-        job.status = "running"
-        job.attempts.append(attempt)
-        self._on_change(attempt)
-        self.board.watch(job)
-        self._event(
-            job,
-            "job.awarded",
-            now,
-            task_run_id=attempt.task_run_id,
-            agent_id=agent.id,
-            attempt=attempt.number,
-        )
-        return attempt
+        self._agents.require_worker(agent, self._world.clock())
+        keys = [key for key in agent.handler_set if capability_key in (None, key)]
+        return self.board.offered(keys, limit)
 
-    def beat(self, job: Job, agent: Agent, now: float) -> Attempt:
-        """Hold the lease from now on for its full length.
+    def bid(self, agent: Agent, job: Job) -> Attempt:
+        """Award a job to the first worker that bids: ``POST /kernel-jobs/{id}/bid``.
+
+        Raises:
+            Refusal: 403 ``worker_not_enabled`` or ``capability_not_in_handler_set``; 200
+                ``already_awarded`` or ``not_in_bidding``, since a late bid is no error; 410
+                ``bid_window_expired`` or ``attempt_exhausted``.
+        """
+        now = self.expire()
+        self._agents.require_worker(agent, now)
+        self._agents.require_capability(agent, job.capability_key)
+        self._require_bidding(job)
+        return self._lifecycle.award(job, agent, now)
+
+    def heartbeat(self, agent: Agent, job: Job) -> Attempt:
+        """Extend a lease: ``POST /kernel-jobs/{id}/heartbeat``.
 
         Raises:
             Refusal: 404 ``task_run_not_found``, 410 ``lease_expired``.
         """
-        attempt = self._leased(job, agent)
-        attempt.lease_expires_at = now + self.rules.lease
-        attempt.beats += 1
-        self._on_change(attempt)
+        now = self.expire()
+        self._agents.note_seen(agent, now)
+        attempt = self._require_lease(job, agent)
+        self._lifecycle.extend(attempt, now)
         return attempt
 
-    def submit(
-        self,
-        job: Job,
-        agent: Agent,
-        spec: Spec | None,
-        output: Json,
-        artifacts: list[Json],
-        now: float,
-        published: Json | None = None,
-    ) -> None:
-        """Settle: store the result and pay the worker, in one step.
-
-        Args:
-            job: the job.
-            agent: who submits.
-            spec: what the output must fit; None takes any.
-            output: the result.
-            artifacts: what belongs to it.
-            now: the time.
-            published: under which licence and tags the artifacts are published, if they are.
+    def submit(self, agent: Agent, job: Job, result: Result) -> None:
+        """Settle a job: ``POST /kernel-jobs/{id}/submit``.
 
         Raises:
             Refusal: 404 ``task_run_not_found``, 410 ``lease_expired``; ``validation_failed`` as
                 422 while the attempt may try again, else as 200 with ``settled`` false.
         """
-        attempt = self._leased(job, agent)
-        errors = spec.output_errors(output) if spec is not None else []
+        now = self.expire()
+        self._agents.note_seen(agent, now)
+        attempt = self._require_lease(job, agent)
+        spec = self._world.catalog.get(job.capability_key)
+        errors = spec.output_errors(result.output_envelope) if spec is not None else []
         if errors:
-            raise self._reject(job, attempt, errors, now)
-        job.output_envelope = output
-        self._on_change(Payload(job.id, "output", output))
-        job.artifacts = [{**artifact, "id": self._new_id("art")} for artifact in artifacts]
-        if job.artifacts:
-            self._on_change(Payload(job.id, "artifacts", job.artifacts))
-        job.payout_nc = job.price_nc
-        self._close(attempt, "succeeded", now)
-        self._ledger.pay(
-            self._new_id("trf"), now, job.account_id, agent.account_id, job.price_nc, job.id
-        )
-        payload: Json = {"payout_nc": job.payout_nc}
-        if published is not None:
-            payload["published"] = published
-        self._finish(job, "succeeded", now, payload)
+            raise self._lifecycle.reject(job, attempt, errors, now)
+        self._lifecycle.settle(job, agent, result, now)
 
-    def fail(self, job: Job, now: float, code: str, message: str) -> None:
-        """End a job as failed and give its price back."""
-        self._end(job, "failed", now, code, message)
+    # -- the operator, for whom the API has no calls ---------------------------------------------
 
-    # -- time ------------------------------------------------------------------------------------
+    def settle(self, job: Job, result: Result) -> None:
+        """Let a job succeed with any output, for the worker that holds it, or else its caller.
 
-    def expire(self, now: float) -> None:
-        """End what is over: leases, bid windows, timeouts."""
-        while (job := self.board.due(now)) is not None:
-            if now >= job.expires_at:
-                self.time_out(job, now)
-            elif job.lease is not None:
-                self._lose(job, job.lease, now, "lease_expired")
-            else:
-                self._end(job, "expired", now, "bid_window_expired", "no worker took the job")
+        Raises:
+            Refusal: As ``bid`` refuses a job that has ended.
+        """
+        now = self.expire()
+        worker = self._agents.by_id[job.lease.agent_id if job.lease else job.agent_id]
+        if job.lease is None:
+            self._require_bidding(job)
+            self._lifecycle.award(job, worker, now)
+        self._lifecycle.settle(job, worker, result, now)
 
-    def time_out(self, job: Job, now: float) -> None:
-        """End a job whose time is over and give its price back."""
-        self._end(job, "expired", now, "timeout", f"no result in {job.timeout_sec} s")
+    def cancel(self, job: Job) -> None:
+        """Cancel a job.
 
-    def expire_lease(self, job: Job, now: float) -> None:
-        """Let a running job's lease run out now.
+        Raises:
+            Refusal: 409 ``job_ended``.
+        """
+        now = self._world.clock()
+        self._lifecycle.end(job, "cancelled", now, "cancelled", "The job was cancelled.")
+
+    def fail(self, job: Job, code: str, message: str) -> None:
+        """Let a job fail.
+
+        Raises:
+            Refusal: 409 ``job_ended``.
+        """
+        self._lifecycle.end(job, "failed", self._world.clock(), code, message)
+
+    def expire_lease(self, job: Job) -> None:
+        """Let a running job's lease expire now.
 
         Raises:
             Refusal: 409 ``not_running``.
         """
+        now = self._world.clock()
         if job.lease is None:
-            raise Refusal(409, "not_running", f"the job is {job.status}")
+            raise Refusal(409, "not_running", f"The job is not running: it is {job.status}.")
         job.lease.lease_expires_at = now
-        self._lose(job, job.lease, now, "lease_expired")
+        self._lifecycle.lose(job, job.lease, now, "lease_expired")
 
-    # -- steps -----------------------------------------------------------------------------------
+    def time_out(self, job: Job) -> None:
+        """Let a job's whole time be over now.
 
-    def _leased(self, job: Job, agent: Agent) -> Attempt:
+        Raises:
+            Refusal: 409 ``job_ended``.
+        """
+        text = f"There was no result in {job.timeout_sec} s."
+        self._lifecycle.end(job, "expired", self._world.clock(), "timeout", text)
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def expire(self) -> float:
+        """End the leases, bid windows and jobs whose time is over; return the time."""
+        now = self._world.clock()
+        while (job := self.board.take_due(now)) is not None:
+            if now >= job.expires_at:
+                self.time_out(job)
+            elif job.lease is not None:
+                self._lifecycle.lose(job, job.lease, now, "lease_expired")
+            else:
+                text = "No worker took the job."
+                self._lifecycle.end(job, "expired", now, "bid_window_expired", text)
+        return now
+
+    def _require_bidding(self, job: Job) -> None:
+        if job.status == "running":
+            raise Refusal(
+                200,
+                "already_awarded",
+                "Another worker has the job.",
+                awarded_to_agent_id=job.attempts[-1].agent_id,
+            )
+        if job.error_code in ("bid_window_expired", "attempt_exhausted"):
+            raise Refusal(410, job.error_code, job.error_message or job.error_code)
+        if job.status != "bidding":
+            raise Refusal(200, "not_in_bidding", f"The job takes no bids: it is {job.status}.")
+
+    def _require_lease(self, job: Job, agent: Agent) -> Attempt:
         last = job.attempts[-1] if job.attempts else None
         if last is None or last.agent_id != agent.id or last.status == "succeeded":
-            raise Refusal(404, "task_run_not_found", "this agent does not hold the job")
+            raise Refusal(404, "task_run_not_found", "This agent does not hold the job.")
         if last.status != "running":
-            raise Refusal(410, "lease_expired", "the lease ran out")
+            raise Refusal(410, "lease_expired", "The lease has expired.")
         return last
-
-    def _reject(self, job: Job, attempt: Attempt, errors: list[str], now: float) -> Refusal:
-        attempt.rejections += 1
-        self._on_change(attempt)
-        self._event(job, "job.output_rejected", now, validation_errors=errors)
-        text = f"the output does not fit {job.capability_key}: {errors[0]}"
-        if attempt.rejections < self.rules.rejections:
-            return Refusal(422, "validation_failed", text, validation_errors=errors)
-        self._lose(job, attempt, now, "validation_failed")
-        return Refusal(200, "validation_failed", text, validation_errors=errors)
-
-    def _lose(self, job: Job, attempt: Attempt, now: float, reason: str) -> None:
-        self._close(attempt, reason, now)
-        self._event(job, "job.attempt_lost", now, attempt=attempt.number, reason=reason)
-        if len(job.attempts) < self.rules.attempts:
-            self._open_bidding(job, now)
-        else:
-            text = f"{len(job.attempts)} attempts, none succeeded; the last: {reason}"
-            self._end(job, "failed", now, "attempt_exhausted", text)
-
-    def _open_bidding(self, job: Job, now: float) -> None:
-        job.status = "bidding"
-        job.bid_expires_at = min(now + self.rules.bid_window, job.expires_at)
-        self.board.offer(job)
-        self.board.watch(job)
-        self._event(job, "job.bidding", now)
-
-    def _end(self, job: Job, status: str, now: float, code: str, message: str) -> None:
-        if job.terminal:
-            raise Refusal(409, "job_ended", f"the job is {job.status}")
-        job.error_code = code
-        job.error_message = message
-        if job.lease is not None:
-            self._close(job.lease, status, now)
-        self.board.withdraw(job)
-        self._ledger.release(self._new_id("trf"), now, job.account_id, job.price_nc, job.id)
-        self._finish(job, status, now, {"error_code": code})
-
-    def _finish(self, job: Job, status: str, now: float, payload: Json) -> None:
-        job.status = status
-        job.completed_at = now
-        self._event(job, f"job.{status}", now, **payload)
-
-    def _close(self, attempt: Attempt, status: str, now: float) -> None:
-        attempt.status = status
-        attempt.ended_at = now
-        self._on_change(attempt)
-
-    def _event(self, job: Job, event_type: str, now: float, **payload: object) -> None:
-        event = Event(self._new_id("evt"), job.id, len(job.events) + 1, event_type, now, payload)
-        job.events.append(event)
-        self._on_change(event)
-        self._on_change(job)

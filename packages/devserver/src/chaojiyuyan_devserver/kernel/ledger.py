@@ -10,6 +10,8 @@ from .records import Account, Transfer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from .records import Job
+
 ISSUER = "acc_issuer"
 
 
@@ -18,6 +20,9 @@ class Ledger:
 
     The issuer's account stands for the platform: what it grants makes its own balance negative,
     so the sum over all accounts, held money included, is always zero.
+
+    Args:
+        on_change: Is told of every record that changed.
     """
 
     def __init__(self, on_change: Callable[[Account | Transfer], None]) -> None:
@@ -34,50 +39,46 @@ class Ledger:
         self._on_change(account)
         return account
 
-    def grant(self, transfer_id: str, at: float, account_id: str, amount_nc: int) -> None:
+    def grant(self, account_id: str, amount_nc: int, at: float) -> None:
         """Give an account money from the issuer."""
         issuer = self.accounts.get(ISSUER) or self.open(ISSUER, "Issuer")
         account = self.accounts[account_id]
         issuer.available_nc -= amount_nc
         account.available_nc += amount_nc
-        self._note(Transfer(transfer_id, at, "grant", amount_nc, ISSUER, account_id, None))
+        self._note(Transfer(at, "grant", amount_nc, ISSUER, account_id, None))
 
-    def hold(self, transfer_id: str, at: float, account_id: str, amount_nc: int, job: str) -> None:
+    def hold(self, job: Job, at: float) -> None:
         """Set a job's price aside.
 
         Raises:
             Refusal: 402 ``insufficient_balance``.
         """
-        account = self.accounts[account_id]
-        if account.available_nc < amount_nc:
+        account, price = self.accounts[job.account_id], job.price_nc
+        if account.available_nc < price:
             raise Refusal(
                 402,
                 "insufficient_balance",
-                f"the job costs {amount_nc} nc, the account has {account.available_nc} nc",
-                price_nc=amount_nc,
+                f"The job costs {price} nc, the account has {account.available_nc} nc.",
+                price_nc=price,
                 balance_nc=account.available_nc,
             )
-        account.available_nc -= amount_nc
-        account.held_nc += amount_nc
-        self._note(Transfer(transfer_id, at, "hold", amount_nc, account_id, account_id, job))
+        account.available_nc -= price
+        account.held_nc += price
+        self._note(Transfer(at, "hold", price, account.id, account.id, job.number))
 
-    def release(
-        self, transfer_id: str, at: float, account_id: str, amount_nc: int, job: str
-    ) -> None:
-        """Give held money back."""
-        account = self.accounts[account_id]
-        account.held_nc -= amount_nc
-        account.available_nc += amount_nc
-        self._note(Transfer(transfer_id, at, "release", amount_nc, account_id, account_id, job))
+    def release(self, job: Job, at: float) -> None:
+        """Give a job's held price back."""
+        account, price = self.accounts[job.account_id], job.price_nc
+        account.held_nc -= price
+        account.available_nc += price
+        self._note(Transfer(at, "release", price, account.id, account.id, job.number))
 
-    def pay(
-        self, transfer_id: str, at: float, payer_id: str, payee_id: str, amount_nc: int, job: str
-    ) -> None:
-        """Pay held money out to a worker's account."""
-        payer, payee = self.accounts[payer_id], self.accounts[payee_id]
-        payer.held_nc -= amount_nc
-        payee.available_nc += amount_nc
-        self._note(Transfer(transfer_id, at, "pay", amount_nc, payer_id, payee_id, job))
+    def pay(self, job: Job, payee_id: str, at: float) -> None:
+        """Pay a job's held price out to a worker's account."""
+        payer, payee, price = self.accounts[job.account_id], self.accounts[payee_id], job.price_nc
+        payer.held_nc -= price
+        payee.available_nc += price
+        self._note(Transfer(at, "pay", price, payer.id, payee.id, job.number))
 
     def _note(self, transfer: Transfer) -> None:
         self._on_change(transfer)

@@ -11,12 +11,18 @@ from .records import DeviceLogin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-EXPIRES_IN = 600
-INTERVAL = 1
+LOGIN_TIMEOUT = 600
+"""Seconds for which a device code is valid."""
+POLL_INTERVAL = 1
+"""Seconds between two polls of a client."""
 
 
 class Logins:
-    """The device logins under way."""
+    """The device logins in progress.
+
+    Args:
+        on_change: Is told of every login that changed.
+    """
 
     def __init__(self, on_change: Callable[[DeviceLogin], None]) -> None:
         self._on_change = on_change
@@ -29,9 +35,9 @@ class Logins:
             self._by_hash[login.device_code_hash] = self.by_user_code[login.user_code] = login
 
     def start(self, device_code: str, user_code: str, client_name: str, now: float) -> DeviceLogin:
-        """Begin a login."""
+        """Begin a login; logins that expired are forgotten."""
         login = DeviceLogin(
-            key_hash(device_code), user_code, client_name, now + EXPIRES_IN, INTERVAL
+            key_hash(device_code), user_code, client_name, now + LOGIN_TIMEOUT, POLL_INTERVAL
         )
         live = [known for known in self.by_user_code.values() if known.expires_at > now]
         self._by_hash, self.by_user_code = {}, {}
@@ -40,27 +46,27 @@ class Logins:
         return login
 
     def find(self, user_code: str, now: float) -> DeviceLogin | None:
-        """The login that still waits for a decision on this code, or None."""
+        """Return the login that waits for a decision on this code, or None."""
         login = self.by_user_code.get(user_code.strip().upper())
         if login is None or login.status != "pending" or now >= login.expires_at:
             return None
         return login
 
     def decide(self, user_code: str, approve: bool, now: float) -> DeviceLogin:
-        """Approve or deny.
+        """Approve or deny a login.
 
         Raises:
-            Refusal: 404 ``user_code_not_found``: unknown, used up or too old.
+            Refusal: 404 ``user_code_not_found``: unknown, used or expired.
         """
         login = self.find(user_code, now)
         if login is None:
-            raise Refusal(404, "user_code_not_found", "this code is unknown, used or expired")
+            raise Refusal(404, "user_code_not_found", "This code is unknown, used or expired.")
         login.status = "approved" if approve else "denied"
         self._on_change(login)
         return login
 
     def poll(self, device_code: str, now: float) -> DeviceLogin:
-        """Ask for the outcome; returns an approved login, once.
+        """Return an approved login, once.
 
         Raises:
             Refusal: 428 ``authorization_pending``, 429 ``slow_down``, 410 ``access_denied`` or
@@ -68,15 +74,15 @@ class Logins:
         """
         login = self._by_hash.get(key_hash(device_code))
         if login is None or login.status == "used" or now >= login.expires_at:
-            raise Refusal(410, "expired_token", "the device code is unknown, used or expired")
+            raise Refusal(410, "expired_token", "The device code is unknown, used or expired.")
         if login.status == "denied":
-            raise Refusal(410, "access_denied", "the login was denied")
+            raise Refusal(410, "access_denied", "The login was denied.")
         previous, login.last_poll_at = login.last_poll_at, now
         if login.status == "approved":
             login.status = "used"
             self._on_change(login)
             return login
-        # half the interval of grace: network delays shift polls against each other
+        # Network delays shift polls against each other, so half the interval is accepted.
         if previous is not None and now - previous < login.interval / 2:
-            raise Refusal(429, "slow_down", "polling too fast")
-        raise Refusal(428, "authorization_pending", "nobody has approved the login yet")
+            raise Refusal(429, "slow_down", "The client polls too fast.")
+        raise Refusal(428, "authorization_pending", "Nobody has approved the login yet.")

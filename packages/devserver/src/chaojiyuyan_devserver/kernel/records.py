@@ -7,12 +7,47 @@ from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 
-TERMINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
+TERMINAL_STATUSES = ("succeeded", "failed", "cancelled", "expired")
+OPEN_STATUSES = ("bidding", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a caller orders: ``POST /kernel-jobs``.
+
+    Attributes:
+        capability_key: The capability that is called.
+        input_envelope: Its input.
+        idempotency_key: Makes a repeated order give the first job; None for none.
+        timeout_sec: The job's whole time in seconds; None for the default.
+        channel_context: Data of the caller's own that the job carries along.
+    """
+
+    capability_key: str
+    input_envelope: Json = field(default_factory=dict)
+    idempotency_key: str | None = None
+    timeout_sec: int | None = None
+    channel_context: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a worker submits: ``POST /kernel-jobs/{id}/submit``.
+
+    Attributes:
+        output_envelope: The output.
+        artifacts: What belongs to it.
+        published: The licence and the tags under which the artifacts are published, if they are.
+    """
+
+    output_envelope: Json
+    artifacts: list[Json] = field(default_factory=list)
+    published: Json | None = None
 
 
 @dataclass(slots=True)
 class Account:
-    """Who pays and is paid. The issuer's balance is what it handed out, as a negative number."""
+    """Who pays and is paid. The issuer's balance is what it granted, as a negative number."""
 
     id: str
     name: str
@@ -22,15 +57,23 @@ class Account:
 
 @dataclass(slots=True)
 class Transfer:
-    """One movement of money. ``grant``, ``hold``, ``release`` and ``pay`` are its kinds."""
+    """One movement of money.
 
-    id: str
+    Attributes:
+        at: When.
+        kind: ``grant``, ``hold``, ``release`` or ``pay``.
+        amount_nc: How much.
+        payer_id: The account that it came from.
+        payee_id: The account that it went to.
+        job: The number of the job that it belongs to; None for a grant.
+    """
+
     at: float
     kind: str
     amount_nc: int
     payer_id: str
     payee_id: str
-    job_id: str | None
+    job: int | None
 
 
 @dataclass(slots=True)
@@ -64,9 +107,12 @@ class DeviceLogin:
 
 @dataclass(slots=True)
 class Attempt:
-    """One award of a job to a worker: its lease, and how it ended."""
+    """One award of a job to a worker: its lease, and how it ended.
 
-    job_id: str
+    ``job`` is the job's number; ``status`` is ``running``, or the reason why the attempt ended.
+    """
+
+    job: int
     number: int
     task_run_id: str
     agent_id: str
@@ -74,16 +120,15 @@ class Attempt:
     lease_expires_at: float
     status: str = "running"
     ended_at: float | None = None
-    beats: int = 0
+    heartbeats: int = 0
     rejections: int = 0
 
 
 @dataclass(slots=True)
 class Event:
-    """One step in a job's life."""
+    """One step in the life of the job with the number ``job``."""
 
-    id: str
-    job_id: str
+    job: int
     number: int
     event_type: str
     created_at: float
@@ -94,21 +139,61 @@ class Event:
 class Payload:
     """A job's ``input``, ``context``, ``output`` or ``artifacts``: large, and written only once."""
 
-    job_id: str
+    job: int
     kind: str
     body: Json | list[Json]
 
 
 @dataclass(slots=True)
-class Job:
-    """A kernel job with its history."""
+class Strike:
+    """An injected fault that struck a request about the job with the number ``job``."""
+
+    job: int
+    at: float
+    endpoint: str
+    fault: str
+
+
+@dataclass(slots=True)
+class Webhook:
+    """Where an account's events go, and the secrets that sign them."""
+
+    account_id: str
+    url: str
+    secret: str
+    previous_secret: str | None = None
+    previous_expires_at: float | None = None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event on its way to an endpoint.
+
+    ``status`` is ``pending``, ``delivered``, ``failed``, or ``held`` where it came with a snapshot
+    and is not to be sent. ``tries`` holds when each try was, its HTTP status, and its error.
+    """
 
     id: str
+    account_id: str
+    job_id: str
+    event: str
+    url: str
+    body: str
+    created_at: float
+    next_try_at: float | None
+    status: str = "pending"
+    tries: list[Json] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Job:
+    """A kernel job with its history. ``number`` counts the jobs of a kernel from 1."""
+
     number: int
+    id: str
     agent_id: str
     account_id: str
     capability_key: str
-    capability_spec_id: str
     price_nc: int
     input_envelope: Json
     channel_context: Json | None
@@ -130,7 +215,7 @@ class Job:
     @property
     def terminal(self) -> bool:
         """Whether the job has ended."""
-        return self.status in TERMINAL
+        return self.status in TERMINAL_STATUSES
 
     @property
     def lease(self) -> Attempt | None:
@@ -144,4 +229,16 @@ class Job:
         return min(self.expires_at, lease.lease_expires_at if lease else self.bid_expires_at)
 
 
-Record: TypeAlias = Account | Transfer | Agent | DeviceLogin | Attempt | Event | Payload | Job
+Record: TypeAlias = (
+    Account
+    | Transfer
+    | Agent
+    | DeviceLogin
+    | Attempt
+    | Event
+    | Payload
+    | Strike
+    | Webhook
+    | Delivery
+    | Job
+)

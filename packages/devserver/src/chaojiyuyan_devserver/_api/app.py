@@ -1,0 +1,126 @@
+"""The whole ASGI application: the guard in front, behind it the API, and the other pages."""
+# ruff: noqa: TC002 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from chaojiyuyan_devserver._version import __version__
+from chaojiyuyan_devserver.kernel import Refusal
+
+from . import caller, control, login, worker
+from .guard import Guard
+from .route import complete_openapi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from chaojiyuyan_devserver._service import KernelService
+
+PREFIX = "/api/v1"
+_DESCRIPTION = """The chaojiyuyan platform in one local process.
+
+An operation with `x-assumed` does in that respect what its makers suppose of the platform, for its
+documentation does not say. `Prefer: wait` (RFC 7240) is an addition that a server may ignore."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may use a running kernel.
+
+    Attributes:
+        hosts: The host names under which it may be addressed.
+        control_token: Opens the control endpoints.
+        console_token: What the console asks a browser for; None where every user of this machine
+            may open it. Opens the control endpoints as well.
+        is_remote: Whether other machines can reach it.
+    """
+
+    hosts: frozenset[str]
+    control_token: str
+    console_token: str | None = None
+    is_remote: bool = False
+
+
+def create_app(service: KernelService, access: Access, drop: Callable[[Scope], None]) -> ASGIApp:
+    """Return the application over a running service.
+
+    Args:
+        service: The kernel at work.
+        access: Who may use it.
+        drop: Cuts a request's connection, for the faults that do so.
+    """
+    api = _make_api(service, drop)
+    site = _make_site(service, access, api)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(PREFIX + "/"):
+            scope["root_path"] = PREFIX
+            await api(scope, receive, send)
+        else:
+            await site(scope, receive, send)
+
+    return Guard(dispatch, access.hosts, service.clock)
+
+
+def _make_api(service: KernelService, drop: Callable[[Scope], None]) -> FastAPI:
+    api = FastAPI(
+        title="chaojiyuyan local kernel",
+        version=__version__,
+        description=_DESCRIPTION,
+        servers=[{"url": PREFIX}],
+        generate_unique_id_function=lambda route: route.name,
+        openapi_url=None,
+    )
+    api.state.service = service
+    api.state.drop = drop
+    # The worker's first: its /kernel-jobs/available would else be taken for a job's id.
+    for part in (worker, caller, login):
+        api.include_router(part.router)
+    return api
+
+
+def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
+    from chaojiyuyan_devserver import console
+    from chaojiyuyan_devserver.console.entry import is_open, is_token
+
+    site = FastAPI(openapi_url=None)
+    site.state.service = service
+    site.state.access = access
+    site.state.console_token = access.console_token
+    site.add_exception_handler(Refusal, _refuse)
+
+    @site.get("/openapi.json", include_in_schema=False)
+    async def read_document(request: Request, token: str = "") -> Response:
+        """Get the API's OpenAPI document; on a network only with the console's token."""
+        if access.is_remote and not (is_open(request) or is_token(request, token)):
+            text = "The document needs the console's token: /openapi.json?token=…"
+            raise Refusal(401, "token_needed", text)
+        return JSONResponse(complete_openapi(api.openapi()))
+
+    site.add_exception_handler(404, _answer_unknown)
+    site.include_router(console.router)
+    site.include_router(control.router)
+    return site
+
+
+async def _answer_unknown(request: Request, _error: Exception) -> Response:
+    from chaojiyuyan_devserver.console import not_found_page
+
+    # A program that asks at the wrong address is told so; a page would ask it for a token.
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"detail": "Not Found"}, 404)
+    return not_found_page(request)
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return JSONResponse({"detail": error.detail()}, error.status)

@@ -1,0 +1,89 @@
+"""Carries out faults on a request."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeAlias
+
+from starlette.responses import Response
+
+from .deps import get_service
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from chaojiyuyan_devserver._faults import Fault
+
+Serve: TypeAlias = "Callable[[Request], Awaitable[Response]]"
+
+RETRY_AFTER = 1
+"""The seconds of ``Retry-After`` in an injected 429 or 503."""
+_JUNK = b'{"data": {"jobs": [{"job_id": 7}, \xff\xfe'
+_HTML = b"<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1><hr>nginx"
+_REFUSED = b'{"detail":{"error":"a fault on demand","code":"injected_fault"}}'
+
+
+async def strike(faults: list[Fault], endpoint: str, request: Request, serve: Serve) -> Response:
+    """Let a request fail.
+
+    Args:
+        faults: Those that strike it: all their delays happen, and the first of the others.
+        endpoint: The name of its operation.
+        request: The request.
+        serve: Serves it.
+
+    Returns:
+        The answer, which does not reach a client whose connection was cut.
+    """
+    service = get_service(request)
+    harm = next((fault for fault in faults if fault.effect != "delay"), None)
+    carried_out = [fault for fault in faults if fault.effect == "delay" or fault is harm]
+    for fault in carried_out:
+        if fault.effect == "delay":
+            await service.waiters.pause(fault.amount)
+    is_served = harm is None or harm.effect in ("drop-after", "expire-lease")
+    if harm is not None and harm.effect == "expire-lease":
+        _expire_lease(request)
+    if is_served:
+        response = await serve(request)
+    else:
+        await request.body()  # a connection that is cut with unread bytes is reset, not closed
+        response = Response()
+    _note(request, endpoint, carried_out)
+    await service.saved()
+    if harm is None or harm.effect == "expire-lease":
+        return response
+    if harm.effect.startswith("drop"):
+        request.app.state.drop(request.scope)
+        await asyncio.sleep(0)  # the server learns of it before it misses the answer
+        return response
+    return _spoil(harm)
+
+
+def _spoil(fault: Fault) -> Response:
+    if fault.effect == "junk":
+        return Response(_JUNK, 200, media_type="application/json")
+    if fault.effect == "html":
+        return Response(_HTML, 502, {"content-type": "text/html"})
+    status = int(fault.amount)
+    headers = {"retry-after": str(RETRY_AFTER)} if status in (429, 503) else None
+    return Response(_REFUSED, status, headers, media_type="application/json")
+
+
+def _expire_lease(request: Request) -> None:
+    service = get_service(request)
+    job = service.find_job(request.path_params["job_id"])
+    if job is not None and job.lease is not None:
+        service.kernel.jobs.expire_lease(job)
+
+
+def _note(request: Request, endpoint: str, faults: list[Fault]) -> None:
+    service = get_service(request)
+    # A new job's id is known once it is made, and is left for us by the operation.
+    job_id = request.path_params.get("job_id") or request.scope.get("made_job_id")
+    job = service.find_job(job_id) if job_id else None
+    if job is not None:
+        for fault in faults:
+            service.note_strike(job, endpoint, fault.text)

@@ -1,0 +1,236 @@
+"""What an operator or a test does to a running kernel: ``/_control/…``, with a token."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Body, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from chaojiyuyan_devserver._store import SnapshotError, list_deliveries
+from chaojiyuyan_devserver.kernel import Refusal, Result
+from chaojiyuyan_devserver.kernel.records import Delivery, Transfer
+from chaojiyuyan_devserver.kernel.views import timestamp, view_event, view_job
+
+from . import triggers
+from .deps import Service, get_service
+from .route import answer, describe_errors, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+
+class ControlRoute(APIRoute):
+    """A route for the holder of a token, and for no web page even with it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with what is around it; it returns when everything is on disk."""
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                _require_token(request)
+                response = await handle(request)
+            except Refusal as refusal:
+                return refuse(refusal)
+            except RequestValidationError as error:
+                return describe_errors(error)
+            await get_service(request).saved()
+            return response
+
+        return handler
+
+
+router = APIRouter(prefix="/_control", include_in_schema=False, route_class=ControlRoute)
+Text = Annotated[str, Body(embed=True)]
+Number = Annotated[float, Body(embed=True)]
+
+
+def _require_token(request: Request) -> None:
+    token = request.headers.get("x-control-token", "").encode()
+    access = request.app.state.access
+    tokens = [t.encode() for t in (access.control_token, access.console_token) if t]
+    right = any(hmac.compare_digest(token, known) for known in tokens)
+    if not right or "origin" in request.headers or "sec-fetch-site" in request.headers:
+        raise Refusal(403, "control_denied", "The control endpoints need the control token.")
+
+
+@router.get("/console")
+async def read_console(request: Request) -> Response:
+    """Get the token that the console asks for; null where it asks for none."""
+    return answer({"token": request.app.state.access.console_token})
+
+
+# -- accounts, agents and logins -----------------------------------------------------------------
+
+
+@router.post("/agents")
+async def create_agent(
+    service: Service, name: Text, balance_nc: Annotated[int, Body(embed=True)]
+) -> Response:
+    """Add an agent in an account of its own."""
+    agent, api_key = await service.create_agent(name, balance_nc=balance_nc)
+    return answer({"id": agent.id, "account_id": agent.account_id, "api_key": api_key}, 201)
+
+
+@router.get("/agents/ready")
+async def read_ready_agent(service: Service) -> Response:
+    """Get the agent whose key is printed at the start, with that key."""
+    return answer({**asdict(service.ready_agent), "api_key": service.ready_key})
+
+
+@router.get("/accounts/{account_id}")
+async def read_account(account_id: str, service: Service) -> Response:
+    """Get an account's balance."""
+    found = service.kernel.ledger.accounts.get(account_id)
+    if found is None:
+        raise Refusal(404, "account_not_found", "There is no such account.")
+    return answer(asdict(found))
+
+
+@router.post("/logins/{user_code}")
+async def decide_login(
+    user_code: str, service: Service, approve: Annotated[bool, Body(embed=True)]
+) -> Response:
+    """Approve or deny a device login."""
+    service.kernel.logins.decide(user_code, approve, service.clock())
+    return answer({})
+
+
+# -- webhooks ------------------------------------------------------------------------------------
+
+
+@router.put("/accounts/{account_id}/webhook")
+async def configure_webhook(account_id: str, service: Service, url: Text, secret: Text) -> Response:
+    """Send the account's events to a URL."""
+    service.kernel.webhooks.configure(account_id, url, secret)
+    return answer({})
+
+
+@router.post("/accounts/{account_id}/webhook/rotate")
+async def rotate_webhook(
+    account_id: str, service: Service, secret: Text, grace: Number
+) -> Response:
+    """Sign the account's events with another secret."""
+    webhooks = service.kernel.webhooks
+    webhooks.rotate(webhooks.require(account_id), secret, grace)
+    return answer({})
+
+
+@router.get("/deliveries")
+async def read_deliveries(service: Service) -> Response:
+    """List the newest deliveries."""
+    await service.saved()
+    return answer([asdict(delivery) for delivery in list_deliveries(service.store)])
+
+
+@router.post("/trigger")
+async def trigger(service: Service, what: Text) -> Response:
+    """Send a webhook: a sample of an event, or a delivery again."""
+    sent: list[Delivery] = await triggers.trigger(service, what)
+    return answer([asdict(delivery) for delivery in sent], 201)
+
+
+# -- jobs ----------------------------------------------------------------------------------------
+
+
+@router.get("/jobs/{job_id}")
+async def read_job(job_id: str, service: Service) -> Response:
+    """Get a job with its events, what was paid for it, and how often it was settled."""
+    job = service.require_job(job_id)
+    await service.saved()
+    transfers = service.store.records(Transfer, "WHERE job = ?", job.number)
+    return answer(
+        {
+            **view_job(job),
+            "agent_id": job.agent_id,
+            "account_id": job.account_id,
+            "events": [view_event(job, event) for event in job.events],
+            "transfers": [asdict(transfer) for transfer in transfers],
+            "settlements": sum(transfer.kind == "pay" for transfer in transfers),
+        }
+    )
+
+
+@router.post("/jobs/{job_id}/expire-lease")
+async def expire_lease(job_id: str, service: Service) -> Response:
+    """Let a running job's lease expire."""
+    service.kernel.jobs.expire_lease(service.require_job(job_id))
+    return answer({})
+
+
+@router.post("/jobs/{job_id}/settle")
+async def settle_job(
+    job_id: str,
+    service: Service,
+    output: Annotated[dict[str, Any], Body(embed=True)],
+    artifacts: Annotated[list[dict[str, Any]], Body(embed=True)],
+) -> Response:
+    """Let a job succeed with any output."""
+    service.kernel.jobs.settle(service.require_job(job_id), Result(output, artifacts))
+    return answer({})
+
+
+@router.post("/jobs/{job_id}/fail")
+async def fail_job(job_id: str, service: Service, code: Text, message: Text) -> Response:
+    """Let a job fail."""
+    service.kernel.jobs.fail(service.require_job(job_id), code, message)
+    return answer({})
+
+
+@router.post("/jobs/{job_id}/cancel")
+async def cancel_job(job_id: str, service: Service) -> Response:
+    """Cancel a job."""
+    service.kernel.jobs.cancel(service.require_job(job_id))
+    return answer({})
+
+
+# -- time, faults, state -------------------------------------------------------------------------
+
+
+@router.post("/skip")
+async def skip(service: Service, seconds: Annotated[float | None, Body(embed=True)]) -> Response:
+    """Move the clock ahead by some seconds, or with null to the next deadline."""
+    if seconds is not None and not 0 <= seconds <= 10**9:
+        raise Refusal(422, "bad_seconds", "The seconds to skip must be from 0 to 1,000,000,000.")
+    skipped = await service.skip(seconds)
+    return answer({"seconds": skipped, "now": timestamp(service.clock())})
+
+
+@router.put("/faults")
+async def set_faults(service: Service, faults: Annotated[list[str], Body(embed=True)]) -> Response:
+    """Replace the faults; each counts its requests from here on."""
+    try:
+        service.faults.set(faults)
+    except ValueError as error:
+        raise Refusal(400, "bad_fault", str(error)) from None
+    return answer({})
+
+
+@router.post("/reset")
+async def reset(service: Service) -> Response:
+    """Forget everything but the ready agent and its key."""
+    await service.reset()
+    return answer({})
+
+
+@router.get("/snapshot")
+async def save_snapshot(service: Service) -> Response:
+    """Return everything as one file."""
+    return Response(await service.save_snapshot(), media_type="application/vnd.sqlite3")
+
+
+@router.put("/snapshot")
+async def load_snapshot(
+    request: Request, service: Service, resume_webhooks: bool = False
+) -> Response:
+    """Replace everything by a snapshot."""
+    try:
+        await service.load_snapshot(await request.body(), resume_webhooks=resume_webhooks)
+    except SnapshotError as error:
+        raise Refusal(400, "bad_snapshot", str(error)) from None
+    return answer({"api_key": service.ready_key, "counts": service.counts()})

@@ -1,0 +1,94 @@
+"""What FastAPI hands to the operations, to the control endpoints and to the pages."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Header, Path, Request
+
+from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver.kernel import Refusal
+from chaojiyuyan_devserver.kernel.records import Agent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+MAX_WAIT = 60.0
+"""The maximum of ``Prefer: wait`` in seconds."""
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNORECASE | re.ASCII)
+
+
+def get_service(request: Request) -> KernelService:
+    """Return the service behind the application."""
+    service: KernelService = request.app.state.service
+    return service
+
+
+async def authenticate(request: Request) -> Agent:
+    """Return the agent whose key the request carries.
+
+    Raises:
+        Refusal: 401 ``invalid_api_key``.
+    """
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    agent = get_service(request).kernel.agents.authenticate(key.strip())
+    if agent is None or scheme.lower() != "bearer":
+        text = "The Authorization header holds no valid agent key."
+        raise Refusal(401, "invalid_api_key", text)
+    return agent
+
+
+class Wait:
+    """A client's ``Prefer: wait`` (RFC 7240).
+
+    Attributes:
+        seconds: For how long the answer may be held, at most ``MAX_WAIT``; None without it.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        prefer: Annotated[
+            str | None,
+            Header(
+                description="`wait=<seconds>`, at most 60: hold the answer until the event.",
+                examples=["wait=30"],
+            ),
+        ] = None,
+    ) -> None:
+        match = _WAIT.search(prefer or "")
+        self.seconds = min(float(match[1]), MAX_WAIT) if match else None
+        self._request = request
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that says that the wait was honoured."""
+        if self.seconds is None:
+            return {}
+        return {"preference-applied": f"wait={self.seconds:.0f}"}
+
+    @asynccontextmanager
+    async def watch_client(self) -> AsyncIterator[asyncio.Future[None]]:
+        """Give a future that is done once the client has hung up."""
+
+        async def watch() -> None:
+            while (await self._request.receive())["type"] != "http.disconnect":
+                pass
+
+        watching = asyncio.ensure_future(watch())
+        try:
+            yield watching
+        finally:
+            watching.cancel()
+
+
+async def _get_service(request: Request) -> KernelService:
+    return get_service(request)  # a coroutine function: FastAPI runs others in threads
+
+
+Service = Annotated[KernelService, Depends(_get_service)]
+Caller = Annotated[Agent, Depends(authenticate)]
+JobId = Annotated[str, Path(min_length=1, pattern="^[^/]+$", description="The job's id.")]

@@ -1,0 +1,141 @@
+"""How every operation of the API is served: errors in the platform's words, faults, commits."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic_core import from_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chaojiyuyan_devserver.kernel import Refusal
+
+from .bodies import Data, Invalid, Refused
+from .chaos import strike
+from .deps import get_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+
+_ALWAYS: Mapping[int, tuple[str, ...]] = {413: ("payload_too_large",), 422: ()}
+
+
+class ApiRoute(APIRoute):
+    """A route that answers in the platform's words, and only when everything is on disk."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with what is around it."""
+        handle = super().get_route_handler()
+        endpoint = self.name
+
+        async def serve(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except Refusal as refusal:
+                response = refuse(refusal)
+            except RequestValidationError as error:
+                response = describe_errors(error)
+            await get_service(request).saved()
+            return response
+
+        async def handler(request: Request) -> Response:
+            request = _JsonRequest(request.scope, request.receive)
+            faults = get_service(request).faults.pick(endpoint)
+            return await (strike(faults, endpoint, request, serve) if faults else serve(request))
+
+        return handler
+
+
+class _JsonRequest(Request):
+    """A request whose JSON is read by pydantic: quicker, and without lone surrogates."""
+
+    async def json(self) -> Any:
+        """Return the body's value.
+
+        Raises:
+            json.JSONDecodeError: It is not JSON.
+        """
+        try:
+            return from_json(await self.body())
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from None
+
+
+def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a success: ``{"data": …}``."""
+    return answer_bare({"data": data}, status, headers)
+
+
+def answer_bare(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return JSON without the envelope."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(body, status, headers, media_type="application/json")
+
+
+def refuse(refusal: Refusal) -> Response:
+    """Return a refusal as the platform words it."""
+    headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None
+    return answer_bare({"detail": refusal.detail()}, refusal.status, headers)
+
+
+def document(
+    answers: Mapping[int, Any],
+    refusals: Mapping[int, tuple[str, ...]] | None = None,
+    *,
+    assumed: str = "",
+    needs_key: bool = True,
+) -> dict[str, Any]:
+    """Return what the OpenAPI document says of an operation, as the route decorators take it.
+
+    Args:
+        answers: The type of ``data`` by HTTP status of success, the usual one first.
+        refusals: The codes that it may refuse with, by HTTP status.
+        assumed: What of it the platform's documentation does not say.
+        needs_key: Whether it needs an agent key.
+    """
+    responses: dict[int | str, Any] = {
+        status: {"model": Data[kind], "description": kind.__doc__ or ""}  # type: ignore[valid-type]
+        for status, kind in answers.items()
+    }
+    for status, codes in {
+        **({401: ("invalid_api_key",)} if needs_key else {}),
+        **_ALWAYS,
+        **(refusals or {}),
+    }.items():
+        responses[status] = _refusal(status, codes)
+    extra: dict[str, Any] = {"security": [{"agentKey": []}]} if needs_key else {}
+    if assumed:
+        extra["x-assumed"] = assumed
+    return {"status_code": next(iter(answers)), "responses": responses, "openapi_extra": extra}
+
+
+def _refusal(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
+    text = ", ".join(f"`{code}`" for code in codes) or "The request does not fit the schema."
+    return {"model": Invalid if status == 422 else Refused, "description": text}
+
+
+def complete_openapi(schema: dict[str, Any]) -> dict[str, Any]:
+    """Add to FastAPI's OpenAPI document what it cannot know, and return it."""
+    components = schema["components"]
+    components["securitySchemes"] = {
+        "agentKey": {"type": "http", "scheme": "bearer", "bearerFormat": "nxt_ag_…"}
+    }
+    for operation in [one for path in schema["paths"].values() for one in path.values()]:
+        assumed = operation.get("x-assumed")
+        if assumed and "Assumed: " not in operation["description"]:
+            operation["description"] += f"\n\nAssumed: {assumed}"
+    return schema
+
+
+def describe_errors(error: RequestValidationError) -> Response:
+    """Return FastAPI's own 422, without the input itself, which need not be text."""
+    found = [
+        {"type": one["type"], "loc": list(one["loc"]), "msg": one["msg"]} for one in error.errors()
+    ]
+    return answer_bare({"detail": found}, 422)

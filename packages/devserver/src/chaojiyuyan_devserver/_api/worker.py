@@ -1,0 +1,127 @@
+"""The worker's operations: register, look for work, bid, extend the lease, submit."""
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver.kernel import Refusal
+from chaojiyuyan_devserver.kernel.records import Agent
+from chaojiyuyan_devserver.kernel.views import timestamp, view_offer
+
+from .bodies import Bid, Lease, Offers, Registered, Registration, Settlement, Submission
+from .deps import Caller, JobId, Service, Wait
+from .route import ApiRoute, answer, document
+
+router = APIRouter(route_class=ApiRoute)
+HOLDER = {404: ("task_run_not_found",), 410: ("lease_expired",)}
+
+
+@router.post("/kernel-agents/me/capabilities", name="register", **document({201: Registered}))
+async def register(service: Service, agent: Caller, body: Registration) -> Response:
+    """Add to the capabilities that this worker handles; a repeat refreshes when it was seen."""
+    registered, skipped = service.kernel.register(agent, body.capability_keys)
+    return answer({"registered": registered, "skipped_unknown": skipped}, 201)
+
+
+@router.get(
+    "/kernel-jobs/available",
+    name="available",
+    **document(
+        {200: Offers},
+        {403: ("worker_not_enabled",)},
+        assumed="A capability outside the handler set is no error: there is no work in it.",
+    ),
+)
+async def read_offers(
+    service: Service,
+    agent: Caller,
+    wait: Annotated[Wait, Depends()],
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+    capability_key: str | None = None,
+) -> Response:
+    """List the jobs on offer, oldest first; with ``Prefer: wait`` held until there is one."""
+    jobs = service.kernel.jobs.available(agent, capability_key, limit)
+    if not jobs and wait.seconds is not None:
+        end = service.loop.time() + wait.seconds
+        async with wait.watch_client() as gone:
+            # A quicker worker may have taken what woke this one: then it waits on.
+            while not (jobs or gone.done() or service.waiters.closed):
+                left = end - service.loop.time()
+                if left <= 0:
+                    break
+                await service.wait_for_offer(agent, capability_key, left, gone)
+                agent = _reread(service, agent)
+                jobs = service.kernel.jobs.available(agent, capability_key, limit)
+    return answer({"jobs": [view_offer(job) for job in jobs]}, headers=wait.headers)
+
+
+@router.post(
+    "/kernel-jobs/{job_id}/bid",
+    name="bid",
+    **document(
+        {200: Bid},
+        {
+            403: ("worker_not_enabled", "capability_not_in_handler_set"),
+            404: ("kernel_job_not_found",),
+            410: ("bid_window_expired", "attempt_exhausted"),
+        },
+        assumed="Which of the refused bids are 200 and which 410.",
+    ),
+)
+async def bid(service: Service, agent: Caller, job_id: JobId) -> Response:
+    """Bid for a job: first come, first served, in one step."""
+    try:
+        attempt = service.kernel.jobs.bid(agent, service.require_job(job_id))
+    except Refusal as refusal:
+        if refusal.status != 200:
+            raise
+        return answer({"accepted": False, **refusal.detail()})
+    return answer(
+        {
+            "accepted": True,
+            "task_run_id": attempt.task_run_id,
+            "lease_expires_at": timestamp(attempt.lease_expires_at),
+        }
+    )
+
+
+@router.post("/kernel-jobs/{job_id}/heartbeat", name="heartbeat", **document({200: Lease}, HOLDER))
+async def heartbeat(service: Service, agent: Caller, job_id: JobId) -> Response:
+    """Set the lease to its full length from now."""
+    attempt = service.kernel.jobs.heartbeat(agent, service.require_run(job_id))
+    return answer({"lease_expires_at": timestamp(attempt.lease_expires_at)})
+
+
+@router.post(
+    "/kernel-jobs/{job_id}/submit",
+    name="submit",
+    **document(
+        {200: Settlement},
+        {**HOLDER, 422: ("validation_failed",)},
+        assumed="A repeated submit answers 404; an invalid output is 422 twice in an attempt, then"
+        " 200 with settled false, and the attempt is over.",
+    ),
+)
+async def submit(service: Service, agent: Caller, job_id: JobId, body: Submission) -> Response:
+    """Submit the result; the job is settled in the same transaction."""
+    job = service.require_run(job_id)
+    try:
+        service.kernel.jobs.submit(agent, job, body.result)
+    except Refusal as refusal:
+        if refusal.status != 200:
+            raise
+        return answer({"settled": False, **refusal.detail()})
+    return answer({"settled": True, "payout_nc": job.payout_nc, "job_status": job.status})
+
+
+def _reread(service: KernelService, agent: Agent) -> Agent:
+    # A snapshot that was loaded meanwhile has agents of its own.
+    known = service.kernel.agents.by_id.get(agent.id)
+    if known is None:
+        raise Refusal(401, "invalid_api_key", "The agent is not known any more.")
+    return known

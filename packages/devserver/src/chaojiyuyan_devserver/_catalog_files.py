@@ -1,0 +1,139 @@
+"""Catalog files: YAML or JSON, from a path or a URL, read into specs."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .kernel import Spec
+
+FETCH_TIMEOUT = 20.0
+"""Seconds for connecting, writing and each read when a catalog is fetched."""
+MAX_CATALOG_BYTES = 16 * 1024 * 1024
+
+_FIELDS: dict[str, type] = {
+    "capability_key": str,
+    "name": str,
+    "category": str,
+    "price_nc": int,
+    "input_mode": str,
+    "output_mode": str,
+    "description": str,
+    "input_schema": dict,
+    "output_schema": dict,
+}
+_REQUIRED = ("capability_key", "price_nc")
+
+
+class CatalogError(ValueError):
+    """A catalog that cannot be used; the text says where and why."""
+
+
+def load_builtin() -> list[Spec]:
+    """Return the specs that every local kernel has."""
+    text = resources.files(__package__).joinpath("catalog.yaml").read_text("utf-8")
+    return parse_catalog(text, "catalog.yaml")
+
+
+def load_catalog(source: str) -> list[Spec]:
+    """Read a catalog: a list of specs, an object with it as ``items``, or the API's own answer.
+
+    Args:
+        source: The path of a file, or an ``http`` or ``https`` URL.
+
+    Raises:
+        CatalogError: It cannot be read, or a spec in it is not valid.
+    """
+    if source.startswith(("http://", "https://")):
+        return parse_catalog(_fetch(source), source)
+    try:
+        text = Path(source).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{source}: {error}") from None
+    return parse_catalog(text, source)
+
+
+def parse_catalog(text: str, source: str) -> list[Spec]:
+    """Read the specs out of YAML or JSON.
+
+    Args:
+        text: The document.
+        source: Where it comes from, for messages.
+
+    Raises:
+        CatalogError: A spec is not valid.
+    """
+    try:
+        data = _read(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise CatalogError(f"{source}: {error}") from None
+    # The platform's answer may hold fields that this kernel does not know, a file of one's own
+    # may not: there they are typing errors.
+    is_answer = isinstance(data, dict) and "data" in data
+    if is_answer:
+        data = data["data"]
+    rows = data.get("items") if isinstance(data, dict) else data
+    if not isinstance(rows, list):
+        raise CatalogError(f"{source}: expected a list of specs, or an object with one as 'items'")
+    return [
+        _make_spec(row, f"{source}: {_place(row, number)}", strict=not is_answer)
+        for number, row in enumerate(rows, 1)
+    ]
+
+
+def _read(text: str) -> Any:
+    if text.lstrip().startswith(("{", "[")):
+        try:
+            return json.loads(text)  # JSON is nearly YAML, but not with tabs in it
+        except ValueError:
+            pass  # it may still be YAML
+    return yaml.safe_load(text)
+
+
+def _fetch(url: str) -> str:
+    import httpx
+
+    body = bytearray()
+    try:
+        with httpx.stream("GET", url, timeout=FETCH_TIMEOUT, follow_redirects=True) as answer:
+            answer.raise_for_status()
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > MAX_CATALOG_BYTES:
+                    raise CatalogError(f"{url}: a catalog may have {MAX_CATALOG_BYTES} bytes")
+        return body.decode("utf-8")
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeDecodeError) as error:
+        raise CatalogError(f"{url}: {error}") from None
+
+
+def _place(row: Any, number: int) -> str:
+    key = row.get("capability_key") if isinstance(row, dict) else None
+    return f"spec {number} ({key})" if isinstance(key, str) else f"spec {number}"
+
+
+def _make_spec(row: Any, where: str, *, strict: bool) -> Spec:
+    if not isinstance(row, dict):
+        raise CatalogError(f"{where}: expected an object")
+    for name in _REQUIRED:
+        if name not in row:
+            raise CatalogError(f"{where}: {name} is missing")
+    if not strict:
+        row = {name: value for name, value in row.items() if name in _FIELDS and value is not None}
+    for name, value in row.items():
+        kind = _FIELDS.get(name)
+        if kind is None:
+            raise CatalogError(f"{where}: unknown field {name!r}; there are {', '.join(_FIELDS)}")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise CatalogError(f"{where}: {name} is not {kind.__name__}: {value!r}")
+    if row["price_nc"] < 0:
+        raise CatalogError(f"{where}: price_nc is below 0: {row['price_nc']}")
+    if not row["capability_key"]:
+        raise CatalogError(f"{where}: capability_key is empty")
+    try:
+        return Spec(**row)
+    except ValueError as error:
+        raise CatalogError(f"{where}: {error}") from None

@@ -1,0 +1,25 @@
+"""The kernel's time: real, but it can be moved."""
+
+from __future__ import annotations
+
+import time
+
+
+class Clock:
+    """Seconds since the epoch, never going back unless it is set.
+
+    Attributes:
+        offset: How many seconds it is ahead of the machine's clock.
+    """
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+        self._base = time.time() - time.monotonic()
+
+    def __call__(self) -> float:
+        """Return the time now."""
+        return self._base + time.monotonic() + self.offset
+
+    def set(self, at: float) -> None:
+        """Go on from this moment, in seconds since the epoch."""
+        self.offset += at - self()

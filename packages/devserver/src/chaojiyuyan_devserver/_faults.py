@@ -1,0 +1,137 @@
+"""Faults on demand: answers that fail, come late, come broken or do not come at all."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+ENDPOINTS = (
+    "create",
+    "get",
+    "list",
+    "events",
+    "catalog",
+    "register",
+    "available",
+    "bid",
+    "heartbeat",
+    "submit",
+    "authorize",
+    "token",
+)
+EVERY = "any"
+"""Stands for every endpoint in a fault."""
+PRESETS = {
+    "flaky-network": ("any=drop-before@5%", "any=drop-after@5%", "any=html@5%"),
+    "slow": ("any=delay:0.8s@70%", "any=delay:4s@5%"),
+    "rate-limited": ("any=429@30%",),
+    "expired-leases": ("heartbeat=expire-lease@30%", "submit=expire-lease@20%"),
+}
+EFFECTS = (
+    "a status, drop-before, drop-after, delay:<seconds>s, junk, html, or expire-lease for"
+    " heartbeat and submit"
+)
+_FAULT = re.compile(
+    r"(?P<endpoint>[a-z]+)="
+    r"(?:(?P<status>[1-5]\d\d)|(?P<word>drop-before|drop-after|junk|html|expire-lease)"
+    r"|delay:(?P<delay>\d+(?:\.\d+)?)s)"
+    r"(?:@(?:(?P<percent>\d+(?:\.\d+)?)%|(?P<number>\d+)))?",
+    re.ASCII,
+)
+_HOLDERS = ("heartbeat", "submit")
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        text: How it was written, ``ENDPOINT=EFFECT[@WHEN]``.
+        endpoint: Which requests it strikes.
+        effect: ``status``, ``drop-before``, ``drop-after``, ``delay``, ``junk``, ``html`` or
+            ``expire-lease``.
+        amount: The HTTP status, or the delay in seconds.
+        chance: The share of requests that it strikes, from 0 to 1.
+        number: Strikes only this request, counted from 1; None for any.
+        seen: How many requests of the endpoint have come so far.
+    """
+
+    text: str
+    endpoint: str
+    effect: str
+    amount: float = 0.0
+    chance: float = 1.0
+    number: int | None = None
+    seen: int = 0
+
+    def strikes(self, chance: random.Random) -> bool:
+        """Decide whether it strikes the request that has just come."""
+        self.seen += 1
+        if self.number is not None:
+            return self.seen == self.number
+        return self.chance >= 1.0 or chance.random() < self.chance
+
+
+def parse(text: str) -> Fault:
+    """Read ``submit=503@10%``, ``heartbeat=drop-after@2`` or ``available=delay:2s``.
+
+    Raises:
+        ValueError: It is not of that form; the text says what is.
+    """
+    match = _FAULT.fullmatch(text)
+    known = match is not None and match["endpoint"] in (*ENDPOINTS, EVERY)
+    if match is None or not known:
+        raise ValueError(
+            f"not a fault: {text!r}; expected ENDPOINT=EFFECT[@N or @P%] with one of"
+            f" {', '.join(ENDPOINTS)} or {EVERY}, and {EFFECTS};"
+            f" or a preset: {', '.join(PRESETS)}"
+        )
+    if match["word"] == "expire-lease" and match["endpoint"] not in _HOLDERS:
+        raise ValueError(
+            f"not a fault: {text!r}; expected ENDPOINT=EFFECT with heartbeat or submit"
+            " for expire-lease, since only these hold a lease"
+        )
+    fault = Fault(
+        text, match["endpoint"], match["word"] or ("delay" if match["delay"] else "status")
+    )
+    fault.amount = float(match["status"] or match["delay"] or 0)
+    if match["percent"]:
+        fault.chance = float(match["percent"]) / 100
+    if match["number"]:
+        fault.number = int(match["number"])
+    return fault
+
+
+class Faults:
+    """The faults that are set.
+
+    Attributes:
+        texts: How they were written; a preset stands by its name.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._by_endpoint: dict[str, list[Fault]] = {}
+        self._chance = random.Random()  # noqa: S311 - chaos, not secrets
+
+    def set(self, texts: list[str]) -> None:
+        """Replace all faults; each counts its requests from here on.
+
+        Args:
+            texts: Faults as ``parse`` reads them, and names of presets.
+
+        Raises:
+            ValueError: See ``parse``; nothing has changed then.
+        """
+        faults = [parse(one) for text in texts for one in PRESETS.get(text, (text,))]
+        self.texts = list(texts)
+        self._by_endpoint = {}
+        for fault in faults:
+            for endpoint in ENDPOINTS if fault.endpoint == EVERY else (fault.endpoint,):
+                self._by_endpoint.setdefault(endpoint, []).append(fault)
+
+    def pick(self, endpoint: str) -> list[Fault]:
+        """Return the faults that strike the request that has just come."""
+        faults = self._by_endpoint.get(endpoint)
+        return [f for f in faults if f.strikes(self._chance)] if faults else []

@@ -1,0 +1,235 @@
+"""The process: its socket, its signals, and what it prints."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from ._api import PREFIX, Access, create_app
+from ._connections import ACCEPT_BACKLOG, Connections, connection_limit, limit_log_lines
+from ._service import KernelService
+from ._store import SnapshotError, StoreError
+from .kernel import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from starlette.types import Scope
+
+    from ._folder import Folder
+    from .kernel import Catalog
+
+CONTROL_TOKEN = "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"  # noqa: S105 - the variable, not the token
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only with --allow-remote
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a local kernel runs.
+
+    Attributes:
+        catalog: The capability specs.
+        folder: Where its data is kept; None for memory.
+        host: The address to listen on.
+        port: The port; 0 for a free one.
+        allow_remote: Whether other machines may reach it.
+        console_token: Whether the console asks for a token.
+        lease: The length of a lease in seconds.
+        faults: The faults to begin with.
+        snapshot: The content of a snapshot to start from, if any.
+        resume_webhooks: Whether the snapshot's pending webhook deliveries are sent.
+    """
+
+    catalog: Catalog
+    folder: Folder | None
+    host: str
+    port: int
+    allow_remote: bool
+    console_token: bool
+    lease: float
+    faults: list[str]
+    snapshot: bytes | None
+    resume_webhooks: bool
+
+
+def serve(options: Options) -> int:
+    """Serve until a signal; return the exit code."""
+    try:
+        if options.folder is not None:
+            if options.snapshot is not None and options.folder.holds_data:
+                raise StoreError(
+                    f"{options.folder.path} holds data, which --from would replace. Choose an empty"
+                    " folder with --data, or --ephemeral."
+                )
+            options.folder.make()
+        with _listen(options.host, options.port) as listener:
+            return asyncio.run(_LocalServer(options, listener).run())
+    except (StoreError, SnapshotError, OSError) as error:
+        print(f"The kernel cannot start: {error}", file=sys.stderr)
+        return 1
+
+
+class _LocalServer:
+    """A kernel that is served on a socket.
+
+    Args:
+        options: How it runs.
+        listener: The socket.
+    """
+
+    def __init__(self, options: Options, listener: socket.socket) -> None:
+        self._options = options
+        self._listener = listener
+        self._folder = options.folder
+        self._site = _address(options.host, listener.getsockname()[1])
+        token = os.environ.pop(CONTROL_TOKEN, "") or secrets.token_urlsafe(24)
+        self._access = Access(
+            _host_names(options.host), token, self._choose_console_token(), options.allow_remote
+        )
+        self._has_failed = False
+
+    def _choose_console_token(self) -> str | None:
+        if not (self._options.console_token or self._options.allow_remote):
+            return None
+        return self._folder.console_token() if self._folder else secrets.token_urlsafe(24)
+
+    async def run(self) -> int:
+        """Serve until a signal; return the exit code."""
+        rules = Rules(lease=self._options.lease)
+        self._service = KernelService(self._options.catalog, rules, self._folder, self._fail)
+        try:
+            await self._prepare()
+            await self._serve()
+        finally:
+            if self._folder is not None:
+                self._folder.close_control()
+            await self._service.close()
+        return 1 if self._has_failed else 0
+
+    async def _prepare(self) -> None:
+        self._service.faults.set(self._options.faults)
+        if self._options.snapshot is None:
+            await self._service.prepare()
+        else:
+            await self._service.load_snapshot(
+                self._options.snapshot, resume_webhooks=self._options.resume_webhooks
+            )
+
+    async def _serve(self) -> None:
+        limit_log_lines()
+        config = uvicorn.Config(
+            create_app(self._service, self._access, self._drop),
+            http=Connections(connection_limit()).protocol_class,
+            backlog=ACCEPT_BACKLOG,
+            log_level="warning",
+            access_log=False,
+            date_header=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            timeout_keep_alive=75,  # a client that pauses finds its connection again
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _Server(config, self._announce)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._service.loop.call_soon_threadsafe(self._stop))
+        await self._server.serve(sockets=[self._listener])
+
+    def _announce(self) -> None:
+        base_url = self._site + PREFIX
+        if self._folder is not None:
+            self._folder.open_control(base_url, self._access.control_token)
+        token = self._access.console_token
+        link = f"{self._site}/?token={token}" if token is not None else f"{self._site}/"
+        print(f"console: {link}", file=sys.stderr, flush=True)
+        print(f"{base_url}\n{self._service.ready_key}", flush=True)
+
+    def _stop(self) -> None:
+        self._service.waiters.close()
+        self._server.stop()
+
+    def _fail(self) -> None:
+        self._has_failed = True
+        self._stop()
+
+    def _drop(self, scope: Scope) -> None:
+        for connection in self._server.server_state.connections:
+            transport = connection.transport
+            if transport.get_extra_info("peername")[:2] == scope["client"]:
+                transport.abort()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it serves, and leaves signals alone: it would raise them again.
+
+    Args:
+        config: uvicorn's own.
+        on_started: Is called once it serves.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Have it end."""
+        self.should_exit = True
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """Sleep until ``stop``, where uvicorn's own looks ten times a second."""
+        await self.on_tick(0)
+        await self._stopping.wait()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self._on_started()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # The protocol is named because asyncio turns Nagle's algorithm off only where it is: without,
+    # every answer would wait 40 ms for the acknowledgement of its own head.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(ACCEPT_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno is not None and "in use" in str(error):
+            raise OSError(
+                f"Port {port} is in use. Choose another with --port, or 0 for any free port."
+            ) from None
+        raise
+    return listener
+
+
+def _address(host: str, port: int) -> str:
+    reachable = EVERYWHERE.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _host_names(host: str) -> frozenset[str]:
+    names = {"localhost", host.lower()}
+    if host in EVERYWHERE:
+        names.add(socket.gethostname().lower())
+    return frozenset(names)

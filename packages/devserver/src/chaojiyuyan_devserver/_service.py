@@ -1,0 +1,369 @@
+"""The kernel at work: its state in memory, its changes on disk, its timers and its waiters."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ._activity import INTERVAL, INTERVALS, Activity
+from ._clock import Clock
+from ._faults import Faults
+from ._journal import Journal
+from ._store import (
+    Store,
+    count_ended,
+    ended_since,
+    find_job,
+    find_repeated,
+    load_state,
+    replace_by_snapshot,
+    save_snapshot,
+)
+from ._waiters import Changed, Ended, Offered, Waiters
+from ._webhooks import Sender
+from .kernel import Kernel, Refusal, Rules
+from .kernel.records import OPEN_STATUSES, TERMINAL_STATUSES, Attempt, Job, Strike
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._folder import Folder
+    from .kernel import Catalog, Order
+    from .kernel.records import Account, Agent, DeviceLogin, Record
+
+STARTING_BALANCE = 10_000_000
+OWNER = "Local developer"
+SECRETS = ("nxt_ag", "whsec", "device")
+OFFER_INTERVAL = 0.05
+"""Seconds after which a job that nobody has taken wakes further workers."""
+_CLOCK_OFFSET = "clock_offset"
+
+_chance = random.Random()  # noqa: S311 - ids are no secrets, and the system's source is slow
+
+
+def new_id(prefix: str) -> str:
+    """Return a new id; those with one prefix sort by time, so the database grows at its end."""
+    if prefix in SECRETS:
+        return f"{prefix}_{secrets.token_urlsafe(24)}"
+    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{_chance.getrandbits(48):012x}"
+
+
+class KernelService:
+    """The application object: what the API, the control endpoints and the console call.
+
+    Operations are coroutines. None returns before everything that its result rests on is
+    committed, so what a client was told survives the process being killed.
+
+    Args:
+        catalog: The capability specs.
+        rules: The kernel's limits.
+        folder: Where the data is kept, None for memory.
+        on_failure: Is called when the database cannot be written any more.
+
+    Attributes:
+        ready_agent: The agent whose key is printed at the start.
+        ready_key: Its key.
+        activity: What ended in the last minutes.
+    """
+
+    ready_agent: Agent
+    ready_key: str
+
+    def __init__(
+        self, catalog: Catalog, rules: Rules, folder: Folder | None, on_failure: Callable[[], None]
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._folder = folder
+        self._catalog = catalog
+        self._rules = rules
+        self._timer: asyncio.TimerHandle | None = None
+        self._strikes: list[Strike] = []
+        self.waiters = Waiters()
+        self.faults = Faults()
+        self.form_secret = secrets.token_bytes(32)
+        self.clock = Clock()
+        self.store = Store(folder.database if folder is not None else None)
+        self.clock.offset = float(self.store.setting(_CLOCK_OFFSET) or 0)
+        self._journal = Journal(self.store, self._take_changes, self._announce, on_failure)
+        self._take_over(self._read())
+
+    def _read(self) -> Kernel:
+        kernel = Kernel(self._catalog, self._rules, clock=self.clock, new_id=new_id)
+        kernel.restore(load_state(self.store))
+        return kernel
+
+    def _take_over(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.activity = Activity()
+        self.activity.restore(ended_since(self.store, self.clock() - INTERVAL * INTERVALS))
+        self._ended = Counter(count_ended(self.store))
+        self.sender = Sender(self.kernel.webhooks, self.save)
+        self.save()
+
+    # -- saving and waiting ----------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Have what changed committed at the end of the event loop's turn."""
+        self._journal.save()
+
+    async def saved(self) -> None:
+        """Return when all changes until now are committed."""
+        if self.kernel.has_changes or self._strikes:
+            self._journal.save()
+        await self._journal.saved()
+
+    def _take_changes(self) -> list[Record]:
+        strikes, self._strikes = self._strikes, []
+        return [*self.kernel.take_changes(), *strikes]
+
+    def _announce(self, changes: list[Record]) -> None:
+        for record in changes:
+            self.waiters.wake(Changed(type(record).__name__))
+            if isinstance(record, Job):
+                self.waiters.wake(Changed(record.number))
+                if record.completed_at is not None:
+                    self._ended[record.status] += 1
+                    self.activity.add(record.status, record.created_at, record.completed_at)
+                    self.kernel.jobs.board.remove(record)
+                    self.waiters.wake(Ended(record.number))
+                elif record.status == "bidding":
+                    self._offer(record, 1)
+            elif isinstance(record, (Attempt, Strike)):
+                self.waiters.wake(Changed(record.job))
+        self.sender.send_due()
+        self._set_timer()
+
+    def _offer(self, job: Job, count: int) -> None:
+        # One job wakes one worker. Should that one not bid, twice as many are woken the next time,
+        # so the job reaches everybody soon without waking hundreds for each job.
+        if job.status == "bidding" and self.waiters.wake(Offered(job.capability_key), count):
+            self.loop.call_later(OFFER_INTERVAL, self._offer, job, 2 * count)
+
+    def _set_timer(self) -> None:
+        deadlines = (self.kernel.jobs.board.next_deadline(), self.sender.next_deadline())
+        deadline = min((d for d in deadlines if d is not None), default=None)
+        if deadline is None:
+            return
+        when = self.loop.time() + max(0.0, deadline - self.clock())
+        # A timer that fires too early costs one look; setting it again at every step costs more.
+        if self._timer is None or when < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self.loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.kernel.jobs.expire()
+        self.save()
+
+    async def close(self) -> None:
+        """Let the waiters go and close the database."""
+        self.waiters.close()
+        await self.sender.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._journal.commit()
+        self.store.close()
+
+    # -- time and state --------------------------------------------------------------------------
+
+    async def skip(self, seconds: float | None) -> float:
+        """Move the clock ahead; what falls due on the way happens at its own time.
+
+        Args:
+            seconds: How far; None for the next deadline of a job or a webhook.
+
+        Returns:
+            How many seconds were skipped. What was due with jobs is done by then.
+
+        Raises:
+            Refusal: 409 ``nothing_due``.
+        """
+        start = self.clock()
+        deadline = self.kernel.next_deadline()
+        if seconds is None and deadline is None:
+            raise Refusal(409, "nothing_due", "No job and no webhook has a deadline.")
+        end = max(start, deadline or start) if seconds is None else start + seconds
+        while (at := self.kernel.jobs.board.next_deadline()) is not None and at <= end:
+            self.clock.set(max(at, self.clock()))
+            self.kernel.jobs.expire()
+        self.clock.set(max(end, self.clock()))
+        self.store.set(_CLOCK_OFFSET, repr(self.clock.offset))
+        self.save()  # also where no job changed: a delivery may be due
+        await self.saved()
+        return end - start
+
+    async def reset(self) -> None:
+        """Forget everything but the ready agent, its key and its account.
+
+        Faults are removed, the clock is the machine's, and the account has its first balance.
+        """
+        await self._pause_work()
+        self.store.clear()
+        self.faults.set([])
+        self.clock.offset = 0.0
+        self._take_over(self._read())
+        old = self.ready_agent
+        self.kernel.open_account(OWNER, STARTING_BALANCE, old.account_id)
+        self.ready_agent = self.kernel.agents.adopt(
+            replace(old, handler_set=[], registered_at=None, last_seen_at=None)
+        )
+        await self.saved()
+
+    async def save_snapshot(self) -> bytes:
+        """Return everything as the content of a file."""
+        await self.saved()
+        return save_snapshot(self.store, saved_at=self.clock(), ready_key=self.ready_key)
+
+    async def load_snapshot(self, content: bytes, *, resume_webhooks: bool) -> None:
+        """Replace everything by a snapshot; the clock goes on from when it was saved.
+
+        Args:
+            content: The snapshot's content.
+            resume_webhooks: Send the deliveries that were pending, rather than hold them.
+
+        Raises:
+            SnapshotError: The file is not valid; nothing has changed then.
+        """
+        await self._pause_work()
+        offset = self.clock.offset
+        try:
+            with replace_by_snapshot(self.store, content) as (saved_at, ready_key):
+                self.clock.set(saved_at)
+                self.store.set(_CLOCK_OFFSET, repr(self.clock.offset))
+                if not resume_webhooks:
+                    hold = "UPDATE deliveries SET status = 'held' WHERE status = 'pending'"
+                    self.store.database.execute(hold)
+                read = self._read()
+        except BaseException:
+            self.clock.offset = offset
+            self.sender = Sender(self.kernel.webhooks, self.save)
+            raise
+        self._take_over(read)
+        await self._prepare_ready_agent(ready_key)
+        self.waiters.wake_all()
+
+    async def _pause_work(self) -> None:
+        await self.saved()
+        await self.sender.close()
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs there are of each status."""
+        counts = dict.fromkeys((*OPEN_STATUSES, *TERMINAL_STATUSES), 0)
+        counts.update(self._ended)
+        for job in self.kernel.jobs.board.jobs.values():
+            if not job.terminal:
+                counts[job.status] += 1
+        return counts
+
+    def find_job(self, job_id: str) -> Job | None:
+        """Return a job, or None."""
+        return self.kernel.jobs.board.jobs.get(job_id) or find_job(self.store, job_id)
+
+    def require_job(self, job_id: str, agent: Agent | None = None) -> Job:
+        """Return a job; with an agent, only if that one called it.
+
+        Raises:
+            Refusal: 404 ``kernel_job_not_found``, for another agent's job as for none.
+        """
+        job = self.find_job(job_id)
+        if job is None or (agent is not None and job.agent_id != agent.id):
+            raise Refusal(404, "kernel_job_not_found", "There is no such job.")
+        return job
+
+    def require_run(self, job_id: str) -> Job:
+        """Return a job that a worker says it holds.
+
+        Raises:
+            Refusal: 404 ``task_run_not_found``, also where there is no such job.
+        """
+        job = self.find_job(job_id)
+        if job is None:
+            raise Refusal(404, "task_run_not_found", "This agent does not hold the job.")
+        return job
+
+    def create_job(self, agent: Agent, order: Order) -> tuple[Job, bool]:
+        """Make a job, or find the one that was made before with its idempotency key.
+
+        Returns:
+            The job, and whether it is new.
+        """
+        key = order.idempotency_key
+        if key is not None:
+            job = self.kernel.jobs.board.find_repeated(agent.id, key)
+            job = job or find_repeated(self.store, agent.id, key)
+            if job is not None:
+                return job, False
+        return self.kernel.jobs.create(agent, order), True
+
+    def note_strike(self, job: Job, endpoint: str, fault: str) -> None:
+        """Remember, for the job's timeline, that a fault struck a request about a job."""
+        self._strikes.append(Strike(job.number, self.clock(), endpoint, fault))
+
+    async def wait_for_job(self, job: Job, seconds: float, gone: asyncio.Future[Any]) -> None:
+        """Return when the job has ended, after so many seconds, or when the client is gone."""
+        if not job.terminal:
+            with self.waiters.waiting([Ended(job.number)]) as woken:
+                await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
+
+    async def wait_for_offer(
+        self, agent: Agent, capability_key: str | None, seconds: float, gone: asyncio.Future[Any]
+    ) -> None:
+        """Return when a job may be on offer, after so many seconds, or when the client is gone."""
+        keys = agent.handler_set if capability_key is None else [capability_key]
+        with self.waiters.waiting(Offered(key) for key in keys) as woken:
+            await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
+
+    # -- people and keys -------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """See that there is an agent to start with: the one of the last start, or a new one."""
+        await self._prepare_ready_agent(self._folder.agent_key if self._folder else None)
+
+    async def _prepare_ready_agent(self, key: str | None) -> None:
+        agent = self.kernel.agents.authenticate(key) if key else None
+        if agent is not None and key is not None:
+            self.ready_agent, self.ready_key = agent, key
+        else:
+            self.ready_agent, self.ready_key = await self.create_agent(
+                "ready", account_id=self._owner().id
+            )
+        if self._folder is not None:
+            self._folder.keep_agent_key(self.ready_key)
+
+    def _owner(self) -> Account:
+        accounts = self.kernel.ledger.accounts.values()
+        found = next((account for account in accounts if account.name == OWNER), None)
+        return found or self.kernel.open_account(OWNER, STARTING_BALANCE)
+
+    async def create_agent(
+        self, name: str, *, account_id: str | None = None, balance_nc: int = STARTING_BALANCE
+    ) -> tuple[Agent, str]:
+        """Add an agent, in an account of its own unless one is given; return it and its key."""
+        if account_id is None:
+            account_id = self.kernel.open_account(name, balance_nc).id
+        created = self.kernel.create_agent(account_id, name)
+        await self.saved()
+        return created
+
+    def start_login(self, client_name: str) -> tuple[DeviceLogin, str]:
+        """Begin a device login (RFC 8628); return it and its device code."""
+        device_code = new_id("device")
+        # No vowels and no look-alikes: no words, no misreading (RFC 8628, 6.1).
+        letters = [secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(4)]
+        digits = [secrets.choice("23456789") for _ in range(4)]
+        user_code = "".join(letters) + "-" + "".join(digits)
+        login = self.kernel.logins.start(device_code, user_code, client_name, self.clock())
+        return login, device_code
+
+    async def finish_login(self, device_code: str) -> tuple[Agent, str]:
+        """Return the agent and key of an approved login; see ``Logins.poll``."""
+        login = self.kernel.logins.poll(device_code, self.clock())
+        return await self.create_agent(login.client_name, account_id=self.ready_agent.account_id)

@@ -1,0 +1,127 @@
+"""Jobs out of the database, whole or as rows of a list, quick also among a million."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from chaojiyuyan_devserver.kernel.records import TERMINAL_STATUSES, Attempt, Event, Job, Payload
+
+from .rows import TABLES
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from .store import Store
+
+_JOB = TABLES[Job]
+_SELECT = f"SELECT {', '.join(_JOB.columns)} FROM jobs "  # noqa: S608 - our own names
+MAX_CHARTED = 20_000
+"""Number of jobs, newest first, that the charts are restored from."""
+_OPEN = "status IN ('bidding', 'running') AND status <> 'succeeded'"
+_OPEN_PARTS = f"WHERE job IN (SELECT number FROM jobs WHERE {_OPEN})"  # noqa: S608
+
+
+def find_job(store: Store, job_id: str) -> Job | None:
+    """Return the stored job of this id with all its parts, or None."""
+    return _find(store, "WHERE id = ?", job_id)
+
+
+def find_repeated(store: Store, agent_id: str, idempotency_key: str) -> Job | None:
+    """Return the stored job that this agent made with this idempotency key, or None."""
+    return _find(store, "WHERE agent_id = ? AND idempotency_key = ?", agent_id, idempotency_key)
+
+
+def open_jobs(store: Store) -> list[Job]:
+    """Return the jobs that have not ended, oldest first."""
+    rows = store.read(f"{_SELECT} WHERE {_OPEN} ORDER BY number")
+    return _complete(store, [_bare(row) for row in rows], _OPEN_PARTS)
+
+
+def last_number(store: Store) -> int:
+    """Return the number of the newest job, 0 where there is none."""
+    (row,) = store.read("SELECT max(number) AS last FROM jobs")
+    return row["last"] or 0
+
+
+def ended_since(store: Store, moment: float) -> list[tuple[str, float, float]]:
+    """Return status, creation and end of the jobs that ended since a moment.
+
+    Looked for among the newest jobs: it is for charts, and must not delay the start.
+    """
+    query = """SELECT status, created_at, completed_at FROM jobs
+        WHERE number > (SELECT max(number) FROM jobs) - ? AND completed_at >= ?"""
+    return [tuple(row) for row in store.read(query, MAX_CHARTED, moment)]
+
+
+def count_ended(store: Store) -> dict[str, int]:
+    """Return how many jobs have ended, by status."""
+    others = """SELECT status, count(*) AS count FROM jobs
+        WHERE status <> 'succeeded' GROUP BY status"""
+    counts = {row["status"]: row["count"] for row in store.read(others)}
+    (total,) = store.read("SELECT count(*) AS count FROM jobs")
+    succeeded = total["count"] - sum(counts.values())
+    return {"succeeded": succeeded, **{s: counts[s] for s in counts if s in TERMINAL_STATUSES}}
+
+
+def with_status(status: str) -> tuple[str, list[str]]:
+    """Return the condition for a status, in SQL, and the value in it."""
+    if status == "succeeded":
+        return "status = ?", [status]
+    return "status = ? AND status <> 'succeeded'", [status]  # or the index is not used
+
+
+def list_jobs(
+    store: Store, agent_id: str, status: str, capability_key: str, *, limit: int, offset: int
+) -> list[Job]:
+    """Return a caller's jobs without their parts, newest first.
+
+    Args:
+        store: The database.
+        agent_id: The caller.
+        status: Only jobs of this status, unless it is empty.
+        capability_key: Only jobs of this capability, unless it is empty.
+        limit: The maximum number of jobs.
+        offset: How many of the newest are left out.
+    """
+    clauses, values = ["agent_id = ?"], [agent_id]
+    if status:
+        clause, more = with_status(status)
+        clauses.append(clause)
+        values += more
+    if capability_key:
+        clauses.append("capability_key = ?")
+        values.append(capability_key)
+    where = " AND ".join(clauses)
+    query = f"{_SELECT} WHERE {where} ORDER BY number DESC LIMIT ? OFFSET ?"
+    return [_bare(row) for row in store.read(query, *values, limit, offset)]
+
+
+def _find(store: Store, where: str, *values: str) -> Job | None:
+    rows = store.read(_SELECT + where, *values)
+    if not rows:
+        return None
+    job = _bare(rows[0])
+    return _complete(store, [job], "WHERE job = ?", job.number)[0]
+
+
+def _bare(row: sqlite3.Row) -> Job:
+    return Job(**_JOB.arguments(row), input_envelope={}, channel_context=None)
+
+
+def _complete(store: Store, jobs: list[Job], where: str, *values: Any) -> list[Job]:
+    bodies: dict[int, dict[str, Any]] = defaultdict(dict)
+    for payload in store.records(Payload, where, *values):
+        bodies[payload.job][payload.kind] = payload.body
+    by_number = {job.number: job for job in jobs}
+    for job in jobs:
+        parts = bodies[job.number]
+        job.input_envelope = parts["input"]
+        job.channel_context = parts.get("context")
+        job.output_envelope = parts.get("output")
+        job.artifacts = parts.get("artifacts", [])
+    for attempt in store.records(Attempt, where, *values):
+        by_number[attempt.job].attempts.append(attempt)
+    for event in store.records(Event, where, *values):
+        by_number[event.job].events.append(event)
+    return jobs

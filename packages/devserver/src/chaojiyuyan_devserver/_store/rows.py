@@ -1,0 +1,105 @@
+"""Records as rows and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from chaojiyuyan_devserver.kernel.records import (
+    Account,
+    Agent,
+    Attempt,
+    Delivery,
+    DeviceLogin,
+    Event,
+    Job,
+    Payload,
+    Strike,
+    Transfer,
+    Webhook,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+Row: TypeAlias = dict[str, Any]
+RecordT = TypeVar("RecordT")
+
+
+@dataclass(frozen=True)
+class Table(Generic[RecordT]):
+    """How one kind of record is stored.
+
+    Attributes:
+        kind: The records' class.
+        name: The table's name.
+        key: The columns of which there is one row; empty where records are only added.
+        encoded: The columns that hold JSON.
+        columns: The record's fields that are columns.
+        values: Reads the columns' values off a record.
+        upsert: The SQL that writes a record.
+    """
+
+    kind: type[RecordT]
+    name: str
+    key: tuple[str, ...]
+    encoded: frozenset[str]
+    columns: tuple[str, ...]
+    values: Callable[[RecordT], tuple[Any, ...]]
+    upsert: str
+
+    def row(self, record: RecordT) -> tuple[Any, ...]:
+        """Return a record's values in the order of the columns."""
+        values = self.values(record)
+        if not self.encoded:
+            return values
+        return tuple(
+            json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            if column in self.encoded
+            else value
+            for column, value in zip(self.columns, values, strict=True)
+        )
+
+    def arguments(self, row: sqlite3.Row) -> Row:
+        """Return a row's values as the record's constructor takes them."""
+        return {
+            column: json.loads(row[column]) if column in self.encoded else row[column]
+            for column in self.columns
+        }
+
+
+def _table(
+    kind: type[RecordT], name: str, *key: str, encoded: str = "", without: str = ""
+) -> Table[RecordT]:
+    left_out = without.split()
+    columns = tuple(f.name for f in fields(kind) if f.name not in left_out)  # type: ignore[arg-type]
+    marks = ", ".join("?" * len(columns))
+    upsert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our names
+    if key:
+        changed = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in key)
+        upsert += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}"
+    read = attrgetter(*columns)
+    return Table(kind, name, key, frozenset(encoded.split()), columns, read, upsert)
+
+
+_JOB_PARTS = "input_envelope channel_context output_envelope attempts artifacts events"
+
+TABLES: dict[type, Table[Any]] = {
+    table.kind: table
+    for table in (
+        _table(Account, "accounts", "id"),
+        _table(Transfer, "transfers"),
+        _table(Agent, "agents", "id", encoded="handler_set"),
+        _table(DeviceLogin, "device_logins", "device_code_hash"),
+        _table(Job, "jobs", "number", without=_JOB_PARTS),
+        _table(Payload, "payloads", "job", "kind", encoded="body"),
+        _table(Attempt, "attempts", "job", "number"),
+        _table(Event, "events", "job", "number", encoded="payload"),
+        _table(Strike, "strikes"),
+        _table(Webhook, "webhooks", "account_id"),
+        _table(Delivery, "deliveries", "id", encoded="tries"),
+    )
+}

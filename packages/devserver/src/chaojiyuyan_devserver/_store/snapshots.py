@@ -1,0 +1,140 @@
+"""Snapshots: the whole database in one file, with what else a kernel needs to go on from it."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .rows import TABLES
+from .store import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .store import Store
+
+SAVED_AT = "snapshot_saved_at"
+READY_KEY = "snapshot_ready_key"
+
+
+class SnapshotError(Exception):
+    """A file that is no snapshot for this kernel; the text says why, in one line."""
+
+
+def save_snapshot(store: Store, *, saved_at: float, ready_key: str) -> bytes:
+    """Return the whole database as the content of a file.
+
+    Args:
+        store: The database, without an open transaction.
+        saved_at: The kernel's time, in seconds since the epoch.
+        ready_key: The ready agent's key, of which the database itself has only the hash.
+
+    Returns:
+        The content. It is a secret: it holds the ready agent's key and webhook secrets.
+    """
+    with _private_file() as path:
+        store.database.execute("VACUUM INTO ?", [str(path)])
+        snapshot = sqlite3.connect(path)
+        try:
+            facts = [(SAVED_AT, repr(saved_at)), (READY_KEY, ready_key)]
+            snapshot.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", facts)
+            snapshot.commit()
+        finally:
+            snapshot.close()
+        return path.read_bytes()
+
+
+@contextmanager
+def replace_by_snapshot(store: Store, content: bytes) -> Iterator[tuple[float, str]]:
+    """Replace everything in the database, in one transaction, by what is in a snapshot.
+
+    The transaction is committed when the ``with`` block ends, and undone when it raises.
+
+    Args:
+        store: The database, without an open transaction.
+        content: The snapshot's content.
+
+    Yields:
+        The kernel's time when it was saved, in seconds since the epoch, and the ready agent's key.
+
+    Raises:
+        SnapshotError: The file is no snapshot, a broken one, or one of another version.
+    """
+    try:
+        with _private_file() as path:
+            path.write_bytes(content)
+            with _attached(store, path), _transaction(store):
+                store.clear()
+                _copy(store)
+                _check_references(store)
+                yield _take_facts(store)
+    except (sqlite3.Error, KeyError, TypeError, ValueError) as error:
+        raise SnapshotError(f"The file is not a snapshot of a local kernel: {error}") from None
+
+
+@contextmanager
+def _private_file() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:  # mode 0700
+        yield Path(folder, "snapshot.db")
+
+
+@contextmanager
+def _attached(store: Store, path: Path) -> Iterator[None]:
+    store.database.execute("ATTACH ? AS snapshot", [f"{path.as_uri()}?mode=ro"])
+    try:
+        _check_version(store)
+        yield
+    finally:
+        store.database.execute("DETACH snapshot")
+
+
+@contextmanager
+def _transaction(store: Store) -> Iterator[None]:
+    store.database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        store.database.execute("COMMIT")
+    except BaseException:
+        store.database.execute("ROLLBACK")
+        raise
+
+
+def _check_version(store: Store) -> None:
+    (version,) = store.database.execute("PRAGMA snapshot.user_version").fetchone()
+    if version > VERSION:
+        raise SnapshotError(
+            f"The snapshot is of a newer version ({version}, this kernel knows {VERSION})."
+            " Upgrade chaojiyuyan-devserver."
+        )
+    if version != VERSION:
+        raise SnapshotError("The file is not a snapshot of a local kernel.")
+
+
+def _copy(store: Store) -> None:
+    for name in ("settings", *(table.name for table in TABLES.values())):
+        info = store.read(f"PRAGMA main.table_info({name})")
+        columns = ", ".join(row["name"] for row in info)
+        # SQLite reads a table in the order of its key, so the newest row stays the newest.
+        store.database.execute(
+            f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM snapshot.{name}"  # noqa: S608
+        )
+
+
+def _check_references(store: Store) -> None:
+    orphans = store.read(
+        "SELECT id FROM jobs WHERE agent_id NOT IN (SELECT id FROM agents)"
+        " OR account_id NOT IN (SELECT id FROM accounts) LIMIT 1"
+    )
+    if orphans:
+        raise SnapshotError(f"The snapshot is damaged: {orphans[0]['id']} has no caller.")
+
+
+def _take_facts(store: Store) -> tuple[float, str]:
+    saved_at, ready_key = store.setting(SAVED_AT), store.setting(READY_KEY)
+    if saved_at is None or ready_key is None:
+        raise SnapshotError("The file is not a snapshot of a local kernel.")
+    store.database.execute("DELETE FROM settings WHERE name IN (?, ?)", [SAVED_AT, READY_KEY])
+    return float(saved_at), ready_key

@@ -1,0 +1,26 @@
+"""What a kernel goes on from, out of the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaojiyuyan_devserver.kernel import State
+from chaojiyuyan_devserver.kernel.records import Account, Agent, Delivery, DeviceLogin, Webhook
+
+from .jobs import last_number, open_jobs
+
+if TYPE_CHECKING:
+    from .store import Store
+
+
+def load_state(store: Store) -> State:
+    """Return the stored state; jobs that have ended stay in the database."""
+    return State(
+        store.records(Account),
+        store.records(Agent),
+        store.records(DeviceLogin),
+        store.records(Webhook),
+        store.records(Delivery, "WHERE status = 'pending'"),
+        open_jobs(store),
+        last_number(store),
+    )

@@ -1,0 +1,130 @@
+"""SQLite behind the kernel: changed records in, records out."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib import resources
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .rows import TABLES, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+RecordT = TypeVar("RecordT")
+
+VERSION = 1
+"""The version of ``schema.sql``, kept in the database as ``PRAGMA user_version``."""
+
+
+class StoreError(Exception):
+    """A database that cannot be used; the text says why and what to do."""
+
+
+class Store:
+    """The database.
+
+    One connection, used from one thread. WAL with ``synchronous=NORMAL``: what is committed
+    survives the process being killed at any moment; a power cut may cost the last transactions,
+    never the database. The fsync for each transaction that would cover a power cut as well is not
+    worth its time in a development server.
+
+    Args:
+        path: The database file, or None to keep everything in memory.
+
+    Raises:
+        StoreError: The file cannot be used.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.database = sqlite3.connect(path or ":memory:", isolation_level=None, uri=True)
+        self.database.row_factory = sqlite3.Row
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self.database.close()
+            text = f"{path} cannot be used: {error}. Choose a folder with --data."
+            if "locked" in str(error):
+                text = "another kernel runs on this folder. Choose another with --data."
+            raise StoreError(text) from None
+        except StoreError:
+            self.database.close()
+            raise
+
+    def _prepare(self) -> None:
+        execute = self.database.execute
+        # First of all: a second kernel on the same file must fail, not share it.
+        execute("PRAGMA locking_mode=EXCLUSIVE")
+        execute("PRAGMA busy_timeout=500")
+        execute("PRAGMA journal_mode=WAL")
+        execute("PRAGMA synchronous=NORMAL")
+        execute("PRAGMA cache_size=-32768")  # KiB; the default of 2 MiB misses too often
+        (version,) = execute("PRAGMA user_version").fetchone()
+        (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version == 0 and tables == 0:
+            schema = resources.files(__package__).joinpath("schema.sql").read_text("utf-8")
+            self.database.executescript(f"BEGIN; {schema}; PRAGMA user_version = {VERSION}; COMMIT")
+        elif version != VERSION:
+            raise StoreError(
+                f"The database is of another version ({version}, this kernel knows {VERSION})."
+                " Choose another folder with --data, or remove kernel.db."
+            )
+
+    def write(self, changes: Iterable[object]) -> None:
+        """Write the records in one transaction; when this returns, it is committed.
+
+        Raises:
+            sqlite3.Error: It could not be committed, and nothing was written.
+        """
+        batch: dict[type, list[tuple[Any, ...]]] = {}
+        for record in changes:
+            kind = type(record)
+            batch.setdefault(kind, []).append(TABLES[kind].row(record))
+        execute = self.database.execute
+        execute("BEGIN")
+        try:
+            for kind, rows in batch.items():
+                self.database.executemany(TABLES[kind].upsert, rows)
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+
+    def read(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        """Return the rows of a query, with values for its question marks."""
+        return self.database.execute(query, values).fetchall()
+
+    def records(self, kind: type[RecordT], where: str = "", *values: Any) -> list[RecordT]:
+        """Return the stored records of a kind.
+
+        Args:
+            kind: The records' class.
+            where: What follows the table's name in the query.
+            *values: Values for the question marks in it.
+        """
+        table = TABLES[kind]
+        columns = ", ".join(table.columns)
+        query = f"SELECT {columns} FROM {table.name} {where}"  # noqa: S608 - our own names
+        return [kind(**table.arguments(row)) for row in self.read(query, *values)]
+
+    def setting(self, name: str) -> str | None:
+        """Return a stored setting, or None."""
+        rows = self.read("SELECT value FROM settings WHERE name = ?", name)
+        return rows[0]["value"] if rows else None
+
+    def set(self, name: str, value: str) -> None:
+        """Store a setting; committed when this returns, unless a transaction is open."""
+        self.database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+    def clear(self) -> None:
+        """Delete everything, in the open transaction if there is one."""
+        for name in ("settings", *(table.name for table in TABLES.values())):
+            self.database.execute(f"DELETE FROM {name}")  # noqa: S608 - our own names
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+
+__all__ = ["VERSION", "Row", "Store", "StoreError"]
