@@ -85,7 +85,8 @@ class Redactor:
         """
         if self._key is None:
             return text
-        return self._pattern.sub(mask_key(self._key), text)
+        masked = mask_key(self._key)
+        return self._pattern.sub(lambda _: masked, text)  # a text would be read as a template
 
     def value(self, value: T, depth: int = 0) -> T:
         """Return a JSON value with the key masked in each of its texts.

@@ -14,6 +14,7 @@ import anyio
 import httpcore
 import httpx
 
+from ._requests import MAX_UNSENT_BYTES
 from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
@@ -112,7 +113,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A stream whose reads and writes end at the deadline."""
+    """A stream whose reads and writes end at the deadline; writes go out as in the sync twin."""
 
     def __init__(
         self, backend: _Backend, stream: httpcore.AsyncNetworkStream, deadline: Deadline
@@ -120,13 +121,32 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._backend = backend
         self._stream = stream
         self._deadline = deadline
+        self._unsent = b""
+        self._write_timeout: float | None = None
+        self._is_broken = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._unsent:
+            buffer, self._unsent = self._unsent, b""
+            try:
+                await self._send(buffer)
+            except httpcore.WriteError:
+                self._is_broken = True  # a server may refuse the request before it has all of it
         left = self._deadline.left(timeout, httpcore.ReadTimeout)
         return await self._stream.read(max_bytes, left)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        left = self._deadline.left(timeout, httpcore.WriteTimeout)
+        self._write_timeout = timeout
+        if self._unsent:
+            buffer = self._unsent + buffer
+        if len(buffer) <= MAX_UNSENT_BYTES:
+            self._unsent = buffer
+        else:
+            self._unsent = b""
+            await self._send(buffer)
+
+    async def _send(self, buffer: bytes) -> None:
+        left = self._deadline.left(self._write_timeout, httpcore.WriteTimeout)
         await self._stream.write(buffer, left)
 
     async def aclose(self) -> None:
@@ -142,4 +162,6 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self._backend.own(await self._stream.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable" and self._is_broken:
+            return True
         return self._stream.get_extra_info(info)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     HTTPClient = httpx.Client | httpx.AsyncClient
 
+MAX_UNSENT_BYTES = 1 << 16
+"""Bytes of a request that wait for the rest of it, so that head and body go out together."""
+
 _SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 import httpx
 
+from ._requests import MAX_UNSENT_BYTES
 from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
@@ -134,14 +135,27 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A socket whose reads and writes end at the deadline."""
+    """A socket whose reads and writes end at the deadline.
+
+    Head and body of a request come in two writes. They go out together with the first read, which
+    saves a packet, and two of the moments at which a thread gives up the interpreter lock.
+    """
 
     def __init__(self, backend: _Backend, sock: socket.socket, deadline: Deadline) -> None:
         self._backend = backend
         self._socket = sock
         self._deadline = deadline
+        self._unsent = b""
+        self._write_timeout: float | None = None
+        self._is_broken = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._unsent:
+            try:
+                self._send(self._unsent)
+            except httpcore.WriteError:
+                self._is_broken = True  # a server may refuse the request before it has all of it
+            self._unsent = b""
         try:
             self._socket.settimeout(self._deadline.left(timeout, httpcore.ReadTimeout))
             return self._socket.recv(max_bytes)
@@ -151,10 +165,21 @@ class _Stream(httpcore.NetworkStream):
             raise httpcore.ReadError(str(fault)) from fault
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._write_timeout = timeout
+        if self._unsent:
+            buffer = self._unsent + buffer
+        if len(buffer) <= MAX_UNSENT_BYTES:
+            self._unsent = buffer
+        else:
+            self._unsent = b""
+            self._send(buffer)
+
+    def _send(self, buffer: bytes) -> None:
         rest = memoryview(buffer)
         try:
             while rest:
-                self._socket.settimeout(self._deadline.left(timeout, httpcore.WriteTimeout))
+                left = self._deadline.left(self._write_timeout, httpcore.WriteTimeout)
+                self._socket.settimeout(left)
                 rest = rest[self._socket.send(rest) :]
         except TimeoutError as fault:
             raise httpcore.WriteTimeout(str(fault)) from fault
@@ -189,7 +214,7 @@ class _Stream(httpcore.NetworkStream):
         if info == "socket":
             return self._socket
         if info == "is_readable":
-            return _is_readable(self._socket)
+            return self._is_broken or _is_readable(self._socket)
         return None
 
 

@@ -1,0 +1,260 @@
+"""An attempt ends at its deadline, whatever the server does, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from chaojiyuyan_core import api
+from chaojiyuyan_core.http import AsyncTransport, Reply, RequestBuilder, Transport
+from support.hostile import Peer, hostile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TIMEOUT = 0.4
+DESCRIPTORS = Path("/proc/self/fd")
+CALL = api.get_job("j1")
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def send_sync(builder: RequestBuilder, call: api.Call[Any], timeout: float) -> Reply:
+    transport = Transport(builder)
+    try:
+        return transport.send(call, timeout)
+    finally:
+        transport.close()
+
+
+def send_async(builder: RequestBuilder, call: api.Call[Any], timeout: float) -> Reply:
+    async def main() -> Reply:
+        transport = AsyncTransport(builder)
+        try:
+            return await transport.send(call, timeout)
+        finally:
+            await transport.close()
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(params=[send_sync, send_async], ids=["sync", "async"])
+def send(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def silent(peer: Peer) -> None:
+    peer.stall()
+
+
+def silent_after_the_request(peer: Peer) -> None:
+    peer.read_request()
+    peer.stall()
+
+
+def head_drips(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(HEAD)
+    peer.drip(b"X: y\r\n")
+
+
+def one_header_drips(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(HEAD, b"X: ")
+    peer.drip(b"y")
+
+
+def interim_answers_rain(peer: Peer) -> None:
+    peer.read_request()
+    while not peer.ending.wait(0.005):
+        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n")
+
+
+def body_drips(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(HEAD, b"Content-Length: 1000000\r\n\r\n")
+    peer.drip(b" ")
+
+
+def chunks_drip(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(HEAD, b"Transfer-Encoding: chunked\r\n\r\n")
+    peer.drip(b"1\r\n \r\n")
+
+
+BEHAVIOURS = [
+    silent,
+    silent_after_the_request,
+    head_drips,
+    one_header_drips,
+    interim_answers_rain,
+    body_drips,
+    chunks_drip,
+]
+
+
+def ends_in_time(act: Callable[[], Reply]) -> Reply:
+    """Run an attempt, which must end long before the server does, and leave nothing behind."""
+    began = time.monotonic()
+    reply = act()
+    assert time.monotonic() - began < TIMEOUT + 1.5  # 0.5 on a machine that is not busy
+    return reply
+
+
+@pytest.mark.parametrize("behave", BEHAVIOURS)
+def test_an_attempt_ends_at_its_deadline(send: Any, behave: Any) -> None:
+    with hostile(behave) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url, timeout=30)
+        reply = ends_in_time(lambda: send(builder, CALL, TIMEOUT))
+    assert isinstance(reply.fault, httpx.TimeoutException)
+
+
+def drain_slowly(peer: Peer) -> None:
+    while not peer.ending.wait(0.02):
+        peer.socket.recv(50)
+
+
+@pytest.mark.parametrize("behave", [silent, drain_slowly])
+def test_a_body_that_is_not_taken_ends_at_the_deadline(send: Any, behave: Any) -> None:
+    call = api.submit("j1", {"text": "x" * 20_000_000})
+    with hostile(behave) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url, timeout=30)
+        reply = ends_in_time(lambda: send(builder, call, TIMEOUT))
+    assert isinstance(reply.fault, httpx.WriteTimeout)
+
+
+def tls_drips(peer: Peer) -> None:
+    peer.send(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03")  # a handshake of 16 KB begins
+    peer.drip(b"x")
+
+
+@pytest.mark.parametrize("behave", [silent, tls_drips])
+def test_a_tls_handshake_ends_at_the_deadline(send: Any, behave: Any) -> None:
+    with hostile(behave) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url.replace("http:", "https:"), timeout=30)
+        reply = ends_in_time(lambda: send(builder, CALL, TIMEOUT))
+    assert isinstance(reply.fault, httpx.ConnectTimeout)
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port whose backlog is full: the system answers no further connection, like a firewall."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            sock = stack.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def test_connecting_ends_at_the_deadline(send: Any, deaf_port: int) -> None:
+    builder = RequestBuilder("nxt_ag_key", f"http://127.0.0.1:{deaf_port}", timeout=30)
+    reply = ends_in_time(lambda: send(builder, CALL, TIMEOUT))
+    assert isinstance(reply.fault, httpx.ConnectTimeout)
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+    deaf_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hostile(lambda peer: (peer.read_request(), peer.answer())) as server:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+            for port in (deaf_port, server.port)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: found)
+        assert send_sync(RequestBuilder(None, "http://localhost"), CALL, 1.0).is_success
+
+
+def test_without_a_timeout_of_its_own_an_attempt_ends_without_progress(send: Any) -> None:
+    with hostile(silent_after_the_request) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url, timeout=TIMEOUT)
+        reply = ends_in_time(lambda: send(builder, CALL, None))
+    assert isinstance(reply.fault, httpx.ReadTimeout)
+
+
+def test_without_a_timeout_of_its_own_an_attempt_ends_in_total(
+    send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaojiyuyan_core.http._timeouts.MAX_CALL_SECONDS", TIMEOUT)
+    with hostile(body_drips) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url, timeout=None)
+        reply = ends_in_time(lambda: send(builder, CALL, None))
+    assert isinstance(reply.fault, httpx.ReadTimeout)
+
+
+def test_waiting_for_a_connection_ends_at_the_deadline() -> None:
+    with hostile(silent_after_the_request) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url, timeout=30)
+        transport = Transport(builder, max_connections=1)
+        busy = threading.Thread(target=transport.send, args=(CALL, 3 * TIMEOUT))
+        busy.start()
+        while not server.accepted:
+            time.sleep(0.001)
+        reply = ends_in_time(lambda: transport.send(CALL, TIMEOUT))
+        busy.join()
+        transport.close()
+    assert isinstance(reply.fault, httpx.PoolTimeout)
+    assert "All 1 connections were in use" in str(reply.fault)
+    assert reply.is_transient
+
+
+def test_waiting_for_a_connection_ends_at_the_deadline_on_a_loop() -> None:
+    async def main() -> Reply:
+        transport = AsyncTransport(builder, max_connections=1)
+        busy = asyncio.create_task(transport.send(CALL, 3 * TIMEOUT))
+        while not server.accepted:
+            await asyncio.sleep(0.001)
+        reply = await transport.send(CALL, TIMEOUT)
+        assert not busy.done()
+        await busy
+        await transport.close()
+        return reply
+
+    with hostile(silent_after_the_request) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url, timeout=30)
+        reply = asyncio.run(main())
+    assert isinstance(reply.fault, httpx.PoolTimeout)
+
+
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="needs /proc to count descriptors")
+def test_attempts_that_ended_leave_no_socket_and_no_thread(send: Any) -> None:
+    def left_behind() -> tuple[int, int]:
+        return len(list(DESCRIPTORS.iterdir())), threading.active_count()
+
+    with hostile(silent) as warm_up:
+        send(RequestBuilder(None, warm_up.url), CALL, 0.05)
+    before = left_behind()
+    for behave in (*BEHAVIOURS, drain_slowly, tls_drips):
+        scheme = "https:" if behave is tls_drips else "http:"
+        with hostile(behave) as server:
+            send(RequestBuilder(None, server.url.replace("http:", scheme)), CALL, 0.1)
+    assert left_behind() == before
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("behave", [silent_after_the_request, body_drips, chunks_drip])
+def test_by_a_client_that_was_handed_in_an_attempt_ends_too(kind: str, behave: Any) -> None:
+    def by_client() -> Reply:
+        with httpx.Client(timeout=30) as client:
+            return Transport(builder, client).send(CALL, TIMEOUT)
+
+    async def by_async_client() -> Reply:
+        async with httpx.AsyncClient(timeout=30) as client:
+            return await AsyncTransport(builder, client).send(CALL, TIMEOUT)
+
+    with hostile(behave) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url)
+        reply = ends_in_time(
+            by_client if kind == "sync" else lambda: asyncio.run(by_async_client())
+        )
+    assert isinstance(reply.fault, httpx.ReadTimeout)
