@@ -34,6 +34,7 @@ class FakeWire:
         self.timeouts: dict[str, list[float | None]] = defaultdict(list)
         self.changed = threading.Condition()
         self.closed = False
+        self.aborted = threading.Event()
 
     def send(self, call: Any, timeout: float | None = None) -> Reply:
         endpoint = call.path.rsplit("/", 1)[-1]
@@ -45,6 +46,9 @@ class FakeWire:
                 answer = answer.pop(0) if len(answer) > 1 else answer[0]
             self.changed.notify_all()
         return answer(call) if callable(answer) else answer
+
+    def abort(self) -> None:
+        self.aborted.set()
 
     def close(self) -> None:
         self.closed = True

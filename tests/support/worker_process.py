@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 from typing import Any
 
@@ -18,12 +19,24 @@ def note(task: TaskContext) -> None:
 def echo(task: TaskContext) -> dict[str, Any]:
     note(task)
     end = time.monotonic() + task.input.get("seconds", 0)
+    if task.input.get("fork"):
+        return {"ended_by": end_a_child()}
     if task.input.get("hog"):
         while time.monotonic() < end:
             pass
     while time.monotonic() < end:
         time.sleep(0.01)
     return {"pid": os.getpid(), "late": task.cancelled}
+
+
+def end_a_child() -> int:
+    """Fork, as multiprocessing does, end the child by SIGTERM, and return what ended it."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(20)
+        os._exit(0)
+    os.kill(child, signal.SIGTERM)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
 
 
 def die(task: TaskContext) -> dict[str, Any]:

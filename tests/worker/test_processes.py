@@ -139,3 +139,12 @@ def test_a_handlers_process_that_dies_ends_the_worker(site) -> None:
     started(site)
     assert process.wait(20) == 1
     assert "ExecutorBroken" in site.log()
+
+
+def test_a_process_that_a_handler_forks_handles_signals_as_any_other(site) -> None:
+    process = site.start()
+    job = site.ended(site.post({"fork": True}))
+    assert job["output_envelope"] == {"ended_by": signal.SIGTERM}
+    process.terminate()  # the parent still owns its own
+    assert process.wait(20) == 0
+    assert "SIGTERM received: finishing the running jobs" in site.log()

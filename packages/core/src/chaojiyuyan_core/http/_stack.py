@@ -195,6 +195,12 @@ class ConnectionStack:
             self._changed.notify()
         connection.close()
 
+    def abort(self) -> None:
+        """End the exchanges under way, also one that is blocked in a read or a write."""
+        with self._changed:
+            for connection in self._shelf.in_use:
+                connection.abort()
+
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they are given back."""
         with self._changed:

@@ -8,6 +8,7 @@ Loaded with the first request: it needs httpx.
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import socket
 import ssl
@@ -74,6 +75,11 @@ class Connection(httpx.HTTPTransport):
             self._pool.close()
         self._backend.close()
 
+    def abort(self) -> None:
+        """End the exchange under way, from another thread; the one that sends gets a fault."""
+        self.deadline.ends = -math.inf
+        self._backend.shut_down()
+
     def abandon(self) -> None:
         """Close this process's end of a connection that belongs to the parent process."""
         self._backend.close()
@@ -126,6 +132,12 @@ class _Backend(httpcore.NetworkBackend):
     def own(self, sock: socket.socket) -> None:
         """Keep a socket that is to be closed with the connection."""
         self._sockets.append(sock)
+
+    def shut_down(self) -> None:
+        """Wake up whoever is blocked in a read or a write."""
+        for sock in list(self._sockets):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close what was opened, also where httpcore lost sight of it in the middle."""

@@ -238,6 +238,13 @@ class Transport(_TransportBase["httpx.Client"]):
         except faults as fault:
             return self._fault(attempt, fault)
 
+    def abort(self) -> None:
+        """End the attempts under way, from another thread: each returns a fault at once.
+
+        What was sent by a client that was handed in ends at its deadline.
+        """
+        self._stack.abort()
+
     def close(self) -> None:
         """Close the connections, unless they are another transport's or of a client handed in."""
         if not self._shared:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chaojiyuyan_core.answers import Undecided
+    from chaojiyuyan_core.http import Flow
     from chaojiyuyan_core.models import JsonObject
+    from chaojiyuyan_core.submission import Submission
     from chaojiyuyan_worker._observe.telemetry import Telemetry
     from chaojiyuyan_worker.leases import Lease, LeaseKeeper
     from chaojiyuyan_worker.task import TaskContext
@@ -103,6 +105,8 @@ class JobRun:
         self._wire = wire
         self._handler = parts.handlers[task.capability_key]
         self._over: Event = parts.runtime.event()
+        self._lock = parts.runtime.lock()
+        self._is_submitting = False
         self._lease = parts.keeper.hold(task.job_id, sent, lease_seconds, on_lost=self._on_lost)
 
     def run(self) -> None:
@@ -131,6 +135,10 @@ class JobRun:
     def _on_lost(self, lease: Lease) -> None:
         self._task.cancel(lease.lost.value if lease.lost else "")
         self._over.set()
+        with self._lock:
+            # The body of a submit may still be on its way, and the next holder's lease be settled.
+            if self._is_submitting:
+                self._wire.abort()
 
     def _try_until_decided(self) -> Verdict:
         task, last = self._task, self._parts.options.max_retries + 1
@@ -195,7 +203,7 @@ class JobRun:
             draw=parts.runtime.random,
             on_retry=self._tell_retry,
         )
-        ended = run(flow, self._wire, sleep=self._over.wait)
+        ended = self._run_submit(flow)
         outcome = Outcome(ended.outcome.value)
         if ended.refusal is not None:
             found = ended.refusal.validation_errors
@@ -206,6 +214,15 @@ class JobRun:
         if outcome is Outcome.LOST and self._lease.lost is not None:
             return Verdict(outcome, self._lease.lost.value)
         return Verdict(outcome, str(ended.error or ""))
+
+    def _run_submit(self, flow: Flow[Submission]) -> Submission:
+        with self._lock:
+            self._is_submitting = True
+        try:
+            return run(flow, self._wire, sleep=self._over.wait)
+        finally:
+            with self._lock:
+                self._is_submitting = False
 
     def _tell_retry(self, reading: Undecided, delay: float) -> None:
         error = f"{type(reading.error).__name__}: {reading.error}"

@@ -16,6 +16,9 @@ class Wire(Protocol):
     def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
         """Send a call once and return what came of it, ``timeout`` seconds later at most."""
 
+    def abort(self) -> None:
+        """End what is being sent, from another thread: ``send`` returns a fault."""
+
     def close(self) -> None:
         """Close the connections."""
 
