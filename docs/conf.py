@@ -34,7 +34,7 @@ napoleon_numpy_docstring = False
 
 # Every reference to a name of ours must lead somewhere. The names of others have no page here.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!chaojiyuyan_).*"), ("py:obj", r".*\.T_co")]
+nitpick_ignore_regex = [("py:.*", r"(?!chaojiyuyan_).*"), ("py:(obj|class)", r".*\.(T_co|J)")]
 
 DOCUMENTED = {"module", "class", "exception", "function", "method", "property"}
 

@@ -13,7 +13,6 @@ import httpx
 from typing_extensions import assert_type
 
 import chaojiyuyan_sdk
-from chaojiyuyan_client import tool_name
 from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus
 from chaojiyuyan_core.webhooks import WebhookEvent
 from chaojiyuyan_sdk import (
@@ -56,6 +55,7 @@ from chaojiyuyan_sdk import (
     TaskCancelled,
     TaskContext,
     TaskRunNotFound,
+    Tool,
     UnprocessableError,
     WebhookVerificationError,
     Worker,
@@ -68,6 +68,7 @@ from chaojiyuyan_sdk import (
     remove_hebing_mcp_entry,
     save_credentials,
     sign_webhook,
+    tool_name,
     unwrap_webhook,
     verify_webhook_signature,
     write_hebing_mcp_entry,
@@ -126,6 +127,16 @@ def fan_out(client: NexusClient) -> None:
     client.map("text.digest.v1", [], no_such_option=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
+def give_tools(client: NexusClient) -> None:
+    def approve(tool: Tool, payload: dict[str, object]) -> bool:
+        return tool.price_nc is not None and "text" in payload
+
+    for tool in client.tools("text.digest.v1", approve=approve, max_price_nc=5, timeout=60):
+        assert_type(tool, Tool)
+        print(tool.name, tool.description, tool.input_schema["type"], tool.capability_key)
+        print(tool.call({"text": "one"}), tool.openai(api="responses"), tool.anthropic())
+
+
 def tell(event: JobEvent) -> None:
     print(event["event_type"], event["created_at"], event["payload"])
 
@@ -156,6 +167,7 @@ async def call_async() -> None:
             assert_type(listed, AsyncJob)
         async for result in client.map("text.digest.v1", client.jobs(), ordered=False):
             assert_type(result, MapResult[AsyncJob])
+        print([await tool.acall({"text": "one"}) for tool in await client.tools()])
         async for event in job.events():
             tell(event)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .client import HebingClient, NexusClient
     from .job import AsyncJob, Job
     from .map import MapResult
-    from .tools import tool_name
+    from .tools import Tool, tool_name
 
 __all__ = [
     "AsyncJob",
@@ -65,6 +65,7 @@ __all__ = [
     "RateLimitError",
     "ResponseFormatError",
     "ServerError",
+    "Tool",
     "UnprocessableError",
     "__version__",
     "tool_name",
@@ -78,6 +79,7 @@ _HOMES = {
     "Job": "job",
     "MapResult": "map",
     "NexusClient": "client",
+    "Tool": "tools",
     "tool_name": "tools",
 }
 

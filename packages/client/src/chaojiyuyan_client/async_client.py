@@ -10,6 +10,7 @@ from chaojiyuyan_core.http import (
     DEFAULT_MAX_RESPONSE_BYTES,
     AsyncTransport,
     RequestBuilder,
+    check_seconds,
     request,
     run_async,
 )
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 
     from ._arguments import ObjectLike
     from ._order import OrderOptions, Reuse
+    from ._tool_orders import Approve
     from .map import MapResult
+    from .tools import Tool
 
 T = TypeVar("T")
 
@@ -208,6 +211,28 @@ class AsyncNexusClient(ClientBase):
                 return AsyncJob(await run_async(flow, self._transport), self)
 
         return map_in_tasks(plan, inputs, perform)
+
+    async def tools(
+        self,
+        *capability_keys: str,
+        approve: Approve | None = None,
+        max_price_nc: int | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> list[Tool]:
+        """Return capabilities as tools of an agent, in no framework's own form."""
+        from ._tool_orders import LoopToolOrders
+
+        check_seconds("timeout", timeout)
+
+        async def perform(tool: Tool, payload: JsonObject, job_ids: list[str]) -> AsyncJob:
+            limit = tool.price_limit(max_price_nc, is_approved=approve is not None)
+            flow = self._using(tool, payload, job_ids, max_price_nc=limit, timeout=timeout)
+            with self._tracing.span("run", tool.capability_key):
+                return AsyncJob(await run_async(flow, self._transport), self)
+
+        orders = LoopToolOrders(approve, self._builder.redactor, perform)
+        entries = await run_async(self._catalog.read(self._retry), self._transport)
+        return self._choose_tools(entries, capability_keys, orders)
 
     async def get_job(self, job_id: str | UUID) -> AsyncJob:
         """Return a job as it stands (``GET /kernel-jobs/{id}``)."""

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from chaojiyuyan_core.http import AsyncTransport, TimeoutTypes, Transport
-    from chaojiyuyan_core.models import JobData
+    from chaojiyuyan_core.models import CapabilitySpec, JobData, JsonObject
 
     from ._arguments import ObjectLike
     from ._order import OrderOptions
+    from ._tool_orders import ToolOrders
     from .map import Plan
+    from .tools import Tool
 
 
 class ClientBase:
@@ -144,6 +146,40 @@ class ClientBase:
             plan.capability_key, payload, plan.options, idempotency_key=plan.key(index, payload)
         )
         return self._running(order, timeout=plan.timeout, retry_failed=plan.retry_failed)
+
+    @staticmethod
+    def _choose_tools(
+        entries: list[CapabilitySpec], capability_keys: tuple[str, ...], orders: ToolOrders
+    ) -> list[Tool]:
+        """Make a tool of each entry of the catalog that is wanted, or of all."""
+        from .tools import Tool
+
+        specs = {spec["capability_key"]: spec for spec in entries if spec.get("capability_key")}
+        unknown = [key for key in capability_keys if key not in specs]
+        if unknown:
+            raise ValueError(f"the catalog has no capability {unknown[0]!r}: see capabilities()")
+        return [Tool(specs[key], orders) for key in dict.fromkeys(capability_keys or specs)]
+
+    def _using(
+        self,
+        tool: Tool,
+        payload: JsonObject,
+        job_ids: list[str],
+        *,
+        max_price_nc: int | None,
+        timeout: float,
+    ) -> Flow[JobData]:
+        """Order the job of a tool, tell its id, and wait for it."""
+        began = time.monotonic()
+        options: OrderOptions = {"max_price_nc": max_price_nc}
+        order = self._make_order(tool.capability_key, payload, options)
+        job = yield from self._order(order, left=lambda: began + timeout - time.monotonic())
+        job_ids.append(job["id"])
+        poll_interval = DEFAULT_POLL_INTERVAL
+        waiting = self._waiting(
+            job["id"], timeout=timeout, poll_interval=poll_interval, since=began
+        )
+        return (yield from waiting)
 
     def _order(self, order: Order, *, left: Callable[[], float] | None = None) -> Flow[JobData]:
         """Post a job on the terms of its order, within the client's budget."""

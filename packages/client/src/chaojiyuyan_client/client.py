@@ -10,6 +10,7 @@ from chaojiyuyan_core.http import (
     DEFAULT_MAX_RESPONSE_BYTES,
     RequestBuilder,
     Transport,
+    check_seconds,
     request,
     run,
 )
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 
     from ._arguments import ObjectLike
     from ._order import OrderOptions, Reuse
+    from ._tool_orders import Approve
     from .map import MapResult
+    from .tools import Tool
 
 T = TypeVar("T")
 
@@ -309,6 +312,41 @@ class NexusClient(ClientBase):
                 return Job(run(flow, self._transport), self)
 
         return map_on_threads(plan, inputs, perform)
+
+    def tools(
+        self,
+        *capability_keys: str,
+        approve: Approve | None = None,
+        max_price_nc: int | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> list[Tool]:
+        """Return capabilities as tools of an agent, in no framework's own form.
+
+        Args:
+            *capability_keys: The capabilities; all of the catalog without any.
+            approve: A function of the tool and the checked input, sync or async, that is asked
+                before each order: what it returns false for is not ordered. With it, an order
+                never costs more than the tool's price.
+            max_price_nc: What one job may cost, in nc; None for any price.
+            timeout: Seconds for each call; the job itself goes on past them.
+
+        Raises:
+            ValueError: The catalog has no such capability.
+            HebingAPIError: The API refused to show the catalog.
+        """
+        from ._tool_orders import ThreadToolOrders
+
+        check_seconds("timeout", timeout)
+
+        def perform(tool: Tool, payload: JsonObject, job_ids: list[str]) -> Job:
+            limit = tool.price_limit(max_price_nc, is_approved=approve is not None)
+            flow = self._using(tool, payload, job_ids, max_price_nc=limit, timeout=timeout)
+            with self._tracing.span("run", tool.capability_key):
+                return Job(run(flow, self._transport), self)
+
+        orders = ThreadToolOrders(approve, self._builder.redactor, perform)
+        entries = run(self._catalog.read(self._retry), self._transport)
+        return self._choose_tools(entries, capability_keys, orders)
 
     def get_job(self, job_id: str | UUID) -> Job:
         """Return a job as it stands (``GET /kernel-jobs/{id}``).

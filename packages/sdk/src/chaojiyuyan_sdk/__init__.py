@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         Job,
         MapResult,
         NexusClient,
+        Tool,
+        tool_name,
     )
     from chaojiyuyan_core.credentials import (
         CREDENTIALS_PATH,
@@ -129,6 +131,7 @@ __all__ = [
     "TaskCancelled",
     "TaskContext",
     "TaskRunNotFound",
+    "Tool",
     "UnprocessableError",
     "WebhookVerificationError",
     "Worker",
@@ -141,6 +144,7 @@ __all__ = [
     "remove_hebing_mcp_entry",
     "save_credentials",
     "sign_webhook",
+    "tool_name",
     "unwrap_webhook",
     "verify_webhook_signature",
     "write_hebing_mcp_entry",
@@ -150,7 +154,9 @@ _HOMES = {
     "chaojiyuyan_cli.mcp_config": (
         "DEFAULT_MCP_PATH McpWriterError WriteResult remove_hebing_mcp_entry write_hebing_mcp_entry"
     ),
-    "chaojiyuyan_client": "AsyncJob AsyncNexusClient Budget HebingClient Job MapResult NexusClient",
+    "chaojiyuyan_client": (
+        "AsyncJob AsyncNexusClient Budget HebingClient Job MapResult NexusClient Tool tool_name"
+    ),
     "chaojiyuyan_core.credentials": (
         "CREDENTIALS_PATH clear_credentials load_credentials save_credentials"
     ),
