@@ -123,7 +123,7 @@ def test_the_budget_comes_before_the_question_and_again_at_the_yes(
         return result
 
     states = [call()["requestState"] for _ in range(2)]
-    yes = {"order": {"action": "accept", "content": {"agree": True}}}
+    yes = {"order": {"action": "accept", "content": {"ok": True}}}
     first, second = (call(requestState=state, inputResponses=yes) for state in states)
     job_id = Answer(first).data["id"]
     assert Answer(second).error["code"] == "budget_exceeded"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from mcp import types
 from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
 
 from chaojiyuyan_core.text import escape_text
 
@@ -35,7 +36,7 @@ MAX_STATE_CHARS = 500
 """Characters of a state that is looked at; ours have about 120."""
 
 _FORM = "order"
-_FIELD = "agree"
+_FIELD = "ok"
 _PURPOSE = b"chaojiyuyan-mcp consent"
 
 
@@ -92,7 +93,8 @@ class Consent:
             over, or the order or its price is another by now.
 
         Raises:
-            ToolError: The user did not agree, or the state is forged or another agent's.
+            ToolError: The user did not agree.
+            MCPError: The state is forged or another agent's.
         """
         params = client.params
         if params is None or params.request_state is None:
@@ -147,11 +149,7 @@ class Consent:
         body, _, signed_digest = body.rpartition(".")
         expected = self._sign(body, signed_digest)
         if not hmac.compare_digest(expected.encode(), signed.encode("utf-8", "replace")):
-            raise ToolError(
-                "consent_invalid",
-                "the requestState is not one that this server gave out: nothing was ordered",
-                hint="Call again without requestState.",
-            )
+            raise MCPError(INVALID_PARAMS, "The requestState is not one of this server's.")
         expires = float(body.rpartition(".")[2])
         return signed if signed_digest == digest and self._now() < expires else None
 

@@ -211,6 +211,7 @@ def serve(server: Server[None], endpoint: Endpoint, listener: socket.socket) -> 
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
     config = uvicorn.Config(
         endpoint.guard(app, listener.getsockname()[1]),
+        http="h11",  # httptools keeps blanks behind a header's value (RFC 9110, 5.5)
         log_config=None,
         access_log=False,
         server_header=False,

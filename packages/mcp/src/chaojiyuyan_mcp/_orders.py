@@ -68,6 +68,7 @@ class Orders:
 
         Raises:
             ToolError: The user did not agree, or cannot be asked.
+            MCPError: A consent is forged or another agent's.
             BudgetExceeded: The price does not fit into the budget, or is unknown.
             HebingAPIError: The platform refused the order.
             httpx.HTTPError: The order met a fault on the wire; it may have been placed.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from mcp import types
 from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
 
 from ._client import Client
 from ._results import Answer, Results, bad_arguments
@@ -130,6 +131,8 @@ class _Handlers:
             arguments = tool.check(params.arguments)
             call = ToolCall(arguments, Client(context, params), self._services)
             outcome = await tool.run(call)
+        except MCPError:
+            raise
         except Exception as error:  # noqa: BLE001  # a protocol error would not reach the model
             return self.results.failure(error)
         if isinstance(outcome, Answer):
