@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from chaojiyuyan_core.errors import HebingAPIError
+
+from ._errors import HintedError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from chaojiyuyan_client import NexusClient
     from chaojiyuyan_core.models import CapabilitySpec
@@ -30,6 +35,25 @@ def suggest_keys(client: NexusClient, key: str) -> str:
         key: The key that the platform does not know.
     """
     return describe_similar(client.capabilities(), key)
+
+
+@contextmanager
+def suggest_on_unknown(client: NexusClient, key: str) -> Iterator[None]:
+    """Add the nearest keys to the platform's refusal of an unknown capability.
+
+    Args:
+        client: Reads the catalog.
+        key: The key that is ordered.
+
+    Raises:
+        HintedError: The platform does not know the key.
+    """
+    try:
+        yield
+    except HebingAPIError as error:
+        if error.code != "unknown_capability":
+            raise
+        raise HintedError(error, suggest_keys(client, key)) from error
 
 
 def describe_similar(specs: Iterable[CapabilitySpec], key: str) -> str:

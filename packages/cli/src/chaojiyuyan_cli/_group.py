@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     "Account": ("connect", "disconnect", "login", "logout", "whoami", "status", "doctor"),
-    "Jobs": ("capabilities", "call", "rerun", "jobs", "events", "download"),
+    "Jobs": ("capabilities", "call", "batch", "rerun", "jobs", "events", "download"),
     "Working and serving": ("worker", "mcp-server", "dev"),
     "This program": ("completion", "version"),
 }

@@ -22,6 +22,7 @@ Account:
 Jobs:
   capabilities  List what you can call, with prices.
   call          Order a job for a capability.
+  batch         Order a job for each line of INPUTS, a file of JSON objects.
   rerun         Order a job's input again, as a new job.
   jobs          List your jobs, newest first.
   events        List the events of a job, oldest first.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_cli._orders import FollowOptions
     from chaojiyuyan_cli._session import Session
-    from chaojiyuyan_client import Job, NexusClient
+    from chaojiyuyan_client import NexusClient
 
 
 @click.command(
@@ -52,6 +52,7 @@ def command(
     CAPABILITY` lists them. The input is checked against the capability's schema before the order.
     Exit code 3 means that the job ended with another status than succeeded.
     """
+    from chaojiyuyan_cli._catalog import suggest_on_unknown
     from chaojiyuyan_cli._inputs import read_input, split_fields
     from chaojiyuyan_cli._orders import follow_order
 
@@ -63,7 +64,10 @@ def command(
     with session.client() as client:
         if fields:
             payload |= _parse_fields(client, capability_key, fields)
-        job = _order(client, capability_key, payload, idempotency_key)
+        with suggest_on_unknown(client, capability_key):
+            job = client.call(
+                capability_key, payload, idempotency_key=idempotency_key, validate=True
+            )
         return follow_order(client, job, follow)
 
 
@@ -75,18 +79,3 @@ def _parse_fields(
 
     spec = find_capability(client.capabilities(), capability_key)
     return parse_fields(fields, spec.get("input_schema") if spec else None)
-
-
-def _order(
-    client: NexusClient, capability_key: str, payload: dict[str, object], key: str | None
-) -> Job:
-    from chaojiyuyan_cli._catalog import suggest_keys
-    from chaojiyuyan_cli._errors import HintedError
-    from chaojiyuyan_core.errors import HebingAPIError
-
-    try:
-        return client.call(capability_key, payload, idempotency_key=key, validate=True)
-    except HebingAPIError as error:
-        if error.code != "unknown_capability":
-            raise
-        raise HintedError(error, suggest_keys(client, capability_key)) from error
