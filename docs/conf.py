@@ -31,6 +31,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # an attribute with an entry of its own would be described twice
 
 # Every reference to a name of ours must lead somewhere. The names of others have no page here.
 nitpicky = True

@@ -132,7 +132,7 @@ class Runtime:
 
     def clock(self) -> float:
         """Return the seconds of :func:`boot_clock`."""
-        return boot_clock()
+        return _boot_clock()
 
     def now(self) -> datetime:
         """Return the local wall clock in UTC. It may be wrong."""
@@ -161,9 +161,13 @@ class Runtime:
         return asyncio.new_event_loop()
 
 
+def boot_clock() -> float:
+    """Return seconds that no change of the wall clock touches; a machine's sleep counts too."""
+    return _boot_clock()
+
+
 def _boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-boot_clock: Callable[[], float] = _boot_time if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
-"""Seconds that no change of the wall clock touches. The time that a machine sleeps counts."""
+_boot_clock = _boot_time if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
