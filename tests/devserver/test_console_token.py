@@ -88,6 +88,26 @@ def test_the_token_is_told_to_who_starts_the_kernel(
         assert browser.get(opened.url.join("/keys")).status_code == 200
 
 
+@pytest.mark.parametrize("token", ["open-sesame", " http://kernel.test/?token=open-sesame\n"])
+def test_the_token_is_taken_alone_or_with_its_link(token: str) -> None:
+    async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
+        assert (await client.post("/enter", data={"token": token})).status_code == 303
+        assert (await client.get("/jobs")).status_code == 200
+
+    with_console_token(steps)
+
+
+@pytest.mark.parametrize("token", ["芝麻开门", "\ud800", "\x00", ""])
+def test_any_text_may_be_given_as_the_token(token: str) -> None:
+    async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
+        form = {"token": token.encode("utf-8", "surrogatepass")}
+        answer = await client.post("/enter", data=form)
+        assert answer.status_code in (400, 401)
+        assert answer.headers["content-type"].startswith("text/html")
+
+    with_console_token(steps)
+
+
 @pytest.mark.parametrize(
     ("target", "location"),
     [

@@ -18,7 +18,7 @@ router = APIRouter(route_class=PageRoute)
 async def enter(
     request: Request, token: Annotated[str, Form()], target: Annotated[str, Form()] = "/"
 ) -> Response:
-    """Take the token and go on to the page that was asked for."""
-    if is_token(request, token):
-        return let_in(request, token, target)
+    """Take the token, or the whole link with it, and go on to the page that was asked for."""
+    if is_token(request, token.strip().rpartition("token=")[2]):
+        return let_in(request, target)
     return ask_for_token(request, target, wrong=True)

@@ -22,10 +22,12 @@ def is_token(request: Request, given: str) -> bool:
     return token is None or hmac.compare_digest(token.encode(), given.encode())
 
 
-def let_in(request: Request, token: str, target: str) -> Response:
-    """Keep the token in a cookie and go on to a page of this server."""
+def let_in(request: Request, target: str) -> Response:
+    """Keep the console's token, if it has one, in a cookie and go on to a page of this server."""
     response = RedirectResponse(local_path(target), 303)
-    response.set_cookie(_cookie(request), token, httponly=True, samesite="strict")
+    token: str | None = request.app.state.console_token
+    if token is not None:
+        response.set_cookie(_cookie(request), token, httponly=True, samesite="strict")
     return response
 
 

@@ -27,6 +27,9 @@ STATUSES = ("bidding", "running", "succeeded", "failed", "expired", "cancelled")
 RANGES = {"5m": 300, "1h": 3600, "24h": 86400}
 """The choices of the time filter, in seconds before now."""
 
+SEARCH_INTERVAL = 5
+"""Seconds after which a search that reads many jobs is repeated on an open page."""
+
 MAX_TEXT = 200
 """How long a text to search for may be."""
 
@@ -81,7 +84,9 @@ async def jobs(
     return page(
         request,
         "jobs.html",
-        live=("Job",),
+        # a search that no index answers is not repeated at every change
+        live=("Job",) if wanted.is_indexed else (),
+        every=None if wanted.is_indexed else SEARCH_INTERVAL,
         jobs=found,
         columns=varying(found.rows),
         counts=service.counts(),

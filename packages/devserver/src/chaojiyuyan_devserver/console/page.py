@@ -188,7 +188,7 @@ def _way_in(request: Request) -> Response:
     if token and is_token(request, token):
         # out of the address at once, which stays in the browser's history
         url = request.url.remove_query_params("token")
-        return let_in(request, token, f"{url.path}?{url.query}".removesuffix("?"))
+        return let_in(request, f"{url.path}?{url.query}".removesuffix("?"))
     return ask_for_token(request, request.url.path + _query(request))
 
 
