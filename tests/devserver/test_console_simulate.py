@@ -77,3 +77,42 @@ def test_faults_are_written_by_hand(
     assert wrong.status_code == 400
     assert "No fault was changed" in wrong.text
     assert kernel_client.get("/kernel-jobs/x").json()["detail"]["code"] == "injected_fault"
+
+
+def test_what_a_fault_did_is_told_in_the_timeline(
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    browser: PlainBrowser,
+    call: Callable[..., str],
+    register: Callable[..., None],
+) -> None:
+    register(kernel_client, "test.echo.v1")
+    job_id = call(kernel_client)
+    kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={})
+    kernel.set_faults(["heartbeat=503@1", "heartbeat=expire-lease@2", "get=delay:0.01s"])
+    assert kernel_client.post(f"/kernel-jobs/{job_id}/heartbeat").status_code == 503
+    assert kernel_client.post(f"/kernel-jobs/{job_id}/heartbeat").status_code == 410
+    assert kernel_client.get(f"/kernel-jobs/{job_id}").is_success
+    page = browser.get(f"/jobs/{job_id}").text
+    first, second = re.findall(r'<ol class="events">.*?</ol>', page, re.DOTALL)
+    assert "<code>heartbeat</code> was answered with 503 and not served" in first
+    assert "the lease was ended before <code>heartbeat</code> was served" in first
+    assert "heartbeat=expire-lease@2" in first
+    assert "<code>get</code> was served 0.01 s late" in second
+
+
+def test_the_next_deadline_is_the_lease_that_a_heartbeat_moved(
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    browser: PlainBrowser,
+    call: Callable[..., str],
+    register: Callable[..., None],
+) -> None:
+    register(kernel_client, "test.echo.v1")
+    job_id = call(kernel_client)
+    kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={})
+    kernel.skip(20)
+    kernel_client.post(f"/kernel-jobs/{job_id}/heartbeat")
+    assert "end of a lease" in browser.get("/simulate").text
+    browser.press("/simulate/skip-next")
+    assert kernel.job(job_id)["attempts"][0]["status"] == "lease_expired"

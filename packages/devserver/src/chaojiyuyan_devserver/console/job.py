@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver._store import list_strikes
 from chaojiyuyan_devserver.kernel import Order, Refusal
 from chaojiyuyan_devserver.kernel.records import Job
 
@@ -47,7 +48,7 @@ def _page(
     language = language_of(request)
     agents = service.kernel.agents.by_id.values()
     handlers = sum(a.revoked_at is None and job.capability_key in a.handler_set for a in agents)
-    timeline = build_timeline(job, service.clock())
+    timeline = build_timeline(job, list_strikes(service.store, job.number), service.clock())
     written = json.dumps(job.input_envelope, indent=2, ensure_ascii=False)
     return page(
         request,
@@ -63,7 +64,7 @@ def _page(
         bars=charts.attempt_bars(timeline, language),
         artifacts=[artifacts.describe(artifact) for artifact in job.artifacts],
         deliveries=read.recent_deliveries(service.store, job_id=job.id),
-        rerun_text=text or (written if len(written) <= MAX_JSON else None),
+        rerun_text=written if text is None and len(written) <= MAX_JSON else text,
         rerun_error=error,
     )
 

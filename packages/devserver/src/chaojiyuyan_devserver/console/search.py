@@ -30,6 +30,7 @@ MAX_PREVIEW = 160
 MAX_NEW = 1000
 """Up to which number new jobs are counted."""
 
+_JOB_ID_LENGTH = 28
 _SLICE = 2000  # jobs read in one query where no index helps: a few milliseconds
 
 
@@ -74,7 +75,7 @@ class JobFilter:
     @property
     def is_indexed(self) -> bool:
         """Whether an index answers it, so that one query is quick."""
-        by_id = self.text.startswith(("job_", "agt_"))
+        by_id = self.text.startswith("agt_") or _is_job_id(self.text)
         return not self.capability and (not self.text or by_id)
 
 
@@ -219,9 +220,13 @@ def _bounds(store: Store, wanted: JobFilter) -> tuple[int, int]:
     return low, high
 
 
+def _is_job_id(text: str) -> bool:
+    return text.startswith("job_") and len(text) == _JOB_ID_LENGTH
+
+
 def _mentions(text: str) -> tuple[str, list[Any]]:
-    if text.startswith("job_"):
-        return "id BETWEEN ? AND ?", [text, text + "\U0010ffff"]
+    if _is_job_id(text):
+        return "id = ?", [text]
     if text.startswith("agt_"):
         return "agent_id = ?", [text]
     if text.startswith("run_"):

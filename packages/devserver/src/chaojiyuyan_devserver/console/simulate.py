@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver._api.deps import Service
-from chaojiyuyan_devserver._faults import EFFECTS, ENDPOINTS, PRESETS
+from chaojiyuyan_devserver._faults import EFFECTS, ENDPOINTS, EVERY, PRESETS
 from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel.records import Job
 
@@ -73,7 +73,7 @@ def _page(request: Request, service: KernelService, error: str = "", text: str =
         deadline=find_deadline(service),
         presets={name: (faults, active == [name]) for name, faults in PRESETS.items()},
         active=active,
-        endpoints=ENDPOINTS,
+        endpoints=(*ENDPOINTS, EVERY),
         effects=EFFECTS,
         error=error,
         text=text or "\n".join(active),

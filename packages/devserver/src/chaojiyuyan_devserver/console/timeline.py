@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from chaojiyuyan_devserver._faults import parse
+
 if TYPE_CHECKING:
-    from chaojiyuyan_devserver.kernel.records import Attempt, Event, Job
+    from collections.abc import Iterable
+
+    from chaojiyuyan_devserver.kernel.records import Attempt, Job, Json, Strike
+
+HELD = ("heartbeat", "submit")
+"""The requests of a worker that has the job: their faults belong to its attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,22 @@ class Span:
         return self.end - self.start
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that happened.
+
+    Attributes:
+        at: When, in seconds since the epoch.
+        kind: An event's type, such as ``job.awarded``, or ``fault``.
+        payload: An event's payload, or of a fault its ``endpoint``, ``effect``, ``amount`` and
+            ``fault`` as it was written.
+    """
+
+    at: float
+    kind: str
+    payload: Json
+
+
 @dataclass(slots=True)
 class Group:
     """The events of one attempt, from the offer to its end.
@@ -37,13 +60,13 @@ class Group:
     Attributes:
         attempt: The award; None while no worker has taken the job.
         status: Why the attempt was lost, else its status, or the job's where there is no attempt.
-        events: What happened, oldest first.
+        entries: What happened, oldest first.
         spans: Queue, run and lease margin, as far as there are any.
     """
 
     attempt: Attempt | None = None
     status: str = "bidding"
-    events: list[Event] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
 
     def span(self, kind: str) -> Span | None:
@@ -64,11 +87,12 @@ class Timeline:
     length: float
 
 
-def build_timeline(job: Job, now: float) -> Timeline:
-    """Group a job's events by attempt.
+def build_timeline(job: Job, strikes: Iterable[Strike], now: float) -> Timeline:
+    """Group a job's events, and the faults that struck its requests, by attempt.
 
     Args:
         job: The job with its attempts and events.
+        strikes: The faults, oldest first.
         now: The kernel's time in seconds since the epoch.
 
     Returns:
@@ -80,12 +104,14 @@ def build_timeline(job: Job, now: float) -> Timeline:
         if event.event_type == "job.bidding" and groups[-1].attempt is not None:
             groups.append(Group())
         group = groups[-1]
-        group.events.append(event)
+        group.entries.append(Entry(event.created_at, event.event_type, event.payload))
         if event.event_type == "job.awarded":
             group.attempt = next(awarded, None)
             group.status = "running"
         elif event.event_type == "job.attempt_lost":
             group.status = event.payload["reason"]
+    for strike in strikes:
+        _add_fault(groups, strike)
     end = job.completed_at if job.completed_at is not None else now
     offered_at = job.created_at
     for group in groups:
@@ -95,6 +121,22 @@ def build_timeline(job: Job, now: float) -> Timeline:
         group.spans = _spans(offered_at, attempt, end, job.created_at)
         offered_at = attempt.ended_at if attempt and attempt.ended_at is not None else end
     return Timeline(groups, max(end - job.created_at, 0.0))
+
+
+def _add_fault(groups: list[Group], strike: Strike) -> None:
+    fault = parse(strike.fault)
+    payload = {
+        "endpoint": strike.endpoint,
+        "effect": fault.effect,
+        "amount": f"{fault.amount:g}",
+        "fault": strike.fault,
+    }
+    begun = [group for group in groups if group.entries and group.entries[0].at <= strike.at]
+    if strike.endpoint in HELD:
+        begun = [group for group in begun if group.attempt] or begun
+    group = (begun or groups)[-1]
+    group.entries.append(Entry(strike.at, "fault", payload))
+    group.entries.sort(key=lambda entry: entry.at)
 
 
 def _spans(offered_at: float, attempt: Attempt | None, end: float, origin: float) -> list[Span]:
