@@ -147,6 +147,8 @@ HOSTS = [
     ("https://api.example:8443/files/a", False),
     ("https://files.api.example/a", False),
     ("https://files.example/a", False),
+    ("https://api.example/v1/kernel-jobs?limit=50", False),
+    ("https://api.example/v1//kernel%2Djobs/j1/events", False),
 ]
 
 

@@ -257,6 +257,41 @@ def test_an_error_of_the_listener_is_the_callers(script: Any, answer: Any, wait:
         script.play(wait(on_update=fail), answer(200, data=RUNNING))
 
 
+@pytest.mark.parametrize("poll_interval", [0, -1, float("-inf"), 0.001])
+def test_a_short_poll_interval_is_the_first_interval(
+    script: Any, answer: Any, wait: Any, poll_interval: float
+) -> None:
+    running = [answer(200, data=RUNNING)] * 5
+    script.play(wait(poll_interval=poll_interval), *running, answer(200, data=DONE))
+    assert script.sleeps == [0.1] * 5
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, -0.001])
+def test_a_timeout_that_cannot_hold_is_refused_before_any_request(
+    script: Any, wait: Any, timeout: float
+) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        script.play(wait(timeout))
+    assert script.sent == []
+
+
+@pytest.mark.parametrize("options", [{"timeout": None}, {"timeout": "5"}, {"poll_interval": None}])
+def test_what_is_not_a_number_is_a_type_error(script: Any, wait: Any, options: Any) -> None:
+    with pytest.raises(TypeError, match="must be a number of seconds"):
+        script.play(wait(**options))
+    with pytest.raises(ValueError, match="NaN"):
+        script.play(wait(poll_interval=float("nan")))
+    assert script.sent == []
+
+
+def test_the_answer_about_another_job_does_not_end_it(script: Any, answer: Any, wait: Any) -> None:
+    other = answer(200, data={**DONE, "id": "j2"})
+    assert script.play(wait(), other, answer(200, data=DONE)) == DONE
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(2), other)
+    assert isinstance(caught.value.__cause__, ResponseFormatError)
+
+
 @pytest.mark.parametrize("job_id", ["", ".", ".."])
 def test_an_id_that_is_none_is_refused_before_any_request(script: Any, job_id: str) -> None:
     flow = wait_for_job(job_id, timeout=1, poll_interval=1, retry=Retry(), now=script.now)

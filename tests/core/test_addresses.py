@@ -11,7 +11,7 @@ from chaojiyuyan_core.addresses import (
     checked_base_url,
     is_loopback,
 )
-from chaojiyuyan_core.masking import mask_key, mask_keys
+from chaojiyuyan_core.redaction import mask_key, mask_keys
 
 
 @pytest.mark.parametrize("url", [None, "", "  ", "/"])

@@ -77,3 +77,47 @@ def test_a_bid_result_says_whether_and_which_run(data: object) -> None:
     with pytest.raises(api.UnexpectedShape):
         api.bid("j").read(data)
     assert api.bid("j").read({"accepted": False, "code": "already_awarded"})["accepted"] is False
+
+
+ENDPOINTS = [
+    api.create_job("c", {}),
+    api.get_job("j 1"),
+    api.list_jobs(limit=50),
+    api.job_events("j"),
+    api.list_capabilities(),
+    api.start_device_login("me"),
+    api.poll_device_login("d"),
+    api.register_capabilities(["c"]),
+    api.available_jobs(),
+    api.bid("j"),
+    api.heartbeat("j"),
+    api.submit("j", {}),
+]
+
+
+@pytest.mark.parametrize("call", ENDPOINTS, ids=lambda call: f"{call.method} {call.path}")
+@pytest.mark.parametrize("base", ["", "/api/v1", "/other"])
+def test_every_endpoint_is_known_as_one(call: Any, base: str) -> None:
+    assert api.is_endpoint(base + call.path)
+    assert api.is_endpoint(base + call.path + "/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/api/v1/kernel%2Djobs", "/api/v1/kernel-jobs%2fj1", "/api/v1//kernel-jobs"),
+        "/KERNEL-JOBS",
+        *("/api/v1/x/../kernel-jobs", "/api/v1/./kernel-jobs/.", "/api/v1/kernel%252Djobs/"),
+        *("/api/v1/kernel-jobs;x=1", "\\api\\v1\\kernel-jobs", "/api/v1/x/%2e%2e/kernel-jobs"),
+    ],
+)
+def test_what_a_server_may_read_as_an_endpoint_counts_as_one(path: str) -> None:
+    assert api.is_endpoint(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/files/a", "/api/v1/kernel-jobs/j1/artifacts/a", "/artifacts/kernel-jobs.json"],
+)
+def test_a_file_of_the_platform_is_not_an_endpoint(path: str) -> None:
+    assert not api.is_endpoint(path)

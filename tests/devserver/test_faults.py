@@ -30,7 +30,8 @@ def test_a_dropped_answer(
 ) -> None:
     with kernel.client(kernel.new_agent().api_key) as client:
         kernel.set_faults([f"create={effect}"])
-        with pytest.raises(httpx.RemoteProtocolError):
+        # A server that closes with bytes unread, here those of the body, may reset the connection.
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             client.post("/kernel-jobs", json=CALL)
         kernel.clear_faults()
         assert len(client.get("/kernel-jobs").json()["data"]["items"]) == made

@@ -6,7 +6,7 @@ import json
 import logging
 from datetime import datetime, timezone
 
-from chaojiyuyan_core.masking import mask_keys
+from chaojiyuyan_core.redaction import mask_keys
 
 LABELS = ("job_id", "task_run_id", "capability_key", "port")
 """What a record may carry as ``extra``: the job it is about, or where the probes listen."""
