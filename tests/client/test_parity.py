@@ -9,7 +9,7 @@ from chaojiyuyan_client import AsyncJob, AsyncNexusClient, HebingClient, Job, Ne
 
 DUNDERS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 AT_ONCE = {"from_env", "with_options"}
-LISTINGS = {"jobs", "job_events", "events", "map"}
+LISTINGS = {"jobs", "job_events", "events", "follow", "map"}
 
 
 def public(cls: type) -> dict[str, Any]:

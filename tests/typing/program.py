@@ -99,6 +99,8 @@ def call(client: NexusClient) -> None:
     print(done.result(timeout=5)["words"], done.status in TERMINAL_JOB_STATUSES)
     for event in job.events():
         tell(event)
+    for event in job.follow(timeout=60):
+        tell(event)
     for artifact in done.artifacts:
         path = done.download(artifact, Path("fish.txt"), overwrite=True, max_bytes=10_000)
         assert_type(path, Path)
@@ -169,6 +171,8 @@ async def call_async() -> None:
             assert_type(result, MapResult[AsyncJob])
         print([await tool.acall({"text": "one"}) for tool in await client.tools()])
         async for event in job.events():
+            tell(event)
+        async for event in job.follow():
             tell(event)
 
 

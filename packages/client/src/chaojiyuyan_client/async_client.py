@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
     from ._arguments import ObjectLike
+    from ._follow import Follower
     from ._order import OrderOptions, Reuse
     from ._tool_orders import Approve
     from .map import MapResult
@@ -275,6 +276,11 @@ class AsyncNexusClient(ClientBase):
         """Iterate over a job's events (``GET /kernel-jobs/{id}/events``), oldest first."""
         for event in await self._request(api.job_events(to_id(job_id))):
             yield event
+
+    async def _follow(self, follower: Follower) -> AsyncIterator[JobEvent]:
+        while not follower.has_ended:
+            for event in await run_async(follower.next_events(), self._transport):
+                yield event
 
     async def capabilities(self, *, category: str | None = None) -> list[CapabilitySpec]:
         """Return the catalog (``GET /capability-specs``)."""

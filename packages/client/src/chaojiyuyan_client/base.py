@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import CapabilitySpec, JobData, JsonObject
 
     from ._arguments import ObjectLike
+    from ._follow import Follower
     from ._order import OrderOptions
     from ._tool_orders import ToolOrders
     from .map import Plan
@@ -219,6 +220,11 @@ class ClientBase:
             on_update=on_update,
             polling=self._polling,
         )
+
+    def _follower(self, job_id: str, timeout: float | None) -> Follower:
+        from ._follow import Follower
+
+        return Follower(job_id, timeout=timeout, retry=self._retry, now=time.monotonic)
 
     def _running(
         self,

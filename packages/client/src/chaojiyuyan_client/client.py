@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
     from ._arguments import ObjectLike
+    from ._follow import Follower
     from ._order import OrderOptions, Reuse
     from ._tool_orders import Approve
     from .map import MapResult
@@ -423,6 +424,10 @@ class NexusClient(ClientBase):
             job_id: The job's id.
         """
         yield from self._request(api.job_events(to_id(job_id)))
+
+    def _follow(self, follower: Follower) -> Iterator[JobEvent]:
+        while not follower.has_ended:
+            yield from run(follower.next_events(), self._transport)
 
     def capabilities(self, *, category: str | None = None) -> list[CapabilitySpec]:
         """Return the catalog (``GET /capability-specs``).

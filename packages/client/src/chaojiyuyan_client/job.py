@@ -173,6 +173,20 @@ class Job(JobDict["NexusClient"]):
         """Iterate over what has happened to the job, oldest first."""
         return self._bound.job_events(self.id)
 
+    def follow(self, *, timeout: float | None = None) -> Iterator[JobEvent]:
+        """Iterate over what happens to the job, each event once and as it happens, to its end.
+
+        Faults on the way do not end it.
+
+        Args:
+            timeout: Seconds at most; None follows the job to its end.
+
+        Raises:
+            JobTimeout: The job did not end in time.
+            NotFoundError: There is no such job any more, or it is another agent's.
+        """
+        return self._bound._follow(self._bound._follower(self.id, timeout))
+
 
 class AsyncJob(JobDict["AsyncNexusClient"]):
     """A job that `AsyncNexusClient` has created or fetched: the API's object as a dict."""
@@ -220,3 +234,7 @@ class AsyncJob(JobDict["AsyncNexusClient"]):
     def events(self) -> AsyncIterator[JobEvent]:
         """Iterate over what has happened to the job, oldest first."""
         return self._bound.job_events(self.id)
+
+    def follow(self, *, timeout: float | None = None) -> AsyncIterator[JobEvent]:
+        """Iterate over what happens to the job, each event once and as it happens, to its end."""
+        return self._bound._follow(self._bound._follower(self.id, timeout))

@@ -88,7 +88,7 @@ def wait_for_job(
             try:
                 job = reply.value(call)
             except Exception as error:
-                if not _passes(error, reply):
+                if not may_pass(error, reply):
                     raise
                 fault = error
                 backoff = min(retry.backoff(faults, draw()), interval.longest)
@@ -99,7 +99,7 @@ def wait_for_job(
                 yield from told.tell(job)
                 if job["status"] in TERMINAL_JOB_STATUSES:
                     return job
-                polling.platform_holds = _was_held(reply, now() - started)
+                polling.platform_holds = was_held(reply, now() - started)
                 if not polling.platform_holds and not polling.is_shared:
                     pause = interval.next()
             left = deadline - now()
@@ -154,11 +154,11 @@ def _check_interval(poll_interval: float) -> float:
     return poll_interval
 
 
-def _passes(error: Exception, reply: Reply) -> bool:
+def may_pass(error: Exception, reply: Reply) -> bool:
     """Whether the fault may be over by the next attempt."""
     return isinstance(error, (ServerError, ResponseFormatError)) or reply.is_transient
 
 
-def _was_held(reply: Reply, took: float) -> bool:
+def was_held(reply: Reply, took: float) -> bool:
     """Whether the server holds answers back: it says so, and has not just answered at once."""
     return "wait" in reply.headers.get("preference-applied", "") and took >= FIRST_INTERVAL

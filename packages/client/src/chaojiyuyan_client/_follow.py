@@ -1,0 +1,125 @@
+"""The events of a job, each once, as they happen."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, TypeVar
+
+from chaojiyuyan_core.api import get_job, job_events
+from chaojiyuyan_core.errors import JobTimeout
+from chaojiyuyan_core.http import Flow, Sleep, check_seconds, send
+from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
+
+from ._polling import FIRST_INTERVAL, Interval
+from .waiting import MIN_ATTEMPT_SECONDS, may_pass, was_held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.http import Retry
+    from chaojiyuyan_core.models import JobEvent
+
+T = TypeVar("T")
+
+MAX_INTERVAL = 2.0
+"""Seconds between two looks at the events at most."""
+
+
+class Follower:
+    """Who follows a job, and the events that it has seen.
+
+    Attributes:
+        has_ended: Whether the job has ended and its last event was seen.
+
+    Args:
+        job_id: The job's id.
+        timeout: Seconds until the deadline; None for no deadline.
+        retry: How long to wait after a fault; its `max_retries` does not count here.
+        now: A monotonic clock, in seconds.
+        draw: Gives a number from 0 to 1 for the jitter.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        *,
+        timeout: float | None,
+        retry: Retry,
+        now: Callable[[], float],
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self.has_ended = False
+        self._job_id = job_id
+        self._timeout = timeout
+        self._retry = retry
+        self._now = now
+        self._draw = draw
+        self._deadline = None if timeout is None else now() + check_seconds("timeout", timeout)
+        self._seen: set[object] = set()
+        self._status: str | None = None
+        self._interval = Interval(FIRST_INTERVAL, MAX_INTERVAL)
+
+    def next_events(self) -> Flow[list[JobEvent]]:
+        """Wait for events that were not seen yet, or for the end of the job.
+
+        Returns:
+            The flow that returns the new events, oldest first.
+
+        Raises:
+            JobTimeout: The deadline passed.
+            HebingAPIError: The API refused to show the job.
+        """
+        while True:
+            began = self._now()
+            seconds = self._interval.next()
+            # A server that holds its answer tells of the end at once.
+            hold = int(seconds) or None
+            job, is_held = yield from self._ask(get_job(self._job_id, wait=hold), began)
+            # The status first: whatever happened before the end is on the list that follows.
+            self._status = job["status"]
+            is_last = self._status in TERMINAL_JOB_STATUSES
+            events, _ = yield from self._ask(job_events(self._job_id), began)
+            new = self._unseen(events)
+            self.has_ended = is_last
+            if new:
+                self._interval = Interval(FIRST_INTERVAL, MAX_INTERVAL)
+            if new or is_last:
+                return new
+            yield from self._sleep(0.0 if is_held else seconds)
+
+    def _ask(self, call: Call[T], began: float) -> Flow[tuple[T, bool]]:
+        """Send a call until there is an answer to read, through faults; tell if it was held."""
+        faults = 0
+        while True:
+            left = None if self._deadline is None else self._deadline - self._now()
+            timeout = None if left is None else max(left, MIN_ATTEMPT_SECONDS)
+            reply = yield from send(call, timeout=timeout)
+            try:
+                value = reply.value(call)
+            except Exception as error:
+                if not may_pass(error, reply):
+                    raise
+                pause = max(self._retry.backoff(faults, self._draw()), reply.retry_after or 0.0)
+                faults += 1
+                yield from self._sleep(pause, error)
+            else:
+                return value, was_held(reply, self._now() - began)
+
+    def _sleep(self, seconds: float, fault: Exception | None = None) -> Flow[None]:
+        if self._deadline is not None and self._timeout is not None:
+            left = self._deadline - self._now()
+            if left <= 0:
+                raise JobTimeout(self._job_id, self._timeout, status=self._status) from fault
+            seconds = min(seconds, left)
+        if seconds > 0:
+            yield Sleep(seconds)
+
+    def _unseen(self, events: list[JobEvent]) -> list[JobEvent]:
+        new = []
+        for position, event in enumerate(events):
+            key = event.get("id") or position  # a text, or where the server names none, a number
+            if key not in self._seen:
+                self._seen.add(key)
+                new.append(event)
+        return new

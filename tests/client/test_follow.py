@@ -1,0 +1,117 @@
+"""`job.follow()`: each event once, as it happens, to the end of the job."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from chaojiyuyan_client._follow import Follower
+from chaojiyuyan_core.errors import AuthenticationError, JobTimeout
+from chaojiyuyan_core.http import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ECHO = "test.echo.v1"
+
+
+class Story:
+    """Answers in turn with a status, then with the events so far; or with a fault."""
+
+    def __init__(self, script: Any, answer: Any) -> None:
+        self.script, self.answer = script, answer
+
+    def tell(self, follower: Follower, *chapters: object) -> list[str]:
+        """Play one reading after another; a chapter is (status, number of events) or a fault."""
+        answers: list[Any] = []
+        for chapter in chapters:
+            if not isinstance(chapter, tuple):
+                answers.append(self.answer(chapter) if isinstance(chapter, int) else chapter)
+                continue
+            status, count = chapter
+            events = [{"id": f"e{number}", "event_type": "x"} for number in range(count)]
+            answers += [
+                self.answer(200, data={"id": "j1", "status": status}),
+                self.answer(200, data={"items": events}),
+            ]
+        told: list[str] = []
+        while not follower.has_ended:
+            sent = len(self.script.sent)
+            told += [event["id"] for event in self.script.play(follower.next_events(), *answers)]
+            answers = answers[len(self.script.sent) - sent :]
+        return told
+
+
+@pytest.fixture
+def story(script: Any, answer: Any) -> Story:
+    return Story(script, answer)
+
+
+@pytest.fixture
+def follow(script: Any) -> Callable[..., Follower]:
+    def make(timeout: float | None = None) -> Follower:
+        return Follower("j1", timeout=timeout, retry=Retry(), now=script.now, draw=lambda: 0.0)
+
+    return make
+
+
+def test_each_event_comes_once_and_the_last_after_the_end(story: Story, follow: Any) -> None:
+    chapters = [("queued", 1), ("queued", 1), ("running", 3), ("running", 3), ("succeeded", 5)]
+    assert story.tell(follow(), *chapters) == ["e0", "e1", "e2", "e3", "e4"]
+
+
+def test_a_job_that_has_ended_tells_all_at_once(story: Story, follow: Any) -> None:
+    assert story.tell(follow(), ("failed", 2)) == ["e0", "e1"]
+    assert story.script.sleeps == []
+
+
+def test_the_intervals_grow_and_begin_anew_with_an_event(story: Story, follow: Any) -> None:
+    chapters = [("queued", 0)] * 20 + [("queued", 1), ("queued", 1), ("expired", 1)]
+    story.tell(follow(), *chapters)
+    sleeps = story.script.sleeps
+    assert sleeps[:3] == [0.1, 0.125, 0.15625]
+    assert max(sleeps) == 2
+    assert sleeps[20] == 0.1
+
+
+def test_faults_do_not_end_it(story: Story, follow: Any) -> None:
+    chapters = [("queued", 1), 503, httpx.ReadError("cut"), ("running", 2), 500, ("succeeded", 3)]
+    assert story.tell(follow(), *chapters) == ["e0", "e1", "e2"]
+
+
+def test_a_refusal_ends_it(story: Story, follow: Any) -> None:
+    with pytest.raises(AuthenticationError):
+        story.tell(follow(), ("queued", 1), 401)
+
+
+def test_the_deadline_holds(story: Story, follow: Any) -> None:
+    began = story.script.time
+    with pytest.raises(JobTimeout) as caught:
+        story.tell(follow(timeout=5), ("queued", 1), *[("running", 1)] * 50)
+    assert story.script.time - began == pytest.approx(5)
+    assert caught.value.status == "running"
+    for timeout in (-1, float("nan")):
+        with pytest.raises(ValueError, match="timeout"):
+            follow(timeout=timeout)
+
+
+def test_events_without_an_id_come_once_too(
+    script: Any, answer: Any, follow: Callable[..., Follower]
+) -> None:
+    follower = follow()
+    running = answer(200, data={"id": "j1", "status": "running"})
+    one = answer(200, data=[{"event_type": "a"}])
+    two = answer(200, data=[{"event_type": "a"}, {"event_type": "a"}])
+    assert len(script.play(follower.next_events(), running, one)) == 1
+    assert len(script.play(follower.next_events(), running, one, running, two)) == 1
+
+
+def test_a_job_of_the_local_kernel_is_followed_to_its_end(client: Any, kernel: Any) -> None:
+    job = client.call(ECHO, {})
+    threading.Timer(0.5, lambda: kernel.settle(job.id, {})).start()
+    followed = list(job.follow(timeout=20))
+    assert followed == list(job.events())
+    assert len(followed) >= 2
