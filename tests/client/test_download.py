@@ -285,44 +285,161 @@ def test_a_folder_that_is_the_target_or_is_absent_is_an_os_error(
 # --- over real HTTP ------------------------------------------------------------------------------
 
 
+class FileServer(ThreadingHTTPServer):
+    """Serves one file, as `serve` says: a function of each request's handler and its number."""
+
+    serve: Callable[[BaseHTTPRequestHandler, int], None]
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _FileHandler)
+        self.url = f"http://127.0.0.1:{self.server_port}/a"
+        self.ranges: list[str | None] = []
+
+
+class _FileHandler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, FileServer)
+        self.server.ranges.append(self.headers["range"])
+        self.server.serve(self, len(self.server.ranges))
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def send(
+    handler: BaseHTTPRequestHandler,
+    status: int,
+    headers: dict[str, str],
+    content: bytes,
+    *,
+    cut: int | None = None,
+) -> None:
+    """Answer with a file or a part of it, whole or cut after some bytes."""
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(content)))
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(content[:cut])
+
+
 @pytest.fixture
-def cut() -> Iterator[Any]:
-    """A file server that cuts its first answer short; ``cut.url`` is its file."""
-    first = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(CONTENT)))
-            self.end_headers()
-            whole = first.is_set()
-            first.set()
-            self.wfile.write(CONTENT if whole else CONTENT[:5000])
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+def files() -> Iterator[FileServer]:
+    """A file server that cuts its first answer short."""
+    with FileServer() as server:
+        server.serve = lambda handler, number: send(
+            handler, 200, {}, CONTENT, cut=5000 if number == 1 else None
+        )
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        server.url = f"http://127.0.0.1:{server.server_port}/a"  # type: ignore[attr-defined]
         yield server
         server.shutdown()
         thread.join()
 
 
-def test_a_download_that_was_cut_begins_anew(cut: Any, make_client: Any, target: Path) -> None:
+STRONG = {"ETag": '"v1"'}
+LONG_AGO = {"Last-Modified": "Sun, 01 Nov 2026 00:00:00 GMT"}
+REST = CONTENT[5000:]
+
+
+def rest_of(first: int = 5000, **headers: str) -> dict[str, str]:
+    whole = len(CONTENT)
+    return {"Content-Range": f"bytes {first}-{whole - 1}/{whole}", **headers}
+
+
+@pytest.mark.parametrize("state", [STRONG, LONG_AGO])
+def test_a_download_that_was_cut_goes_on(
+    files: FileServer, make_client: Any, target: Path, state: dict[str, str]
+) -> None:
+    def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if number == 1:
+            send(handler, 200, state, CONTENT, cut=5000)
+            return
+        assert handler.headers["if-range"] == next(iter(state.values()))
+        send(handler, 206, {**rest_of(), **state}, REST)
+
+    files.serve = serve
+    done: list[int] = []
     client = make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1")
-    client.download(at(cut.url, size_bytes=len(CONTENT)), target, overwrite=True)
+    artifact = at(files.url, size_bytes=len(CONTENT))
+    client.download(artifact, target, overwrite=True, on_progress=done.append)
     assert only(target) == CONTENT
+    assert files.ranges == [None, "bytes=5000-"]
+    assert done == sorted(done)
+    assert done[-1] == len(CONTENT)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        (200, {"ETag": '"v2"'}, CONTENT),
+        (206, {**rest_of(), "ETag": '"v2"'}, REST),
+        (206, {**rest_of(5001), **STRONG}, REST),
+        (206, STRONG, REST),
+        (206, {"Content-Range": "bytes */5", **STRONG}, REST),
+        (416, {"Content-Range": f"bytes */{len(CONTENT)}"}, b""),
+    ],
+)
+def test_a_rest_that_does_not_fit_begins_anew(
+    files: FileServer, make_client: Any, target: Path, second: Any
+) -> None:
+    def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if number == 1:
+            send(handler, 200, STRONG, CONTENT, cut=5000)
+        elif number == 2:
+            send(handler, *second)
+        else:
+            send(handler, 200, {"ETag": '"v2"'}, CONTENT)
+
+    files.serve = serve
+    make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1").download(
+        at(files.url, size_bytes=len(CONTENT)), target, overwrite=True
+    )
+    assert only(target) == CONTENT
+    assert files.ranges[1] == "bytes=5000-"
+    assert files.ranges[2:] in ([], [None])
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"ETag": 'W/"v1"'},
+        {"ETag": 'W/"v1"', **LONG_AGO},
+        {"Last-Modified": "Sun, 01 Nov 2099 00:00:00 GMT"},
+        {"Last-Modified": "yesterday"},
+    ],
+)
+def test_a_file_whose_state_is_not_certain_begins_anew(
+    files: FileServer, make_client: Any, target: Path, state: dict[str, str]
+) -> None:
+    files.serve = lambda handler, number: send(
+        handler, 200, state, CONTENT, cut=5000 if number == 1 else None
+    )
+    make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1").download(
+        at(files.url), target, overwrite=True
+    )
+    assert only(target) == CONTENT
+    assert files.ranges == [None, None]
+
+
+def test_a_host_that_sends_only_parts_is_an_error(
+    files: FileServer, make_client: Any, target: Path
+) -> None:
+    files.serve = lambda handler, number: send(handler, 206, rest_of(0), CONTENT)
+    with pytest.raises(DownloadError, match="not asked for"):
+        make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1").download(
+            at(files.url), target, overwrite=True
+        )
+    assert only(target) == b"old"
 
 
 def test_without_retries_a_cut_is_a_fault_and_the_old_file_stays(
-    cut: Any, make_client: Any, target: Path
+    files: FileServer, make_client: Any, target: Path
 ) -> None:
     client = make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1", max_retries=0)
     with pytest.raises(httpx.RemoteProtocolError):
-        client.download(at(cut.url), target, overwrite=True)
+        client.download(at(files.url), target, overwrite=True)
     assert only(target) == b"old"
 
 

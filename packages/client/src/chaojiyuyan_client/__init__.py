@@ -5,32 +5,32 @@ The names are loaded when they are first used; httpx is loaded with the first cl
 
 from typing import TYPE_CHECKING
 
-from chaojiyuyan_core.errors import (
-    AuthenticationError,
-    BadRequestError,
-    BudgetExceeded,
-    ConflictError,
-    CredentialsError,
-    DeviceFlowError,
-    DeviceFlowTimeout,
-    DownloadError,
-    HebingAPIError,
-    HebingError,
-    InputInvalid,
-    JobFailed,
-    JobTimeout,
-    NotFoundError,
-    PermissionDeniedError,
-    PriceTooHigh,
-    RateLimitError,
-    ResponseFormatError,
-    ServerError,
-    UnprocessableError,
-)
-
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from chaojiyuyan_core.errors import (
+        AuthenticationError,
+        BadRequestError,
+        BudgetExceeded,
+        ConflictError,
+        CredentialsError,
+        DeviceFlowError,
+        DeviceFlowTimeout,
+        DownloadError,
+        HebingAPIError,
+        HebingError,
+        InputInvalid,
+        JobFailed,
+        JobTimeout,
+        NotFoundError,
+        PermissionDeniedError,
+        PriceTooHigh,
+        RateLimitError,
+        ResponseFormatError,
+        ServerError,
+        UnprocessableError,
+    )
+
     from .async_client import AsyncNexusClient
     from .budget import Budget
     from .client import HebingClient, NexusClient
@@ -72,24 +72,29 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AsyncJob": "job",
-    "AsyncNexusClient": "async_client",
-    "Budget": "budget",
-    "HebingClient": "client",
-    "Job": "job",
-    "MapResult": "map",
-    "NexusClient": "client",
-    "Tool": "tools",
-    "tool_name": "tools",
+    "chaojiyuyan_core.errors": (
+        "AuthenticationError BadRequestError BudgetExceeded ConflictError CredentialsError "
+        "DeviceFlowError DeviceFlowTimeout DownloadError HebingAPIError HebingError "
+        "InputInvalid JobFailed JobTimeout NotFoundError PermissionDeniedError PriceTooHigh "
+        "RateLimitError ResponseFormatError ServerError UnprocessableError"
+    ),
+    ".async_client": "AsyncNexusClient",
+    ".budget": "Budget",
+    ".client": "HebingClient NexusClient",
+    ".job": "AsyncJob Job",
+    ".map": "MapResult",
+    ".tools": "Tool tool_name",
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    home = _HOME_OF.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value: object = getattr(import_module(home, __name__), name)
     globals()[name] = value
     return value
 

@@ -17,11 +17,12 @@ from chaojiyuyan_core.addresses import is_loopback
 from chaojiyuyan_core.api import Fetch
 from chaojiyuyan_core.errors import DownloadError
 from chaojiyuyan_core.http import Flow, check_seconds, exchange
+from chaojiyuyan_core.times import parse_http_date
 
 from .job import DEFAULT_DOWNLOAD_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
     from chaojiyuyan_core.http import Retry
@@ -31,6 +32,7 @@ MAX_REDIRECTS = 10
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d{1,18})-\d{1,18}/(?:\d{1,18}|\*)", re.IGNORECASE)
 _DATA = re.compile(r"data:[^,]*?(?P<base64>;base64)?,(?P<content>.*)", re.DOTALL | re.IGNORECASE)
 
 
@@ -89,7 +91,12 @@ def download(
 
 
 class _Content:
-    """The file while it is written; never longer than what was announced or is allowed."""
+    """The file while it is written; never longer than what was announced or is allowed.
+
+    After a fault, the rest alone is asked for, where the host named the state of the file by a
+    strong ETag or the time of its last change (RFC 9110, 13.1.5). An answer that is not that rest
+    begins anew.
+    """
 
     def __init__(
         self, file: BinaryIO, limit: int | None, on_progress: Callable[[int], object] | None
@@ -97,14 +104,40 @@ class _Content:
         self._file = file
         self._limit = limit
         self._on_progress = on_progress
+        self._state: str | None = None
+        self._is_discarding = False
         self.size = 0
+
+    def range_headers(self) -> dict[str, str]:
+        if self._state is None or self.size == 0:
+            return {}
+        return {"range": f"bytes={self.size}-", "if-range": self._state}
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        self._is_discarding = status == 206 and not self._is_rest(headers)
+        if self._is_discarding:
+            return
+        if status != 206:
+            self.restart()
+        self._state = _state_of(headers) or (self._state if status == 206 else None)
+
+    def must_restart(self, status: int | None) -> bool:
+        """Whether the whole has to be asked for: this answer was no rest that fits."""
+        was_partial = self._is_discarding or (status == 416 and bool(self.range_headers()))
+        if was_partial:
+            self.restart()
+        return was_partial
 
     def restart(self) -> None:
         self._file.seek(0)
         self._file.truncate()
         self.size = 0
+        self._state = None
+        self._is_discarding = False
 
     def write(self, chunk: bytes) -> None:
+        if self._is_discarding:
+            return
         self.size += len(chunk)
         if self._limit is not None and self.size > self._limit:
             # What goes on without end would fill the disk.
@@ -115,6 +148,25 @@ class _Content:
         self._file.write(chunk)
         if self._on_progress is not None:
             self._on_progress(self.size)
+
+    def _is_rest(self, headers: Mapping[str, str]) -> bool:
+        found = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
+        if not self.range_headers() or found is None or int(found["first"]) != self.size:
+            return False
+        state = _state_of(headers)
+        return state is None or state == self._state
+
+
+def _state_of(headers: Mapping[str, str]) -> str | None:
+    """What names the state of a file, as `If-Range` takes it (RFC 9110, 8.8)."""
+    tag = headers.get("etag", "").strip()
+    if tag:
+        return tag if tag.startswith('"') else None  # W/"…" does not tell every change
+    changed, sent = headers.get("last-modified"), headers.get("date")
+    changed_at, sent_at = parse_http_date(changed), parse_http_date(sent)
+    if changed_at is None or (sent_at is not None and (sent_at - changed_at).total_seconds() < 1):
+        return None  # within the second in which it was sent, the file may have changed again
+    return changed
 
 
 @contextlib.contextmanager
@@ -167,12 +219,18 @@ def _fetch(url: str, content: _Content, retry: Retry, *, local: bool, timeout: f
     import httpx
 
     deadline = time.monotonic() + timeout
+    is_anew = False
     for _ in range(MAX_REDIRECTS):
         fetch = Fetch(_checked(url, local), content)
         try:
             reply = yield from exchange(fetch, retry, left=lambda: deadline - time.monotonic())
         except httpx.InvalidURL:
             raise DownloadError(f"The artifact's address is not a URL: {url[:100]!r}") from None
+        if content.must_restart(reply.status):
+            if is_anew:
+                raise DownloadError("The artifact's host sends a part, which was not asked for")
+            is_anew = True
+            continue
         if reply.status not in _REDIRECTS or "location" not in reply.headers:
             break
         try:

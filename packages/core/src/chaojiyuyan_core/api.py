@@ -71,11 +71,23 @@ class Call(Generic[T_co]):
 class Sink(Protocol):
     """Where the content of a :class:`Fetch` goes."""
 
-    def restart(self) -> None:
-        """Forget what was written: an attempt begins."""
+    def range_headers(self) -> dict[str, str]:
+        """Return the headers that ask for the rest alone (RFC 9110, 14.2); none for the whole."""
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> object:
+        """Look at the head of a successful answer, whose content follows.
+
+        Args:
+            status: The HTTP status, 206 for a part.
+            headers: The answer's headers; look them up in lower case.
+        """
 
     def write(self, chunk: bytes) -> object:
-        """Take the next bytes."""
+        """Take the next bytes.
+
+        Args:
+            chunk: The bytes as they came.
+        """
 
 
 class Fetch(NamedTuple):

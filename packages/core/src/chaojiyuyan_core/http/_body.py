@@ -93,6 +93,7 @@ class SinkBody:
     """Passes a body on to the sink of a fetch, as it came from the wire.
 
     Args:
+        status: The answer's status.
         headers: The answer's headers.
         sink: Takes the content.
 
@@ -100,13 +101,13 @@ class SinkBody:
         DownloadError: The answer is encoded, so that its size is not the file's.
     """
 
-    def __init__(self, headers: Mapping[str, str], sink: Sink) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], sink: Sink) -> None:
         encoding = _encoding(headers)
         if encoding != "identity":
             raise DownloadError(
                 f"The artifact's host sent it encoded as {encoding[:50]!r}, which was not asked for"
             )
-        sink.restart()
+        sink.begin(status, headers)
         self._sink = sink
 
     def feed(self, chunk: bytes) -> None:
@@ -134,7 +135,7 @@ def open_body(
         fetch: The fetch that is answered, if it is one.
     """
     if fetch is not None and 200 <= status < 300:
-        return SinkBody(headers, fetch.sink)
+        return SinkBody(status, headers, fetch.sink)
     return Body(status, headers, max_bytes)
 
 

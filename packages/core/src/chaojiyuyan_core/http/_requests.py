@@ -138,6 +138,7 @@ class RequestBuilder:
 
         # Compressed on the way, a file would not have the size that was announced.
         headers = {"user-agent": self._headers["user-agent"], "accept-encoding": "identity"}
+        headers |= fetch.sink.range_headers()
         request = httpx.Request("GET", fetch.url, headers=headers)
         own, key = httpx.URL(self.base_url), self._authorization
         if client is not None:
