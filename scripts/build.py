@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cyclonedx.schema import SchemaVersion
@@ -32,25 +31,47 @@ def copy_sources(source: Path, target: Path) -> Path:
     return target
 
 
-def build_all(source: Path, out: Path, environment: dict[str, str]) -> dict[str, str]:
-    """Build every package of ``source`` into ``out``; return each file's SHA-256 by its name."""
+BUILD_ALL = """
+import os, sys, tarfile, tempfile
+from pathlib import Path
+from hatchling import build
 
-    def build(package: Path) -> None:
-        command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", out, package]
-        result = subprocess.run(
-            command,
-            check=False,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        if result.returncode:
-            sys.exit(f"{package.name} does not build:\n{result.stdout}")
+out = sys.argv[1]
+for package in sorted(Path("packages").resolve().iterdir()):
+    os.chdir(package)
+    sdist = build.build_sdist(out)
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(Path(out, sdist)) as archive:
+            archive.extractall(folder)
+        (unpacked,) = Path(folder).iterdir()
+        os.chdir(unpacked)
+        build.build_wheel(out)
+        os.chdir(package)
+"""
+"""Builds every sdist, and from it the wheel, by the backend's hooks (PEP 517), in one process."""
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(build, sorted((source / "packages").iterdir())))
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in out.iterdir()}
+
+def start_build(source: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start to build every package of ``source`` into its ``dist``."""
+    out = source / "dist"
+    out.mkdir()
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILD_ALL, out],
+        cwd=source,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def hashes_of(source: Path, build: subprocess.Popen[str]) -> dict[str, str]:
+    """Wait for a build; return each file's SHA-256 by its name."""
+    output, _ = build.communicate()
+    if build.returncode:
+        sys.exit(f"{source.name} does not build:\n{output}")
+    files = (source / "dist").iterdir()
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def reproducible_environment() -> dict[str, str]:
@@ -89,8 +110,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         one = copy_sources(ROOT, Path(scratch, "one"))
         two = copy_sources(one, Path(scratch, "another"))
-        hashes = build_all(one, one / "dist", environment)
-        again = build_all(two, two / "dist", environment)
+        first, second = start_build(one, environment), start_build(two, environment)
+        hashes, again = hashes_of(one, first), hashes_of(two, second)
         if changed := sorted(name for name in hashes if again.get(name) != hashes[name]):
             sys.exit(f"Built twice, these differ: {', '.join(changed)}")
 

@@ -20,9 +20,15 @@ DECLARED_FOR_OTHERS = {
     "devserver": {"httptools", "python-multipart"},  # uvicorn parses with it; FastAPI, forms
     "sdk": {"chaojiyuyan-devserver", "mcp"},  # what it brings, and what conflicts at once
 }
-# FastAPI is made of these and hands their objects out; pytest imports the plugin, not the other
-# way round.
-BROUGHT = {"devserver": {"markupsafe", "pydantic-core", "pytest", "starlette", "typing-extensions"}}
+# What a package imports from the dependencies of what it declares: a range of ours could only
+# contradict theirs. pytest imports the plugin, not the other way round.
+BROUGHT = {
+    "core": {"anyio", "httpcore"},  # by httpx
+    # by httpx and jsonschema; OpenTelemetry is used only where the program has loaded it
+    "client": {"anyio", "opentelemetry-api", "referencing"},
+    "devserver": {"markupsafe", "pydantic-core", "pytest", "starlette", "typing-extensions"},
+    "mcp": {"mcp-types", "referencing", "starlette", "uvicorn"},  # by mcp and jsonschema
+}
 
 
 def imports_of(tree: ast.AST) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.environments import INITIALIZE, at
+from support.environments import INITIALIZE, at, interpreter_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,23 +83,23 @@ def test_a_job_goes_round_by_the_command_line(
 
 
 def test_both_extras_are_accepted(
-    new_environment: Callable[[str, Path], Environment], interpreter: Path
+    new_environment: Callable[[str, Path], Environment], interpreter_3_10: Path
 ) -> None:
-    environment = new_environment("extras", interpreter)
+    environment = new_environment("extras", interpreter_3_10)
     shown = environment.install("chaojiyuyan-sdk[mcp,dev]>=0.5")
     assert " extra" not in shown.stderr, "both are known"
     assert set(of_ours(environment)) == {"chaojiyuyan-sdk", "chaojiyuyan-devserver", *FIVE}
     assert environment.run("chaojiyuyan", "dev", "--help").stdout
 
 
-@pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_a_real_0_4_0_is_upgraded_and_goes_on(
+@pytest.mark.parametrize(("installer", "version"), [("pip", "3.10"), ("uv", "3.13")])
+def test_a_real_0_4_0_is_upgraded_and_downgraded(
     new_environment: Callable[[str, Path], Environment],
-    interpreter: Path,
     installer: str,
+    version: str,
     kernel: LocalKernel,
 ) -> None:
-    environment = new_environment(f"upgrade-{installer}", interpreter)
+    environment = new_environment(f"upgrade-{installer}", interpreter_of(version))
     environment.install("chaojiyuyan-sdk[mcp]==0.4.0")
     mcp_json = environment.home / "mcp.json"
     connect = ("connect", "--api-key", KEY, "--target", mcp_json, "--yes")
@@ -114,8 +114,8 @@ def test_a_real_0_4_0_is_upgraded_and_goes_on(
     assert " extra" not in install(*upgrade).stderr, "the extra [mcp] is known"
 
     assert set(of_ours(environment)) == {"chaojiyuyan-sdk", *FIVE}
-    version = of_ours(environment)["chaojiyuyan-sdk"]
-    assert environment.run("chaojiyuyan", "version").stdout == f"chaojiyuyan-sdk {version}\n"
+    upgraded = of_ours(environment)["chaojiyuyan-sdk"]
+    assert environment.run("chaojiyuyan", "version").stdout == f"chaojiyuyan-sdk {upgraded}\n"
 
     status = environment.run("chaojiyuyan", "status").stdout
     assert str(credentials) in status
@@ -127,11 +127,20 @@ def test_a_real_0_4_0_is_upgraded_and_goes_on(
     with environment.conversation(entry["command"], *entry["args"], **entry["env"]) as ask:
         assert ask([INITIALIZE], until=1)["result"]["serverInfo"]["name"]
 
+    # The way back: 0.4.0 has no parts, so the five stay beside it, unused.
+    install("chaojiyuyan-sdk[mcp]==0.4.0")
+    assert of_ours(environment)["chaojiyuyan-sdk"] == "0.4.0"
+    by_module = (environment.python, "-m", "chaojiyuyan_sdk.cli")
+    assert environment.run(*by_module, "version").stdout == "chaojiyuyan-sdk 0.4.0\n"
+    assert environment.run("chaojiyuyan", "version").stdout == "chaojiyuyan-sdk 0.4.0\n"
+    assert str(credentials) in environment.run(*by_module, "status").stdout
+    assert {file: file.read_bytes() for file in left} == left, "read as they are"
+
 
 def test_beside_an_older_mcp_the_install_says_what_conflicts(
-    new_environment: Callable[[str, Path], Environment], interpreter: Path
+    new_environment: Callable[[str, Path], Environment], interpreter_3_10: Path
 ) -> None:
-    environment = new_environment("conflict", interpreter)
+    environment = new_environment("conflict", interpreter_3_10)
     explained = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 
     environment.install("pip")

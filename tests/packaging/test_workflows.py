@@ -84,7 +84,7 @@ def test_what_a_workflow_runs_is_there(workflow: Path) -> None:
 def test_an_upload_waits_for_what_it_needs(name: str, release: dict[str, dict]) -> None:
     before = waits_for(f"upload-{name}", release)
     assert {f"upload-{sibling}" for sibling in needs_of_package(name)} <= before
-    assert {"build", "check", "roads", "elsewhere", "attest", "approve"} <= before
+    assert {"build", "check", "roads", "installed", "elsewhere", "attest", "approve"} <= before
 
 
 @pytest.mark.parametrize("name", PACKAGES)
