@@ -117,7 +117,7 @@ def _fill(folder: Path) -> None:
     """Make a kernel's database with many finished jobs, by the kernel's own steps."""
     from chaojiyuyan_devserver._catalog_files import load_builtin
     from chaojiyuyan_devserver._folder import Folder
-    from chaojiyuyan_devserver._service import new_id
+    from chaojiyuyan_devserver._ids import new_id
     from chaojiyuyan_devserver._store import Store
     from chaojiyuyan_devserver.kernel import Catalog, Kernel, Order, Result
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
-import time
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._activity import INTERVAL, INTERVALS, Activity
 from ._clock import Clock
 from ._faults import Faults
+from ._ids import new_id, new_user_code
 from ._journal import Journal
 from ._store import (
     Store,
@@ -38,19 +37,9 @@ if TYPE_CHECKING:
 
 STARTING_BALANCE = 10_000_000
 OWNER = "Local developer"
-SECRETS = ("nxt_ag", "whsec", "device")
 OFFER_INTERVAL = 0.05
 """Seconds after which a job that nobody has taken wakes further workers."""
 _CLOCK_OFFSET = "clock_offset"
-
-_chance = random.Random()  # noqa: S311 - ids are no secrets, and the system's source is slow
-
-
-def new_id(prefix: str) -> str:
-    """Return a new id; those with one prefix sort by time, so the database grows at its end."""
-    if prefix in SECRETS:
-        return f"{prefix}_{secrets.token_urlsafe(24)}"
-    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{_chance.getrandbits(48):012x}"
 
 
 class KernelService:
@@ -356,11 +345,7 @@ class KernelService:
     def start_login(self, client_name: str) -> tuple[DeviceLogin, str]:
         """Begin a device login (RFC 8628); return it and its device code."""
         device_code = new_id("device")
-        # No vowels and no look-alikes: no words, no misreading (RFC 8628, 6.1).
-        letters = [secrets.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(4)]
-        digits = [secrets.choice("23456789") for _ in range(4)]
-        user_code = "".join(letters) + "-" + "".join(digits)
-        login = self.kernel.logins.start(device_code, user_code, client_name, self.clock())
+        login = self.kernel.logins.start(device_code, new_user_code(), client_name, self.clock())
         return login, device_code
 
     async def finish_login(self, device_code: str) -> tuple[Agent, str]:

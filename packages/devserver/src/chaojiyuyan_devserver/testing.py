@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import httpx
 
+from ._folder import write_private
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
@@ -197,6 +199,24 @@ class LocalKernel:
         """
         return float(self._post("/skip", seconds=seconds)["seconds"])
 
+    def save_snapshot(self, path: Path) -> None:
+        """Save everything that the kernel holds to a file that this user alone can read."""
+        write_private(path, self._answer("GET", "/snapshot").content)
+
+    def load_snapshot(self, path: Path, *, resume_webhooks: bool = False) -> None:
+        """Replace everything by a snapshot; ``api_key`` is then the saved ready agent's.
+
+        Args:
+            path: The snapshot.
+            resume_webhooks: Send the webhooks that were pending, rather than hold them.
+
+        Raises:
+            RuntimeError: The file is no snapshot for this kernel; nothing has changed then.
+        """
+        query = {"resume_webhooks": resume_webhooks}
+        answer = self._answer("PUT", "/snapshot", content=path.read_bytes(), params=query)
+        self.api_key = answer.json()["data"]["api_key"]
+
     def approve_login(self, user_code: str) -> None:
         """Approve a device login."""
         self._post(f"/logins/{user_code}", approve=True)
@@ -270,10 +290,13 @@ class LocalKernel:
         return self._send("PUT", path, **body)
 
     def _send(self, method: str, path: str, **body: object) -> Json:
+        data: Json = self._answer(method, path, json=body).json()["data"]
+        return data
+
+    def _answer(self, method: str, path: str, **more: Any) -> httpx.Response:
         if self._control is None:
             raise RuntimeError("the kernel is not running")
-        answer = self._control.request(method, path, json=body)
+        answer = self._control.request(method, path, **more)
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
-        data: Json = answer.json()["data"]
-        return data
+        return answer

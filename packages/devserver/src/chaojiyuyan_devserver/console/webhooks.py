@@ -10,7 +10,8 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver._api.deps import Service
-from chaojiyuyan_devserver._service import KernelService, new_id
+from chaojiyuyan_devserver._ids import new_id
+from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel import Refusal
 from chaojiyuyan_devserver.kernel.records import Delivery
 
