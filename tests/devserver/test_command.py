@@ -68,6 +68,7 @@ def test_faults_from_the_command_line(kernel_factory: Callable[..., LocalKernel]
         (["--lease", "nan"], "--lease"),
         (["--fault", "submit=maybe"], "expected ENDPOINT=EFFECT"),
         (["--ephemeral", "--data", "x"], "not allowed with"),
+        (["--allow-remote", "--no-console-token"], "not allowed with"),
     ],
 )
 def test_wrong_usage(capsys: pytest.CaptureFixture[str], flags: list[str], complaint: str) -> None:

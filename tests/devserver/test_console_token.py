@@ -108,6 +108,43 @@ def test_any_text_may_be_given_as_the_token(token: str) -> None:
     with_console_token(steps)
 
 
+@pytest.mark.parametrize("token", ["密码", "\udcff", "\n", ""])
+def test_a_token_in_any_letters_is_wrong_and_no_error(token: str) -> None:
+    async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
+        body = {"token": token.encode("utf-8", "surrogateescape"), "target": "/密码"}
+        assert (await client.post("/enter", data=body)).status_code in (400, 401)
+        entered = await client.post("/enter", data={"token": "open-sesame", "target": "/密码"})
+        assert entered.status_code == 303
+
+    with_console_token(steps)
+
+
+def test_without_a_console_token_the_console_is_open(
+    kernel_factory: Callable[..., LocalKernel],
+) -> None:
+    kernel = kernel_factory(ephemeral=True, no_console_token=True)
+    assert "token" not in kernel.console_url
+    with httpx.Client(trust_env=False) as browser:
+        assert browser.get(kernel.console_url).status_code == 200
+        form = {"token": "密码", "target": "/"}
+        assert browser.post(f"{kernel.console_url}enter", data=form).status_code == 303
+
+
+def test_the_api_document_needs_the_token_on_a_network(
+    kernel_factory: Callable[..., LocalKernel], kernel: LocalKernel
+) -> None:
+    remote = kernel_factory(ephemeral=True, allow_remote=True)
+    root = remote.base_url.removesuffix("/api/v1")
+    token = remote.console_url.partition("token=")[2]
+    own = kernel.base_url.removesuffix("/api/v1")
+    with httpx.Client(trust_env=False) as browser:
+        assert browser.get(f"{root}/openapi.json").status_code == 401
+        assert browser.get(f"{root}/openapi.json?token={token}").status_code == 200
+        browser.get(remote.console_url)
+        assert browser.get(f"{root}/openapi.json").status_code == 200
+        assert browser.get(f"{own}/openapi.json").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("target", "location"),
     [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import sqlite3
 import stat
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -154,6 +156,66 @@ def test_a_host_that_others_reach_needs_a_second_word(
             main(["--host", host, "--ephemeral"])
         assert caught.value.code == 2
     assert "Add --allow-remote if that" in capfd.readouterr().err
+
+
+def test_a_name_that_begins_like_an_address_is_no_loopback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--host", "127.attacker.example", "--ephemeral"])
+    assert "opens the kernel to other machines" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_no_other_site_may_start_a_login(kernel_client: httpx.Client, site: str) -> None:
+    answer = kernel_client.post(
+        "/oauth/device/authorize",
+        content=b'{"client_name": "evil"}',
+        headers={"Sec-Fetch-Site": site},
+    )
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (403, "cross_site_request")
+    own = kernel_client.post(
+        "/oauth/device/authorize",
+        json={"client_name": "own page"},
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    assert own.status_code == 200
+
+
+def test_a_body_without_a_content_type_is_refused(kernel_client: httpx.Client) -> None:
+    answer = kernel_client.post("/oauth/device/authorize", content=b'{"client_name": "evil"}')
+    assert answer.status_code == 422
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file descriptors are limited on POSIX")
+def test_half_open_requests_keep_nobody_out(
+    kernel_factory: Callable[..., LocalKernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subprocess.Popen", functools.partial(subprocess.Popen, preexec_fn=few))
+    kernel = kernel_factory(ephemeral=True)
+    url = urlsplit(kernel.base_url)
+    halves = []
+    for _ in range(FEW):
+        half = socket.create_connection((url.hostname or "", url.port or 0))
+        half.sendall(b"GET /api/v1/capability-specs HTTP/1.1\r\nHost: ")
+        halves.append(half)
+    with kernel.client() as client:
+        assert client.get("/capability-specs").status_code == 200
+    for half in halves:
+        half.close()
+    lines = (kernel.folder / "kernel.log").read_text().splitlines()
+    assert len([line for line in lines if "limit of" in line]) == 1
+    assert len(lines) < 5
+
+
+FEW = 420
+
+
+def few() -> None:
+    """Leave a process few file descriptors."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
 
 
 def test_it_listens_on_loopback_alone(kernel: LocalKernel) -> None:

@@ -224,3 +224,23 @@ def test_what_was_pending_is_sent_after_a_crash(
         signature, body = receiver.next()
         assert signature == sign("s3cret", body)
         assert json.loads(body)["job"]["id"] == job_id
+
+
+def test_an_answer_without_end_is_not_read(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()[:2]
+        kernel.configure_webhook(f"http://{host}:{port}/hook", "s3cret")
+        kernel.cancel(call(kernel_client))
+        connection = listener.accept()[0]
+        connection.settimeout(10)
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
+        sent = 0
+        with pytest.raises(ConnectionError):
+            while sent < 100_000_000:  # more than the sockets between us can hold
+                sent += connection.send(b"\0" * 65536)
+        connection.close()
+    [delivery] = kernel.deliveries()
+    assert (delivery["status"], delivery["tries"][0]["status"]) == ("delivered", 200)
