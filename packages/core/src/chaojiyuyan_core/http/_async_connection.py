@@ -15,6 +15,7 @@ import httpcore
 import httpx
 
 from ._requests import MAX_UNSENT_BYTES
+from ._stack import has_leftovers
 from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
@@ -59,7 +60,7 @@ class AsyncConnection(httpx.AsyncHTTPTransport):
 
     def is_reusable(self) -> bool:
         """Tell whether the exchange ended so that another one may follow."""
-        return not self._direct or self._pool.is_idle()
+        return not self._direct or (self._pool.is_idle() and not has_leftovers(self._pool))
 
     def is_stale(self) -> bool:
         """Tell whether the server has closed the connection, or sent what nobody asked for."""

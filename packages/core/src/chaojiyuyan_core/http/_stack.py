@@ -339,6 +339,18 @@ class AsyncConnectionStack:
             self._waiting.popleft().set()
 
 
+def has_leftovers(connection: object) -> bool:
+    """Tell whether a server sent more than its answer, which would be read as the next one.
+
+    httpcore reads ahead, and does not tell what is left in its buffer.
+
+    Args:
+        connection: An ``httpcore.HTTPConnection`` or its async twin, idle.
+    """
+    state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+    return state is not None and bool(state.trailing_data[0])
+
+
 def _check_open(shelf: _Shelf[C]) -> None:
     if shelf.is_closed:
         raise RuntimeError("The client was closed: make a new one")

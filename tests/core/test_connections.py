@@ -1,0 +1,268 @@
+"""Which connections are used again: those whose exchange ended cleanly, the last one first."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from chaojiyuyan_core import api
+from chaojiyuyan_core.http import AsyncTransport, Reply, RequestBuilder, Transport
+from chaojiyuyan_core.http._stack import MAX_IDLE_SECONDS, ConnectionStack
+from support.hostile import JOB, Peer, hostile
+
+CALL = api.get_job("j1")
+LISTING = api.list_jobs()
+
+
+def send_each(kind: str, url: str, *calls: api.Call[Any]) -> list[Reply]:
+    """Send calls one after the other on one transport."""
+    builder = RequestBuilder("nxt_ag_key", url, timeout=5)
+
+    async def main() -> list[Reply]:
+        transport = AsyncTransport(builder)
+        replies = [await transport.send(call) for call in calls]
+        await transport.close()
+        return replies
+
+    if kind == "async":
+        return asyncio.run(main())
+    transport = Transport(builder)
+    replies = [transport.send(call) for call in calls]
+    transport.close()
+    return replies
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def answer_all(peer: Peer) -> None:
+    while True:
+        peer.read_request()
+        peer.answer()
+
+
+def test_a_connection_is_used_again(kind: str) -> None:
+    with hostile(answer_all) as server:
+        assert all(reply.is_success for reply in send_each(kind, server.url, *[CALL] * 5))
+        assert server.accepted == 1
+
+
+def answer_and_close(peer: Peer) -> None:
+    peer.read_request()
+    peer.answer(JOB, b"200 OK", b"Connection: close")
+
+
+def answer_and_close_silently(peer: Peer) -> None:
+    peer.read_request()
+    peer.answer()
+
+
+def answer_twice_at_once(peer: Peer) -> None:
+    """A second answer that nobody asked for, which the next request must not be given."""
+    peer.read_request()
+    lines = [b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(JOB), b"", JOB]
+    peer.send(b"\r\n".join(lines) * 2)
+    peer.stall()
+
+
+def answer_too_long(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(JOB), JOB, b"and more")
+    peer.stall()
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [answer_and_close, answer_and_close_silently, answer_twice_at_once, answer_too_long],
+)
+def test_a_connection_that_did_not_end_cleanly_is_not_used_again(kind: str, behave: Any) -> None:
+    with hostile(behave) as server:
+        replies = send_each(kind, server.url, *[CALL] * 3)
+        assert server.accepted == 3
+    assert all(reply.value(CALL)["id"] == "j1" for reply in replies)
+
+
+def close_with_bytes_unread(peer: Peer) -> None:
+    peer.socket.recv(1)
+
+
+def reset(peer: Peer) -> None:
+    peer.read_request()
+    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def cut_the_body(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
+
+
+def cut_a_chunk(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n{")
+
+
+def send_garbage(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"\x00\xff garbage\r\n\r\n")
+
+
+def send_endless_headers(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        peer.send(b"X: " + b"y" * 60000 + b"\r\n")
+
+
+def send_two_lengths(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}{}{}")
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        close_with_bytes_unread,
+        reset,
+        cut_the_body,
+        cut_a_chunk,
+        send_garbage,
+        send_endless_headers,
+        send_two_lengths,
+    ],
+)
+def test_a_broken_exchange_is_a_transient_fault(kind: str, behave: Any) -> None:
+    with hostile(behave) as server:
+        replies = send_each(kind, server.url, CALL, CALL)
+        assert server.accepted == 2
+    for reply in replies:
+        assert isinstance(reply.fault, httpx.TransportError)
+        assert reply.is_transient
+
+
+def refuse_a_large_body(peer: Peer) -> None:
+    peer.socket.recv(1000)
+    peer.answer(b'{"detail":"too large"}', b"413 Too Large", b"Connection: close")
+    while peer.socket.recv(65536):  # what is unread when it closes would reset the connection
+        pass
+
+
+def test_an_answer_before_the_whole_request_is_read_is_an_answer(kind: str) -> None:
+    with hostile(refuse_a_large_body) as server:
+        (reply,) = send_each(kind, server.url, api.submit("j", {"x": "y" * 5_000_000}))
+    assert reply.status == 413
+
+
+def test_requests_side_by_side_use_connections_of_their_own(kind: str) -> None:
+    together = threading.Barrier(10)
+
+    def wait_for_all(peer: Peer) -> None:
+        while True:
+            peer.read_request()
+            together.wait(10)
+            peer.answer()
+
+    async def main() -> list[Reply]:
+        transport = AsyncTransport(builder)
+        replies = await asyncio.gather(*(transport.send(CALL) for _ in range(10)))
+        await transport.close()
+        return replies
+
+    with hostile(wait_for_all) as server:
+        builder = RequestBuilder("nxt_ag_key", server.url, timeout=20)
+        if kind == "async":
+            replies = asyncio.run(main())
+        else:
+            transport, replies = Transport(builder), []
+            threads = [
+                threading.Thread(target=lambda: replies.append(transport.send(CALL)))
+                for _ in range(10)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            transport.close()
+    assert [reply.status for reply in replies] == [200] * 10
+
+
+class Made:
+    """A connection of which only the stack's handling is looked at."""
+
+    def __init__(self, origin: Any) -> None:
+        self.origin = origin
+        self.closed = self.stale = False
+
+    def is_stale(self) -> bool:
+        return self.stale
+
+    def close(self) -> None:
+        self.closed = True
+
+
+ONE, OTHER = (b"http", b"one", 80), (b"http", b"other", 80)
+
+
+def make_stack(max_connections: int = 5) -> tuple[ConnectionStack, list[float]]:
+    time = [0.0]
+    made: Any = Made
+    return ConnectionStack(made, max_connections, clock=lambda: time[0]), time
+
+
+def test_the_connection_given_back_last_is_taken_first() -> None:
+    stack, _ = make_stack()
+    first, second = stack.take(ONE, 1), stack.take(ONE, 1)
+    stack.give_back(first)
+    stack.give_back(second)
+    assert stack.take(ONE, 1) is second
+    assert stack.take(ONE, 1) is first
+    assert stack.take(OTHER, 1) not in (first, second)
+
+
+def test_idle_connections_are_closed_after_a_while() -> None:
+    stack, time = make_stack()
+    old: Any = stack.take(ONE, 1)
+    used: Any = stack.take(ONE, 1)
+    stack.give_back(old)
+    time[0] = MAX_IDLE_SECONDS + 1
+    stack.give_back(used)
+    assert (old.closed, used.closed) == (True, False)
+
+
+def test_a_connection_that_the_server_closed_is_not_taken() -> None:
+    stack, _ = make_stack(1)
+    stale: Any = stack.take(ONE, 1)
+    stack.give_back(stale)
+    stale.stale = True
+    assert stack.take(ONE, 1) is not stale
+    assert stale.closed
+
+
+def test_an_idle_connection_elsewhere_makes_room() -> None:
+    stack, _ = make_stack(1)
+    other: Any = stack.take(OTHER, 1)
+    stack.give_back(other)
+    assert stack.take(ONE, 0).origin == ONE
+    assert other.closed
+    with pytest.raises(httpx.PoolTimeout, match="All 1 connections were in use for 0 s"):
+        stack.take(ONE, 0)
+
+
+def test_a_closed_stack_closes_what_is_given_back() -> None:
+    stack, _ = make_stack()
+    idle: Any = stack.take(ONE, 1)
+    used: Any = stack.take(ONE, 1)
+    stack.give_back(idle)
+    stack.close()
+    assert (idle.closed, used.closed) == (True, False)
+    stack.give_back(used)
+    assert used.closed
+    with pytest.raises(RuntimeError, match="closed"):
+        stack.take(ONE, 1)
