@@ -79,3 +79,28 @@ def test_without_opentelemetry_nothing_is_told() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with Telemetry().job(TASK):
         Telemetry().ended(TASK, Verdict(Outcome.SETTLED), 1.0)
+
+
+def test_a_job_is_a_consumer_span_linked_to_the_caller(told) -> None:
+    telemetry, exporter, _ = told
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    offer = {"job_id": "j", "capability_key": "a", "channel_context": {"traceparent": traceparent}}
+    with telemetry.job(TaskContext(offer)):
+        pass
+    (span,) = exporter.get_finished_spans()
+    assert span.kind.name == "CONSUMER"
+    assert span.parent is None
+    (link,) = span.links
+    assert f"{link.context.trace_id:032x}" == "0af7651916cd43dd8448eb211c80319c"
+    assert f"{link.context.span_id:016x}" == "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    "context", [None, [], {}, {"traceparent": 5}, {"traceparent": "x"}, {"traceparent": "00-0-0-0"}]
+)
+def test_a_job_without_a_trace_is_linked_to_nothing(told, context) -> None:
+    telemetry, exporter, _ = told
+    with telemetry.job(TaskContext({"job_id": "j", "channel_context": context})):
+        pass
+    (span,) = exporter.get_finished_spans()
+    assert not span.links

@@ -66,6 +66,13 @@ class TaskContext:
         self._hooks: list[Callable[[], object]] = []
 
     @property
+    def traceparent(self) -> str | None:
+        """The caller's trace (W3C Trace Context), where the job carries one."""
+        context = self._data.get("channel_context")
+        value = context.get("traceparent") if isinstance(context, dict) else None
+        return value if isinstance(value, str) else None
+
+    @property
     def input(self) -> JsonObject:
         """The job's input: ``input_envelope``."""
         return self.input_envelope

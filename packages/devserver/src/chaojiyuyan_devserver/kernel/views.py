@@ -73,6 +73,7 @@ class OfferView(TypedDict):
     job_id: str
     capability_key: str
     input_envelope: Json
+    channel_context: Json | None
     max_budget_nc: int
     bid_expires_at: str
 
@@ -164,6 +165,7 @@ def view_offer(job: Job) -> OfferView:
         "job_id": job.id,
         "capability_key": job.capability_key,
         "input_envelope": job.input_envelope,
+        "channel_context": job.channel_context,
         "max_budget_nc": job.price_nc,
         "bid_expires_at": timestamp(job.bid_expires_at),
     }

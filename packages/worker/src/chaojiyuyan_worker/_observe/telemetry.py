@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from opentelemetry.trace import Link
+
     from chaojiyuyan_worker._run.job import Verdict
     from chaojiyuyan_worker.task import TaskContext
 
@@ -52,6 +54,7 @@ class OpenTelemetry(Telemetry):
         from opentelemetry import metrics, trace
 
         self._status = trace.Status(trace.StatusCode.ERROR)
+        self._consumer = trace.SpanKind.CONSUMER
         self._current_span = trace.get_current_span
         self._tracer = trace.get_tracer(SCOPE, __version__)
         meter = metrics.get_meter(SCOPE, __version__)
@@ -71,11 +74,25 @@ class OpenTelemetry(Telemetry):
         self._slots.add(1)
         try:
             with self._tracer.start_as_current_span(
-                f"process {task.capability_key}", attributes=attributes
+                f"process {task.capability_key}",
+                kind=self._consumer,
+                attributes=attributes,
+                links=self._links(task.traceparent),
             ):
                 yield
         finally:
             self._slots.add(-1)
+
+    def _links(self, traceparent: str | None) -> list[Link]:
+        """Link to the caller's span; as a parent, a stranger would steer the sampling."""
+        from opentelemetry import trace
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        if traceparent is None:
+            return []
+        context = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
+        caller = trace.get_current_span(context).get_span_context()
+        return [trace.Link(caller)] if caller.is_valid and caller.is_remote else []
 
     def handled(self, task: TaskContext, seconds: float) -> None:
         """Note how long a run of the handler took."""
