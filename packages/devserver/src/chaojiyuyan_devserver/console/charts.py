@@ -32,7 +32,7 @@ HEIGHT = 132
 MAX_RUN_SHARE = 82.0
 """Percentage of a job's bar for its queues and runs; the rest shows what was left of the lease."""
 
-_TOP, _BOTTOM = 16, HEIGHT - 20
+_TOP, _BOTTOM = 8, HEIGHT - 20
 _STEP = 100 / INTERVALS  # percent
 _MAX_GAP = 2  # intervals that a line bridges
 _MIN_SPAN = 0.4  # percent; a shorter span could not be seen
@@ -58,7 +58,8 @@ def throughput_chart(intervals: Sequence[Interval], language: Language) -> Marku
         The SVG.
     """
     top = _round_up(max(interval.outcomes.total() for interval in intervals))
-    parts = [_level(_y(top, top), f"{top:,}"), _level(_y(top / 2, top), f"{top / 2:,g}")]
+    levels = [(_y(top, top), f"{top:,}"), (_y(top / 2, top), f"{top / 2:,g}")]
+    parts = []
     for place, interval in enumerate(intervals):
         if not interval.outcomes:
             continue
@@ -75,7 +76,7 @@ def throughput_chart(intervals: Sequence[Interval], language: Language) -> Marku
         parts.append(Markup("</g>"))
     total = sum(interval.outcomes.total() for interval in intervals)
     label = language.count("chart.throughput_label", total)
-    return _chart(label, parts, language)
+    return _chart(label, levels, parts, language)
 
 
 def latency_chart(intervals: Sequence[Interval], language: Language) -> Markup:
@@ -100,8 +101,8 @@ def latency_chart(intervals: Sequence[Interval], language: Language) -> Markup:
         share = math.log(max(seconds, low) / low) / math.log(high / low)
         return _BOTTOM - share * (_BOTTOM - _TOP)
 
-    shown = [tick for tick in _TICKS if low <= tick <= high]
-    parts = [_level(y(tick), length(tick, language)) for tick in shown]
+    levels = [(y(tick), length(tick, language)) for tick in _TICKS if low <= tick <= high]
+    parts = []
     for one, next_one in pairwise(points):
         if next_one.interval.number - one.interval.number <= _MAX_GAP:
             parts.append(_line("p95", one.x, y(one.slow), next_one.x, y(next_one.slow)))
@@ -126,7 +127,7 @@ def latency_chart(intervals: Sequence[Interval], language: Language) -> Markup:
         )
     else:
         label = language("chart.latency_empty")
-    return _chart(label, parts, language)
+    return _chart(label, levels, parts, language)
 
 
 def attempt_bars(timeline: Timeline, language: Language) -> list[Markup]:
@@ -165,7 +166,12 @@ def _listed(spans: Iterable[Span], language: Language) -> Markup:
     return Markup(", ").join(said)
 
 
-def _chart(label: Markup, parts: Iterable[Markup], language: Language) -> Markup:
+def _chart(
+    label: Markup,
+    levels: Sequence[tuple[float, str]],
+    parts: Iterable[Markup],
+    language: Language,
+) -> Markup:
     minutes = round(INTERVAL * INTERVALS / 60)
     axis = [
         Markup('<text x="{}%" y="{}" class="{}">{}</text>').format(
@@ -182,16 +188,18 @@ def _chart(label: Markup, parts: Iterable[Markup], language: Language) -> Markup
         )
     ]
     ground = Markup('<line class="ground" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_BOTTOM)
-    return Markup('<svg class="chart" role="img" aria-label="{}" height="{}">{}{}{}</svg>').format(
-        label, HEIGHT, Markup("").join(parts), ground, Markup("").join(axis)
+    lines = [
+        Markup('<line class="level" x1="0" x2="100%" y1="{0:.1f}" y2="{0:.1f}"/>').format(y)
+        for y, _ in levels
+    ]
+    # beside the plot, in the padding that the style sheet gives it
+    labels = [
+        Markup('<text x="-6" y="{:.1f}" class="end">{}</text>').format(y + 4, said)
+        for y, said in levels
+    ]
+    return Markup('<svg class="chart" role="img" aria-label="{}" height="{}">{}</svg>').format(
+        label, HEIGHT, Markup("").join([*lines, *labels, *parts, ground, *axis])
     )
-
-
-def _level(y: float, label: str) -> Markup:
-    return Markup(
-        '<line class="level" x1="0" x2="100%" y1="{0:.1f}" y2="{0:.1f}"/>'
-        '<text x="0" y="{1:.1f}">{2}</text>'
-    ).format(y, y - 3, label)
 
 
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
