@@ -31,6 +31,7 @@ Jobs:
 Working and serving:
   worker      Run a worker: an echo stub, or your own by --app.
   mcp-server  Serve MCP over standard input and output.
+  listen      Post webhooks of your jobs to a local address.
   dev         Run the whole platform on this machine.
 
 This program:

@@ -1,0 +1,232 @@
+"""Webhooks of real jobs on this machine, for programs and tests.
+
+The platform cannot reach a laptop. A `Listener` follows the caller's jobs and posts the event of
+each one that ends to a local address, signed as the platform does::
+
+    with Listener(client, "http://127.0.0.1:8000/webhook", secret="whsec_test") as listener:
+        client.run("text.digest.v1", {"text": "hi"})
+        listener.wait_for(job_id)
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import httpx
+
+from chaojiyuyan_core.addresses import is_loopback
+from chaojiyuyan_core.errors import AuthenticationError, HebingError, PermissionDeniedError
+
+from ._listen import EVENTS
+from ._listen.delivery import Delivery, Outbox, Receiver, make_delivery
+from ._listen.follower import JobFollower
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from chaojiyuyan_client import NexusClient
+
+__all__ = ["EVENTS", "Delivery", "Listener", "check_target"]
+
+DEFAULT_INTERVAL = 1.0
+"""Seconds between two looks at the jobs."""
+
+MAX_PAUSE = 30.0
+"""Maximum seconds between two looks while the platform fails."""
+
+MAX_SETTLED = 1000
+"""Maximum number of events that :meth:`Listener.wait_for` remembers."""
+
+
+def check_target(url: str, *, allow_remote: bool = False) -> str:
+    """Check the address that events are posted to; they carry the outputs of jobs.
+
+    Args:
+        url: The address; ``http://`` may be missing.
+        allow_remote: Whether another machine is allowed.
+
+    Returns:
+        The address with its scheme.
+
+    Raises:
+        ValueError: It is not an http or https address, or another machine's.
+    """
+    address = url if "://" in url else f"http://{url}"
+    try:
+        parsed = httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{url!r} is not an address: {error}") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
+        raise ValueError(f"{url!r} is not an http or https address without a user")
+    if not allow_remote and not is_loopback(parsed.host):
+        raise ValueError(f"{parsed.host} is another machine, and events carry outputs")
+    return address
+
+
+class Listener:
+    """Posts the events of jobs that end from now on, each at least once, until it is closed.
+
+    Args:
+        client: Reads the caller's jobs.
+        forward_to: The local address that receives the events.
+        secret: The signing secret; a new one by default, see :attr:`secret`.
+        events: The events to post, such as ``job.failed``; all by default.
+        interval: Seconds between two looks at the jobs.
+        allow_remote: Whether `forward_to` may be another machine.
+        on_delivery: Is called on the listener's thread with each event that was delivered or given
+            up.
+        on_fault: Is called on the listener's thread with each error of the platform that the
+            listener survives.
+
+    Attributes:
+        secret: The secret that signs the events.
+
+    Raises:
+        ValueError: `forward_to` is not an address of this machine, or the secret is empty.
+    """
+
+    def __init__(
+        self,
+        client: NexusClient,
+        forward_to: str,
+        *,
+        secret: str | None = None,
+        events: Collection[str] = EVENTS,
+        interval: float = DEFAULT_INTERVAL,
+        allow_remote: bool = False,
+        on_delivery: Callable[[Delivery], object] | None = None,
+        on_fault: Callable[[Exception], object] | None = None,
+    ) -> None:
+        if secret == "":
+            raise ValueError("the signing secret is empty")
+        self.secret = secret or f"whsec_{secrets.token_urlsafe(24)}"
+        self._receiver = Receiver(check_target(forward_to, allow_remote=allow_remote), self.secret)
+        self._follower = JobFollower(client)
+        self._events = frozenset(events)
+        self._interval = interval
+        self._on_delivery = on_delivery
+        self._on_fault = on_fault
+        self._outbox = Outbox()
+        self._settled: OrderedDict[str, Delivery] = OrderedDict()
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._error: Exception | None = None
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        """Start to follow: jobs that end from now on are posted.
+
+        Raises:
+            HebingAPIError: The platform refuses.
+            httpx.HTTPError: The platform cannot be reached.
+        """
+        self._follower.start()
+        for work in (self._follow, self._deliver):
+            thread = threading.Thread(target=work, name="chaojiyuyan-listen", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop, and report the events that are still to be delivered as given up."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop, and report the events that are still to be delivered as given up."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        for delivery in self._outbox.drain():
+            self._settle(delivery)
+        self._receiver.close()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the platform refuses to go on, for a time at most.
+
+        Args:
+            timeout: Seconds; None waits without a limit.
+
+        Raises:
+            HebingAPIError: The platform refuses the key.
+        """
+        self._stop.wait(timeout)
+        if self._error is not None:
+            raise self._error
+
+    def wait_for(self, job_id: str, timeout: float = 30.0) -> Delivery:
+        """Wait until the event of a job was delivered or given up.
+
+        Args:
+            job_id: The id of the job.
+            timeout: Maximum seconds to wait.
+
+        Raises:
+            TimeoutError: There was no event in time.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: job_id in self._settled, timeout)
+            if job_id not in self._settled:
+                raise TimeoutError(f"no event of job {job_id} in {timeout} s")
+            return self._settled[job_id]
+
+    def _follow(self) -> None:
+        pause = self._interval
+        while not self._stop.wait(pause):
+            pause = self._interval if self._poll() else min(pause * 2, MAX_PAUSE)
+
+    def _poll(self) -> bool:
+        """Look at the jobs once, and return whether the platform answered."""
+        try:
+            for job in self._follower.poll():
+                self._enqueue(make_delivery(job, datetime.now(timezone.utc).isoformat()))
+        except (AuthenticationError, PermissionDeniedError) as error:
+            self._error = error
+            self._stop.set()
+            return False
+        except (HebingError, httpx.HTTPError) as error:
+            if self._on_fault is not None:
+                self._on_fault(error)
+            return False
+        return True
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        if delivery.event in self._events:
+            with self._changed:
+                self._outbox.add(delivery)
+                self._changed.notify_all()
+
+    def _deliver(self) -> None:
+        while not self._stop.is_set():
+            with self._changed:
+                delivery = self._outbox.pop_due()
+                if delivery is None:
+                    self._changed.wait(self._outbox.seconds_left(60.0))
+                    continue
+            self._receiver.post(delivery)
+            with self._changed:
+                waits = not delivery.delivered and self._outbox.retry(delivery)
+            if not waits:
+                self._settle(delivery)
+
+    def _settle(self, delivery: Delivery) -> None:
+        with self._changed:
+            self._settled[delivery.job_id] = delivery
+            if len(self._settled) > MAX_SETTLED:
+                self._settled.popitem(last=False)
+            self._changed.notify_all()
+        if self._on_delivery is not None:
+            self._on_delivery(delivery)
