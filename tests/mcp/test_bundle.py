@@ -15,7 +15,14 @@ import pytest
 
 from chaojiyuyan_core.settings import API_KEY_VARIABLES, BASE_URL_VARIABLES
 from chaojiyuyan_mcp import __version__
-from chaojiyuyan_mcp._options import READ_ONLY_VARIABLE, TOOLSET_VARIABLE, TOOLSETS
+from chaojiyuyan_mcp._options import (
+    ASK_ABOVE_VARIABLE,
+    BUDGET_VARIABLE,
+    READ_ONLY_VARIABLE,
+    TOOLSET_VARIABLE,
+    TOOLSETS,
+    choose_smaller,
+)
 from chaojiyuyan_mcp._tools import TOOLS
 
 ROOT = Path(__file__).parents[2]
@@ -66,9 +73,21 @@ def test_the_key_is_asked_for_as_a_secret(manifest: dict[str, Any]) -> None:
         API_KEY_VARIABLES[0]: "${user_config.api_key}",
         BASE_URL_VARIABLES[0]: "${user_config.base_url}",
         READ_ONLY_VARIABLE: "${user_config.read_only}",
+        ASK_ABOVE_VARIABLE: "${user_config.ask_above}",
+        BUDGET_VARIABLE: "${user_config.budget}",
     }
     # What is not required has a default: a variable must never hold the placeholder itself.
     assert all("default" in each for each in asked.values() if not each["required"])
+
+
+def test_the_bundle_asks_from_0_and_has_no_budget(manifest: dict[str, Any]) -> None:
+    asked = manifest["user_config"]
+    environ = {
+        ASK_ABOVE_VARIABLE: str(asked["ask_above"]["default"]),
+        BUDGET_VARIABLE: str(asked["budget"]["default"]),
+    }
+    assert choose_smaller(environ, ASK_ABOVE_VARIABLE, "--ask-above", None) == 0
+    assert choose_smaller(environ, BUDGET_VARIABLE, "--budget", None) is None
 
 
 def test_what_is_unpacked_is_all_there_is(bundle: Path) -> None:
@@ -118,4 +137,6 @@ def test_the_entry_of_the_registry() -> None:
         BASE_URL_VARIABLES[0],
         READ_ONLY_VARIABLE,
         TOOLSET_VARIABLE,
+        ASK_ABOVE_VARIABLE,
+        BUDGET_VARIABLE,
     }

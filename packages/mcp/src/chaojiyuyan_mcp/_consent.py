@@ -197,6 +197,7 @@ def _unavailable(order: Order, price_nc: int | None) -> ToolError:
         "consent_unavailable",
         f"{order.capability_key} costs {describe_price(price_nc)}, which the user has to agree to,"
         " and this client cannot show the question: nothing was ordered",
-        hint="Tell the user the price. The server's owner can allow it with --ask-above.",
+        hint="Tell the user the price. The owner of this server can allow it: by --ask-above, or by"
+        " the setting of that name.",
         price_nc=price_nc,
     )
