@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,8 +14,10 @@ from chaojiyuyan_devserver._catalog_files import CatalogError, load_builtin, loa
 from chaojiyuyan_devserver.kernel import Catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import httpx
 
     from chaojiyuyan_devserver.testing import LocalKernel
 
@@ -61,6 +66,57 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, complaint:
         load_catalog(str(path))
     with pytest.raises(CatalogError, match="missing"):
         load_catalog(str(tmp_path / "missing.yaml"))
+
+
+def test_what_is_wrong_is_named_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.yaml"
+    schema = "{type: object, properties: {item: {type: strin}}}"
+    path.write_text(f"{YAML}- {{capability_key: b, price_nc: 1, output_schema: {schema}}}")
+    place = r"catalog.yaml: spec 2 \(b\): output_schema.properties.item.type is not a JSON Schema"
+    with pytest.raises(CatalogError, match=place):
+        load_catalog(str(path))
+
+
+def test_a_catalog_from_a_url(
+    kernel_client: httpx.Client, kernel_factory: Callable[..., LocalKernel], tmp_path: Path
+) -> None:
+    answer = kernel_client.get("/capability-specs").content
+    row = json.loads(answer)["data"]["items"][0]
+    row |= {"capability_key": "from.afar.v1", "made_up_since": 2027, "description": None}
+    with serving(json.dumps({"data": {"items": [row]}}).encode()) as url:
+        kernel = kernel_factory(catalog=url, ephemeral=True)
+    with kernel.client() as client:
+        items = client.get("/capability-specs", params={"category": "test"}).json()["data"]["items"]
+    assert [item["capability_key"] for item in items] == ["test.echo.v1", "from.afar.v1"]
+
+
+def test_a_url_that_gives_no_catalog() -> None:
+    with serving(b"<html>") as url, pytest.raises(CatalogError, match="expected a list"):
+        load_catalog(url)
+    with pytest.raises(CatalogError, match=r"catalog\.json"):
+        load_catalog("http://127.0.0.1:9/catalog.json")
+
+
+@contextmanager
+def serving(body: bytes) -> Iterator[str]:
+    """A server that answers everything with the same body; gives its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/catalog.json"
+        server.shutdown()
+        thread.join()
 
 
 def test_the_kernel_serves_it(tmp_path: Path, kernel_factory: Callable[..., LocalKernel]) -> None:

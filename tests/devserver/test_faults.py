@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from chaojiyuyan_devserver._faults import Faults, parse
+from chaojiyuyan_devserver._faults import PRESETS, Faults, parse
 
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
+    from support.browser import PlainBrowser
 
 CALL = {"capability_key": "test.echo.v1"}
 
@@ -50,6 +52,49 @@ def test_broken_and_late_answers(kernel: LocalKernel, kernel_client: httpx.Clien
     assert late.elapsed.total_seconds() >= 0.3
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_a_fault_by_its_name(kernel: LocalKernel, name: str) -> None:
+    kernel.set_faults([name, "catalog=418"])
+    with kernel.client() as client, suppress(httpx.TransportError):
+        assert client.get("/capability-specs").status_code in (418, 429, 502)
+
+
+def test_any_endpoint_is_struck_and_told_when_to_retry(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    kernel.set_faults(["any=429"])
+    for path in ("/kernel-jobs", "/capability-specs", "/kernel-jobs/available"):
+        answer = kernel_client.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+
+
+def test_an_expired_lease_is_re_routed(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
+    keys = {"capability_keys": ["test.echo.v1"]}
+    kernel_client.post("/kernel-agents/me/capabilities", json=keys)
+    job_id = kernel_client.post("/kernel-jobs", json=CALL).json()["data"]["id"]
+    kernel.set_faults(["heartbeat=expire-lease@2"])
+    kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={})
+    beats = [kernel_client.post(f"/kernel-jobs/{job_id}/heartbeat") for _ in range(2)]
+    assert [answer.status_code for answer in beats] == [200, 410]
+    assert beats[1].json()["detail"]["code"] == "lease_expired"
+    assert kernel.job(job_id)["attempts"][0]["status"] == "lease_expired"
+
+
+def test_a_job_remembers_what_struck_it(
+    kernel: LocalKernel, kernel_client: httpx.Client, browser: PlainBrowser
+) -> None:
+    kernel.set_faults(["create=delay:0.01s@1", "get=503@1", "events=drop-before@1"])
+    job_id = kernel_client.post("/kernel-jobs", json=CALL).json()["data"]["id"]
+    kernel_client.get(f"/kernel-jobs/{job_id}")
+    with pytest.raises(httpx.RemoteProtocolError):
+        kernel_client.get(f"/kernel-jobs/{job_id}/events")
+    page = browser.get(f"/jobs/{job_id}").text
+    for fault in ("create=delay:0.01s@1", "get=503@1", "events=drop-before@1"):
+        assert fault in page
+    events = kernel_client.get(f"/kernel-jobs/{job_id}/events").json()["data"]["items"]
+    assert [event["event_type"] for event in events] == ["job.created", "job.bidding"]
+
+
 def test_a_share_of_the_requests() -> None:
     faults = Faults()
     faults.set(["submit=503@10%"])
@@ -59,7 +104,16 @@ def test_a_share_of_the_requests() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["submit", "nobody=503", "submit=999", "submit=503@", "submit=delay:2", "submit=503@x%"]
+    "text",
+    [
+        "submit",
+        "nobody=503",
+        "submit=999",
+        "submit=503@",
+        "submit=delay:2",
+        "submit=503@x%",
+        "get=expire-lease",
+    ],
 )
 def test_what_is_not_a_fault_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected ENDPOINT=EFFECT"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,7 +16,8 @@ from chaojiyuyan_devserver.kernel import Refusal
 
 from . import caller, control, login, worker
 from .guard import Guard
-from .route import complete_openapi
+from .openapi import complete_openapi
+from .route import answer_bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from chaojiyuyan_devserver._service import KernelService
 
 PREFIX = "/api/v1"
+PARTS = (worker, caller, login)
+"""The worker's first: its ``/kernel-jobs/available`` would else be taken for a job's id."""
 _DESCRIPTION = """The chaojiyuyan platform in one local process.
 
 An operation with `x-assumed` does in that respect what its makers suppose of the platform, for its
@@ -81,10 +85,24 @@ def _make_api(service: KernelService, drop: Callable[[Scope], None]) -> FastAPI:
     )
     api.state.service = service
     api.state.drop = drop
-    # The worker's first: its /kernel-jobs/available would else be taken for a job's id.
-    for part in (worker, caller, login):
+    for part in PARTS:
         api.include_router(part.router)
+    api.add_exception_handler(405, _refuse_method)
     return api
+
+
+async def _refuse_method(request: Request, _error: Exception) -> Response:
+    # Starlette names the methods of one route; a path may have several.
+    path = request.url.path.removeprefix(PREFIX)
+    routes = [route for part in PARTS for route in part.router.routes]
+    methods = {
+        method
+        for route in routes
+        if isinstance(route, APIRoute) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    allow = {"allow": ", ".join(sorted(methods))}
+    return answer_bare({"detail": "Method Not Allowed"}, 405, allow)
 
 
 def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
@@ -103,7 +121,7 @@ def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
         if access.is_remote and not (is_open(request) or is_token(request, token)):
             text = "The document needs the console's token: /openapi.json?token=…"
             raise Refusal(401, "token_needed", text)
-        return JSONResponse(complete_openapi(api.openapi()))
+        return JSONResponse(complete_openapi(api.openapi(), service.kernel.catalog))
 
     site.add_exception_handler(404, _answer_unknown)
     site.include_router(console.router)

@@ -55,7 +55,7 @@ class Wait:
             str | None,
             Header(
                 description="`wait=<seconds>`, at most 60: hold the answer until the event.",
-                examples=["wait=30"],
+                examples=["wait=2"],
             ),
         ] = None,
     ) -> None:

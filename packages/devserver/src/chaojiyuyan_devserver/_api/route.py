@@ -120,19 +120,6 @@ def _refusal(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
     return {"model": Invalid if status == 422 else Refused, "description": text}
 
 
-def complete_openapi(schema: dict[str, Any]) -> dict[str, Any]:
-    """Add to FastAPI's OpenAPI document what it cannot know, and return it."""
-    components = schema["components"]
-    components["securitySchemes"] = {
-        "agentKey": {"type": "http", "scheme": "bearer", "bearerFormat": "nxt_ag_…"}
-    }
-    for operation in [one for path in schema["paths"].values() for one in path.values()]:
-        assumed = operation.get("x-assumed")
-        if assumed and "Assumed: " not in operation["description"]:
-            operation["description"] += f"\n\nAssumed: {assumed}"
-    return schema
-
-
 def describe_errors(error: RequestValidationError) -> Response:
     """Return FastAPI's own 422, without the input itself, which need not be text."""
     found = [
