@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,49 @@ def test_an_app_is_a_real_worker(cli: Cli, kernel: LocalKernel, common: list[str
 )
 def test_a_worker_is_a_stub_or_an_app(connected: Cli, arguments: list[str]) -> None:
     assert connected("worker", *arguments).returncode == 2
+
+
+def test_an_app_that_is_no_worker_says_what_is_there(connected: Cli) -> None:
+    (connected.home / "shouting.py").write_text(APP)
+    for place, found in (("shouting:nope", "is missing"), ("shouting:shout", "function")):
+        done = connected("worker", "--app", place)
+        assert done.returncode == 1
+        assert "expected a Worker" in done.stderr
+        assert found in done.stderr
+        assert "shouting has shouting:worker" in done.stderr
+    assert "json has no Worker" in connected("worker", "--app", "json:nope").stderr
+
+
+def test_dev_names_the_port_that_is_used(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        done = cli("dev", "--port", port, "--ephemeral")
+    assert done.returncode == 1
+    assert f"Port {port} is in use. Choose another with --port" in done.stderr
+
+
+def test_dev_steers_a_running_kernel(cli: Cli) -> None:
+    process = cli.start("dev", "--port", "0", "--data", "data")
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert cli("dev", "trigger", "--data", "data").returncode == 0
+    assert cli("dev", "skip", "1", "--data", "data").returncode == 0
+    done = cli("dev", "snapshot", "save", "state.json", "--data", "data")
+    assert done.returncode == 0, done.stderr
+    assert (cli.home / "state.json").exists()
+    interrupt(process)
+    finish(process)
+    assert cli("dev", "trigger", "--help").returncode == 0
+
+
+def test_dev_shows_a_person_how_to_use_it(terminal: Callable[..., Terminal]) -> None:
+    shown = terminal("dev", "--port", "0", "--ephemeral")
+    shown.expect(r"console: http://127\.0\.0\.1:\d+/\?token=")
+    shown.expect(r"export HEBING_BASE_URL=http://127\.0\.0\.1:\d+/api/v1")
+    key = shown.expect(r"export CHAOJIYUYAN_API_KEY=(nxt_ag_\S+)").group(1)
+    shown.send("\x03")
+    assert shown.end() == 0
+    assert shown.text.count(key) == 1
 
 
 def test_an_app_that_is_not_there_is_an_error(connected: Cli) -> None:

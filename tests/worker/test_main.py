@@ -93,8 +93,8 @@ def test_a_container_runs_it(site, folder) -> None:
     ("place", "why"),
     [
         ("my_jobs", "expected module:worker"),
-        ("my_jobs:nothing", "is no Worker but int"),
-        ("my_jobs:absent", "is no Worker but NoneType"),
+        ("my_jobs:nothing", "is of the type int; my_jobs has my_jobs:worker"),
+        ("my_jobs:absent", "is missing; my_jobs has my_jobs:worker"),
         ("no_such_module:worker", "no_such_module"),
     ],
 )

@@ -151,8 +151,9 @@ class _LocalServer:
             self._folder.open_control(base_url, self._access.control_token)
         token = self._access.console_token
         link = f"{self._site}/?token={token}" if token is not None else f"{self._site}/"
-        print(f"console: {link}", file=sys.stderr, flush=True)
-        print(f"{base_url}\n{self._service.ready_key}", flush=True)
+        print(_describe(base_url, self._service.ready_key, link), file=sys.stderr, flush=True)
+        if not sys.stdout.isatty():  # a person has just read them
+            print(f"{base_url}\n{self._service.ready_key}", flush=True)
 
     def _stop(self) -> None:
         self._service.waiters.close()
@@ -167,6 +168,21 @@ class _LocalServer:
             transport = connection.transport
             if transport.get_extra_info("peername")[:2] == scope["client"]:
                 transport.abort()
+
+
+def _describe(base_url: str, api_key: str, console: str) -> str:
+    """Return what a person needs who has just started a kernel."""
+    export = "export {}={}" if os.name == "posix" else '$env:{} = "{}"'
+    return "\n".join(
+        [
+            "The local kernel is running. Ctrl-C stops it.",
+            "Watch jobs and approve logins in the console:",
+            f"console: {console}",
+            "Use the kernel from another shell:",
+            "  " + export.format("HEBING_BASE_URL", base_url),
+            "  " + export.format("CHAOJIYUYAN_API_KEY", api_key),
+        ]
+    )
 
 
 class _Server(uvicorn.Server):

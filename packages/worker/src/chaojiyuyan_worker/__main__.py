@@ -72,11 +72,15 @@ def _load(place: str) -> Worker:
         raise ValueError(f"expected module:worker, such as my_package.jobs:worker, not {place!r}")
     if "" not in sys.path:
         sys.path.insert(0, "")
-    found: object = importlib.import_module(module_name)
+    module = importlib.import_module(module_name)
+    found: object = module
     for name in attribute.split("."):
         found = getattr(found, name, None)
     if not isinstance(found, Worker):
-        raise ValueError(f"{place} is no Worker but {type(found).__name__}")
+        workers = [name for name, value in vars(module).items() if isinstance(value, Worker)]
+        there = " or ".join(f"{module_name}:{name}" for name in workers) or "no Worker"
+        kind = "missing" if found is None else f"of the type {type(found).__name__}"
+        raise ValueError(f"expected a Worker, but {place} is {kind}; {module_name} has {there}")
     return found
 
 
