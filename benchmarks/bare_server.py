@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from email.utils import formatdate
 
-PAGE = 50
+MAX_ROWS = 50
 LEASE = 30
 
 
@@ -46,14 +46,14 @@ class State:
         for connection in waiting:
             connection.offer()
 
-    def page(self) -> bytes:
-        rows = []
+    def page(self, limit: int) -> bytes:
+        rows: list[str] = []
         for job_id in self.open:
             rows.append(
                 f'{{"job_id":"{job_id}","capability_key":"bench.noop","max_budget_nc":1,'
                 f'"bid_expires_at":"{stamp(600)}","input_envelope":{{"n":1}}}}'
             )
-            if len(rows) == PAGE:
+            if len(rows) >= limit:
                 break
         return f'{{"data":{{"jobs":[{",".join(rows)}]}}}}'.encode()
 
@@ -152,7 +152,8 @@ class Connection(asyncio.Protocol):
             if prefers and state.prefer and not state.open:
                 state.waiting.append(self)
             else:
-                self.send(state.page())
+                limit = path.partition("limit=")[2].partition("&")[0]
+                self.send(state.page(int(limit or MAX_ROWS)))
         elif name == "capabilities":
             self.send(b'{"data":{"registered":["bench.noop"],"skipped_unknown":[]}}')
         else:
@@ -160,7 +161,7 @@ class Connection(asyncio.Protocol):
 
     def offer(self) -> None:
         """Answer a poll that was held."""
-        self.send(self.state.page(), b"Preference-Applied: wait=20\r\n")
+        self.send(self.state.page(MAX_ROWS), b"Preference-Applied: wait=20\r\n")
 
     def steer(self, path: str, body: bytes) -> None:
         if path == "/_stats":

@@ -6,6 +6,7 @@ The server is shown not to be the limit by the last row: the share of its core t
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from functools import partial
@@ -27,6 +28,8 @@ PAUSED_JOBS = 640
 PEERS_JOBS = 30
 PICKUPS = 15
 ROUNDS = 5
+COST_ROUNDS = 3
+HELD = 1000
 BARE = "import httpx; httpx.Client()"
 BUILT = "from chaojiyuyan_worker import Worker; Worker('nxt_ag_bench_bench')"
 
@@ -87,8 +90,51 @@ class Server:
 
 
 def rows() -> list[Row]:
-    """Run it all, about three minutes."""
-    return [*throughput(), *latency(), built()]
+    """Run it all, about five minutes."""
+    return [*throughput(), *cost(), *holding(), *latency(), built()]
+
+
+def cost() -> list[Row]:
+    """CPU of the worker's process beside bare threads that bid and submit, and the rates."""
+    found = []
+    with Server() as server:
+
+        def run(rival: str, jobs: int, pause: float, slots: int) -> tuple[float, float]:
+            server.backlog(jobs)
+            argv = [str(ours()), RIVAL, rival, server.url, str(jobs), str(pause), str(slots)]
+            done = subprocess.run(argv, check=True, timeout=120, capture_output=True, text=True)
+            return float(done.stdout) / jobs, jobs / server.stats()["seconds"]
+
+        def both(jobs: int, pause: float, slots: int, which: int) -> dict[str, float]:
+            rivals = {
+                name: partial(lambda name: run(name, jobs, pause, slots)[which], name)
+                for name in ("ours", "bare")
+            }
+            return in_turn(rivals, COST_ROUNDS)
+
+        for slots, jobs in ((1, 1000), (32, JOBS), (128, JOBS), (512, JOBS)):
+            cpu = both(jobs, 0.0, slots, 0)
+            name = f"CPU of a no-op job, concurrency {slots}, ms"
+            found.append(Row(name, cpu["ours"], cpu["bare"], "bare threads", "<= 1.2"))
+        for slots, jobs, goal in ((32, PAUSED_JOBS, ">= 0.95"), (512, 2 * JOBS, ">= 0.9")):
+            rate = both(jobs, 0.05, slots, 1)
+            name = f"50 ms jobs/s, concurrency {slots}"
+            found.append(Row(name, rate["ours"], rate["bare"], "bare threads", goal))
+    return found
+
+
+def holding() -> list[Row]:
+    """What 1,000 leases cost that are held at once."""
+    with Server() as server:
+        server.backlog(HELD)
+        argv = [str(ours()), RIVAL, "hold", server.url, str(HELD), "45"]
+        done = subprocess.run(argv, check=True, timeout=180, capture_output=True, text=True)
+    seen = json.loads(done.stdout.splitlines()[-1])
+    return [
+        Row("CPU of 1,000 held leases, cores", seen["share"], 1.0, "one core", "<= 0.1"),
+        Row("late or lost of 1,000 held leases", seen["late"], 1.0, "one", "<= 0"),
+        Row("threads at the end of holding", seen["threads"], seen["early"], "at first", "<= 1.0"),
+    ]
 
 
 def throughput() -> list[Row]:

@@ -49,8 +49,9 @@ log = get_logger(__name__)
 LATE = 1.0
 """Seconds after its time at which a heartbeat is late enough for a log line."""
 
-MAX_WAIT = 60.0
-"""The longest wait between two looks at the schedule, in seconds."""
+MAX_WAIT = 1.0
+"""The longest wait between two looks at the schedule, in seconds: a lease that needs nothing before
+that wakes nobody up when it is held, which a job that ends at once would pay for."""
 
 
 class Loss(Enum):
@@ -143,6 +144,7 @@ class LeaseKeeper:
         self._changed = self._runtime.condition()
         self._schedule: Schedule[Lease] = Schedule()
         self._pool = ThreadPool("chaojiyuyan-heartbeat", self._runtime)
+        self._wakes_at = 0.0
         self._told = False
         self._closed = False
         self._in_flight = 0
@@ -267,7 +269,8 @@ class LeaseKeeper:
 
     def _plan(self, lease: Lease) -> None:
         """Have the schedule look at a lease when something of it is due. The lock is held."""
-        if self._schedule.plan(lease, lease.times.wake):
+        self._schedule.plan(lease, lease.times.wake)
+        if lease.times.wake < self._wakes_at:
             self._changed.notify()
 
     def _keep(self) -> None:
@@ -304,7 +307,9 @@ class LeaseKeeper:
                     return lease
                 first, relief = self._schedule.first(), self._pool.relieve()
                 wait = MAX_WAIT if first is None else min(first - now, MAX_WAIT)
-                self._changed.wait(wait if relief is None else min(wait, relief))
+                wait = wait if relief is None else min(wait, relief)
+                self._wakes_at = now + wait
+                self._changed.wait(wait)
         return None
 
     def _dispatch(self, lease: Lease) -> None:

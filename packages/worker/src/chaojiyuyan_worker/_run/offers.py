@@ -190,7 +190,7 @@ class Offers:
         """Return the capabilities that are to be asked for, and how many offers slots may take."""
         with self._lock:
             free = self._capacity.free_keys if self._capacity.free_slots > 0 else []
-            ahead = self._capacity.slots if self._more else 0
+            ahead = max(self._capacity.slots, MAX_KEPT_AHEAD) if self._more else 0
             return free or self._capacity.keys, max(self._capacity.free_slots, 0) + ahead
 
     @property

@@ -21,7 +21,7 @@ MIN_MARGIN = 2
 MARGIN_BYTES = 1 << 20
 """How many bytes the margin may take up."""
 
-PAGE_BYTES = 32 << 20
+PAGE_BYTES = 16 << 20
 """How many bytes a page may take up, by the size of the rows before it."""
 
 

@@ -144,15 +144,12 @@ class Schedule(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(list(self._planned))
 
-    def plan(self, item: T, when: float) -> bool:
+    def plan(self, item: T, when: float) -> None:
         """Plan the next look at an item, in place of the one planned before.
 
         Args:
             item: The item.
             when: The time.
-
-        Returns:
-            Whether the item comes first now.
         """
         self._planned[item] = when
         heapq.heappush(self._heap, (when, next(self._order), item))
@@ -160,7 +157,6 @@ class Schedule(Generic[T]):
         if len(self._heap) > 64 + 2 * len(self._planned):
             self._heap = [entry for entry in self._heap if self._counts(entry)]
             heapq.heapify(self._heap)
-        return self._heap[0][2] is item
 
     def forget(self, item: T) -> None:
         """Look at an item no more."""
