@@ -48,7 +48,7 @@ DATA = {"json", "yaml", "toml"}
 # Why a block may stay unrun, and how many may. A block more is a decision, made here.
 REASONS = {
     "install": ("installs from the index; tests/packaging does so with the built wheels", 24),
-    "checkout": ("runs a script of this checkout, which the tests or CI run as they are", 14),
+    "checkout": ("runs a script of this checkout, which the tests or CI run as they are", 13),
     "container": ("needs a container engine or a cluster", 8),
     "framework": ("needs an agent framework; scripts/test-frameworks runs it with each", 3),
     "program": ("needs a program that is not ours, or a person at a browser", 10),
