@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ class Platform:
 
 
 async def main(prefer: bool) -> None:
-    server = await asyncio.start_server(Platform(prefer).serve, "127.0.0.1", 0)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for a thousand clients at once
+    server = await asyncio.start_server(Platform(prefer).serve, "127.0.0.1", 0, backlog=1000)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v1", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 KEY = "nxt_ag_bench"
 BODY = {"capability_key": "bench.v1", "input_payload": {"n": 1}, "idempotency_key": "k"}
-ROUNDS = 7
-RUNS = 2000
+ROUNDS = 5
+RUNS = 1000
 MANY = 1000
 
 

@@ -50,8 +50,9 @@ MAX_SINGLE_READERS = 8
 
 @dataclass(slots=True)
 class Interval:
-    """Seconds between two polls of one wait: they grow, so that a job is noticed within a quarter
-    of the time that it took.
+    """Seconds between two polls of one wait.
+
+    They grow, so that a job is noticed within a quarter of the time that it took.
 
     Attributes:
         seconds: The present interval.

@@ -140,7 +140,8 @@ class Job(JobDict["NexusClient"]):
     ) -> Job:
         """Wait until the job has ended; see :meth:`NexusClient.wait`.
 
-        :returns: the job as it is then, a new object.
+        Returns:
+            The job as it is then, a new object.
         """
         return self._bound.wait(
             self.id, timeout=timeout, poll_interval=poll_interval, on_update=on_update
@@ -149,9 +150,12 @@ class Job(JobDict["NexusClient"]):
     def result(self, *, timeout: float = DEFAULT_TIMEOUT) -> JsonObject:
         """Wait until the job has ended, and return its output.
 
-        :param timeout: seconds at most.
-        :raises JobFailed: it ended other than succeeded.
-        :raises JobTimeout: it did not end in time.
+        Args:
+            timeout: Seconds at most.
+
+        Raises:
+            JobFailed: It ended other than succeeded.
+            JobTimeout: It did not end in time.
         """
         return (self if self._complete else self.wait(timeout=timeout))._output()
 
@@ -202,7 +206,8 @@ class AsyncJob(JobDict["AsyncNexusClient"]):
     ) -> AsyncJob:
         """Wait until the job has ended; see :meth:`AsyncNexusClient.wait`.
 
-        :returns: the job as it is then, a new object.
+        Returns:
+            The job as it is then, a new object.
         """
         return await self._bound.wait(
             self.id, timeout=timeout, poll_interval=poll_interval, on_update=on_update
@@ -211,9 +216,12 @@ class AsyncJob(JobDict["AsyncNexusClient"]):
     async def result(self, *, timeout: float = DEFAULT_TIMEOUT) -> JsonObject:
         """Wait until the job has ended, and return its output.
 
-        :param timeout: seconds at most.
-        :raises JobFailed: it ended other than succeeded.
-        :raises JobTimeout: it did not end in time.
+        Args:
+            timeout: Seconds at most.
+
+        Raises:
+            JobFailed: It ended other than succeeded.
+            JobTimeout: It did not end in time.
         """
         return (self if self._complete else await self.wait(timeout=timeout))._output()
 

@@ -128,20 +128,29 @@ class Window(Generic[J]):
 
     @property
     def has_room(self) -> bool:
+        """Whether another input may be taken."""
         return self._taken - self._yielded < self._concurrency
 
     @property
     def is_empty(self) -> bool:
+        """Whether each input that was taken has been yielded."""
         return self._taken == self._yielded
 
     def take(self) -> int:
+        """Take an input, and return its number from 0."""
         self._taken += 1
         return self._taken - 1
 
     def put(self, results: Iterable[MapResult[J]]) -> None:
+        """Keep results until they are popped.
+
+        Args:
+            results: What became of some inputs.
+        """
         self._ready.update((result.index, result) for result in results)
 
     def pop(self) -> MapResult[J] | None:
+        """Return the next result to yield, or None while there is none."""
         if not self._ready or (self._ordered and self._yielded not in self._ready):
             return None
         index = self._yielded if self._ordered else next(iter(self._ready))

@@ -48,14 +48,15 @@ class UnexpectedShape(ValueError):
 class Call(Generic[T_co]):
     """One request to the API.
 
-    :param method: the HTTP method.
-    :param path: the path under the base URL, its ids quoted.
-    :param read: turns the answer's data into the result; raises :class:`UnexpectedShape`.
-    :param query: the query parameters.
-    :param body: the JSON body; None sends none.
-    :param repeatable: sending it twice has the effect of sending it once.
-    :param wait: seconds the server may hold the answer back (``Prefer: wait``, RFC 7240).
-    :param authorized: the agent key is sent along.
+    Args:
+        method: The HTTP method.
+        path: The path under the base URL, its ids quoted.
+        read: Turns the answer's data into the result; raises :class:`UnexpectedShape`.
+        query: The query parameters.
+        body: The JSON body; None sends none.
+        repeatable: Sending it twice has the effect of sending it once.
+        wait: Seconds the server may hold the answer back (``Prefer: wait``, RFC 7240).
+        authorized: The agent key is sent along.
     """
 
     method: str
@@ -93,8 +94,9 @@ class Sink(Protocol):
 class Fetch(NamedTuple):
     """A file to be streamed from anywhere; the agent key goes to the platform's own origin alone.
 
-    :param url: the file's absolute URL.
-    :param sink: takes the content of a successful answer.
+    Args:
+        url: The file's absolute URL.
+        sink: Takes the content of a successful answer.
     """
 
     url: str
@@ -286,7 +288,8 @@ def is_endpoint(path: str) -> bool:
 def segment(value: str) -> str:
     """Quote an id as one path segment.
 
-    :raises ValueError: it is empty, ``.`` or ``..``, which would reach another endpoint.
+    Raises:
+        ValueError: It is empty, ``.`` or ``..``, which would reach another endpoint.
     """
     if not isinstance(value, str) or value in ("", ".", ".."):
         raise ValueError(f"not an id: {value!r}")

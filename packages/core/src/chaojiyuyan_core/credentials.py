@@ -1,4 +1,6 @@
-"""The credentials file: an INI file with one section a profile, private to its owner::
+"""The credentials file: an INI file with one section a profile, private to its owner.
+
+It looks like this::
 
     [default]
     api_key = nxt_ag_…

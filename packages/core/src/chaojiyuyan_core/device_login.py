@@ -41,9 +41,12 @@ _ENDED = {
 def start_device_login(client_name: str, *, retry: Retry | None = None) -> Flow[DeviceCode]:
     """Ask for the codes of a login, and the URL where it is approved.
 
-    :param client_name: what the person who approves is told.
-    :param retry: how often a fault is answered by another attempt.
-    :raises HebingAPIError: the API refused.
+    Args:
+        client_name: What the person who approves is told.
+        retry: How often a fault is answered by another attempt.
+
+    Raises:
+        HebingAPIError: The API refused.
     """
     return request(api.start_device_login(client_name), retry or Retry())
 
@@ -72,14 +75,19 @@ def wait_for_approval(
     The API's own statuses are understood (428 pending, 429 slow down, 410 over) as well as the
     error codes of RFC 8628, 3.5. A fault on the wire and a 5xx do not end it.
 
-    :param code: what :func:`start_device_login` returned.
-    :param now: a monotonic clock, in seconds.
-    :param timeout: seconds until it gives up; the code's ``expires_in`` may end it sooner.
-    :param poll_interval: seconds between two polls where the code names no ``interval``.
-    :returns: the agent key, and the account that it belongs to.
-    :raises DeviceFlowTimeout: nobody approved it in time.
-    :raises DeviceFlowError: it was denied, or has expired.
-    :raises HebingAPIError: the API answered with another error.
+    Args:
+        code: What :func:`start_device_login` returned.
+        now: A monotonic clock, in seconds.
+        timeout: Seconds until it gives up; the code's ``expires_in`` may end it sooner.
+        poll_interval: Seconds between two polls where the code names no ``interval``.
+
+    Returns:
+        The agent key, and the account that it belongs to.
+
+    Raises:
+        DeviceFlowTimeout: Nobody approved it in time.
+        DeviceFlowError: It was denied, or has expired.
+        HebingAPIError: The API answered with another error.
     """
     call = api.poll_device_login(code["device_code"])
     interval = max(_seconds(code.get("interval"), poll_interval), LEAST_INTERVAL)
@@ -103,7 +111,8 @@ def wait_for_approval(
 def _verdict(reply: Reply) -> str | None:
     """What an error answer says of the login, in the terms of RFC 8628.
 
-    :raises DeviceFlowError: the login is over.
+    Raises:
+        DeviceFlowError: The login is over.
     """
     if reply.status is None:
         return None

@@ -1,4 +1,6 @@
-"""Every exception of the SDK::
+"""Every exception of the SDK.
+
+The tree::
 
     HebingError
     ├── HebingAPIError                 the API answered with an error status
@@ -101,11 +103,12 @@ def _rebuild(
 class HebingAPIError(HebingError):
     """The API answered with an error status.
 
-    :param status_code: the HTTP status.
-    :param detail: the human text of the error.
-    :param code: the API's stable machine code, such as ``unknown_capability``, where it sent one.
-    :param response: the HTTP response; it is left behind when the error is pickled or copied,
-        because its request holds the key.
+    Args:
+        status_code: The HTTP status.
+        detail: The human text of the error.
+        code: The API's stable machine code, such as ``unknown_capability``, where it sent one.
+        response: A copy of the HTTP response in which the key is masked, as in its request; it is
+            left behind when the error is pickled or copied.
 
     Further attributes: ``request_id`` (the server's id of this request, or None), ``retry_after``
     (seconds the server asked to wait, or None) and ``fields`` (the other members of the error body,
@@ -205,8 +208,9 @@ class JobTimeout(HebingError):
 class JobFailed(HebingError):
     """A job ended other than succeeded.
 
-    :param job: the job as the API describes it. ``job_id``, ``status``, ``error_code`` and
-        ``error_message`` are taken from it.
+    Args:
+        job: The job as the API describes it. ``job_id``, ``status``, ``error_code`` and
+            ``error_message`` are taken from it.
     """
 
     def __init__(self, job: Mapping[str, object]) -> None:
@@ -295,7 +299,8 @@ class WorkerNotEnabled(WorkerError):
 class CapabilityNotRegistered(WorkerError):
     """403 ``capability_not_in_handler_set``: the agent has not registered this capability.
 
-    :param capability_key: the capability.
+    Args:
+        capability_key: The capability.
     """
 
     def __init__(self, capability_key: str) -> None:
@@ -306,10 +311,11 @@ class CapabilityNotRegistered(WorkerError):
 class BidRejected(WorkerError):
     """A bid was not accepted.
 
-    :param job_id: the job.
-    :param code: ``already_awarded``, ``not_in_bidding``, ``bid_window_expired`` or
-        ``attempt_exhausted``.
-    :param awarded_to_agent_id: the agent that has the job, where the API says so.
+    Args:
+        job_id: The job.
+        code: ``already_awarded``, ``not_in_bidding``, ``bid_window_expired`` or
+            ``attempt_exhausted``.
+        awarded_to_agent_id: The agent that has the job, where the API says so.
     """
 
     def __init__(self, job_id: str, code: str, *, awarded_to_agent_id: str | None = None) -> None:
@@ -354,8 +360,9 @@ def _hint(may_be_settled: bool) -> str:
 class SubmitValidationFailed(WorkerError):
     """422 ``validation_failed``: the output does not fit the capability's schema.
 
-    :param job_id: the job.
-    :param validation_errors: what is wrong with the output, a text each.
+    Args:
+        job_id: The job.
+        validation_errors: What is wrong with the output, a text each.
     """
 
     def __init__(self, job_id: str, validation_errors: Sequence[str]) -> None:
@@ -371,8 +378,9 @@ class NonRetryableError(WorkerError):
 class TaskCancelled(WorkerError):
     """Raised in a handler that asks whether its result is still wanted, when it is not.
 
-    :param job_id: the job.
-    :param reason: why, such as a lost lease.
+    Args:
+        job_id: The job.
+        reason: Why, such as a lost lease.
     """
 
     def __init__(self, job_id: str, reason: str) -> None:

@@ -11,7 +11,8 @@ _FRACTION = re.compile(r"[.,](\d+)")
 def parse_iso(value: object) -> datetime | None:
     """Read an ISO 8601 time; one without a zone is UTC. None for anything else.
 
-    :param value: a text such as ``2026-11-22T10:00:00Z``, whatever the number of decimals.
+    Args:
+        value: A text such as ``2026-11-22T10:00:00Z``, whatever the number of decimals.
     """
     if not isinstance(value, str):
         return None
