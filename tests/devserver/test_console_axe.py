@@ -66,8 +66,7 @@ def paths(
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_nothing(
     page: Page, complaints: list[str], paths: list[str], width: int, scheme: Any
 ) -> None:

@@ -131,7 +131,7 @@ def test_a_whole_row_is_the_link(
 ) -> None:
     job_id = call(kernel_client, text="x")
     page.goto("/jobs")
-    for cell in ("status", "preview", "took", "id"):
+    for cell in ("status", "preview", "took", "when"):
         box = page.locator(f"#row-{job_id} td.{cell}").bounding_box()
         assert box is not None
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

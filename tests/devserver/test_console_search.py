@@ -85,20 +85,30 @@ def test_jobs_are_found_by_time(
     assert browser.get("/jobs?since=yesterday").status_code == 400
 
 
-def test_a_column_that_says_the_same_is_left_out(
+def test_what_is_the_same_in_every_row_is_said_once(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     browser: PlainBrowser,
     call: Callable[..., str],
 ) -> None:
+    def columns(path: str) -> list[str]:
+        return re.findall(r"<th [^>]*>([^<]*)</th>", browser.get(path).text)
+
+    always = ["Job", "Input", "Created", "Took"]
     call(kernel_client)
+    assert columns("/jobs") == ["Status", "Job", "Capability", "Input", "Created", "Took"]
     call(kernel_client)
-    assert ">Caller<" not in browser.get("/jobs").text
+    assert columns("/jobs") == ["Status", *always]
+    assert columns("/jobs?status=bidding") == always
+    (same,) = re.findall(r'<p class="same dim">(.*?)</p>', browser.get("/jobs").text)
+    assert re.sub(r"<[^>]*>", "", same) == "All rows: test.echo.v1 caller ready"
     with kernel.client(kernel.new_agent("other").api_key) as other:
-        call(other)
-    page = browser.get("/jobs").text
-    assert ">Caller<" in page
-    assert ">Worker<" not in page
+        call(other, "media.echo.v1")
+    assert columns("/jobs") == [
+        "Status", "Job", "Capability", "Input", "Caller", "Created", "Took",
+    ]  # fmt: skip
+    assert columns("/jobs?capability=test.echo.v1") == ["Status", *always]
+    assert columns("/") == columns("/jobs")
 
 
 # -- on a database --

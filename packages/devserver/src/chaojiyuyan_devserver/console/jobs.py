@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
@@ -19,7 +20,7 @@ from .page import PageRoute, page
 from .search import JobFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from chaojiyuyan_devserver._store.rows import Row
 
@@ -88,7 +89,7 @@ async def jobs(
         live=("Job",) if wanted.is_indexed else (),
         every=None if wanted.is_indexed else SEARCH_INTERVAL,
         jobs=found,
-        columns=varying(found.rows),
+        columns=choose_columns(found.rows, status),
         counts=service.counts(),
         statuses=STATUSES,
         ages=RANGES,
@@ -102,17 +103,39 @@ async def jobs(
     )
 
 
-def varying(rows: Sequence[Row]) -> set[str]:
-    """Return the columns worth showing: those that do not say the same in every row.
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a list of jobs are worth showing.
+
+    Attributes:
+        shown: Of ``status``, ``capability_key``, ``agent_id`` and ``worker`` those that differ
+            among the rows.
+        same: The value of each that is the same in every row, to be said once.
+    """
+
+    shown: frozenset[str]
+    same: Mapping[str, str]
+
+
+def choose_columns(rows: Sequence[Row], chosen_status: str = "") -> Columns:
+    """Leave out the columns that would say the same in every row.
 
     Args:
         rows: The rows of a list of jobs.
+        chosen_status: The only status that is listed; empty for all.
 
     Returns:
-        Of ``agent_id`` and ``worker`` those that differ among the rows.
+        The columns. The status is left out only where one was chosen: it changes while one looks.
     """
-    columns = ("agent_id", "worker")
-    return {name for name in columns if len({row[name] for row in rows} - {None}) > 1}
+    shown = {"status"} if not chosen_status else set()
+    same = {}
+    for name in ("capability_key", "agent_id", "worker"):
+        values = {row[name] for row in rows}
+        if len(values - {None}) > 1 or (name == "capability_key" and len(rows) == 1):
+            shown.add(name)
+        elif len(rows) > 1 and values != {None} and None not in values:
+            same[name] = values.pop()
+    return Columns(frozenset(shown), same)
 
 
 def _moment(text: str) -> float:

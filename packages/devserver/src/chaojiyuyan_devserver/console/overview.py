@@ -11,7 +11,7 @@ from chaojiyuyan_devserver._service import KernelService
 
 from . import charts, search
 from .csrf import OwnForm
-from .jobs import STATUSES, varying
+from .jobs import STATUSES, choose_columns
 from .page import PageRoute, language_of, page
 
 MAX_JOBS = 12
@@ -40,7 +40,7 @@ async def _page(request: Request, service: KernelService, api_key: str = "") -> 
         throughput=charts.throughput_chart(intervals, language),
         latency=charts.latency_chart(intervals, language),
         jobs=newest,
-        columns=varying(newest),
+        columns=choose_columns(newest),
         workers=sum(
             bool(agent.handler_set) and agent.revoked_at is None
             for agent in kernel.agents.by_id.values()
