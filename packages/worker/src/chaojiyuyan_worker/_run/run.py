@@ -121,7 +121,9 @@ class Run:
         self._supervisor.add("chaojiyuyan-poll", self._poll)
         try:
             with SignalWatch(self._runtime, self._supervisor, self._stop_by_signal):
-                self._supervisor.check()
+                # A single slot serves on this thread, which then looks after no other.
+                while not (self._supervisor.check() or self._stopping.is_set()):
+                    self._runtime.sleep(TICK)
                 if self._slot_count == 1:
                     self._serve_slot()
                 else:
