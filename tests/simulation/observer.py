@@ -1,0 +1,179 @@
+"""A watch on what the processes of a simulation send.
+
+It knows from the answers that the network delivered what a process may believe, and finds a request
+that a correct worker would not have sent. It uses nothing of the worker's code for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from .server import EPOCH
+
+if TYPE_CHECKING:
+    from .scheduler import Process, Scheduler
+    from .server import Answer, Request
+    from .weather import Weather
+
+MAX_LEASE = 30.0
+"""Seconds that a worker may believe a lease to last at most."""
+
+MARGIN = 1.0
+"""Seconds that a worker takes off a lease."""
+
+TOLERANCE = 0.001
+"""Seconds within which two floating-point times count as the same."""
+
+MAX_RATE = 60
+"""Requests that one process may send in a virtual second, and 20 more for each of its slots."""
+
+MAX_IDLE_POLLS = 45
+"""Polls that one process may send in ten seconds in which it was awarded nothing."""
+
+
+@dataclass
+class Belief:
+    """What a process may believe about one job, from the answers that it got.
+
+    Attributes:
+        run: The task run that was awarded to it.
+        deadline: Virtual time after which it must send nothing for the job.
+        gone: The platform told it that the job is not its any more.
+        settled: Its submit was acknowledged.
+        refused: Its last output was refused, and no heartbeat has confirmed the lease since.
+        first_submit: When its output was first submitted, or None.
+        unsettled: Since when its submit waits to be repeated, or None.
+    """
+
+    run: str
+    deadline: float
+    gone: bool = False
+    settled: bool = False
+    refused: bool = False
+    first_submit: float | None = None
+    unsettled: float | None = None
+
+
+@dataclass
+class Observed:
+    """What the network saw of one process."""
+
+    beliefs: dict[str, Belief] = field(default_factory=dict)
+    sent: list[float] = field(default_factory=list)
+    idle_polls: list[float] = field(default_factory=list)
+    open_wires: int = 0
+    budget: int = MAX_RATE
+    heartbeats: dict[str, float] = field(default_factory=dict)
+
+
+class Observer:
+    """Watches every process.
+
+    Args:
+        scheduler: Gives the time.
+        weather: Says how wrong the ``Date`` of the answers is.
+    """
+
+    def __init__(self, scheduler: Scheduler, weather: Weather) -> None:
+        self.scheduler = scheduler
+        self.weather = weather
+        self._observed: dict[str, Observed] = {}
+
+    def of(self, process: Process) -> Observed:
+        """Return what was seen of a process."""
+        return self._observed.setdefault(process.name, Observed())
+
+    # -- what a process may send -----------------------------------------------------------------
+
+    def check_sending(self, process: Process, request: Request) -> None:
+        """Find a request that the process must not start.
+
+        It must not be for a lease that the process has seen the loss of, nor one too many.
+        """
+        now = self.scheduler.now
+        seen = self.of(process)
+        seen.sent.append(now)
+        while seen.sent[0] < now - 1.0:
+            seen.sent.pop(0)
+        if len(seen.sent) > seen.budget:
+            self.scheduler.violate(f"{process.name} sent {len(seen.sent)} requests in one second")
+        if request.kind == "poll":
+            seen.idle_polls.append(now)
+            while seen.idle_polls[0] < now - 10.0:
+                seen.idle_polls.pop(0)
+            if len(seen.idle_polls) > MAX_IDLE_POLLS:
+                self.scheduler.violate(f"{process.name} polls all the time and gets nothing")
+        if request.kind not in ("heartbeat", "submit"):
+            return
+        belief = seen.beliefs.get(request.job_id)
+        if belief is None:
+            self.scheduler.violate(
+                f"{process.name} sent a {request.kind} for a job that it never won"
+            )
+        request.run = belief.run
+        what = f"{process.name} started a {request.kind} for {request.job_id}"
+        if belief.gone:
+            self.scheduler.violate(f"{what} after it was told that the lease is lost")
+        if belief.settled:
+            self.scheduler.violate(f"{what} after it was settled")
+        if now > belief.deadline + TOLERANCE:
+            self.scheduler.violate(f"{what} {now - belief.deadline:.3f} s after its deadline")
+        if request.kind == "heartbeat":
+            seen.heartbeats[request.job_id] = now
+        else:
+            belief.first_submit = belief.first_submit or now
+            belief.unsettled = None
+
+    def learn(self, process: Process, request: Request, sent: float, answer: Answer) -> None:
+        """Note what a process learns from an answer that reached it."""
+        if request.kind not in ("bid", "heartbeat", "submit"):
+            return
+        seen = self.of(process)
+        data = answer.body if isinstance(answer.body, dict) else {}
+        if request.kind == "bid":
+            if answer.status == 200 and data.get("accepted"):
+                deadline = sent + self.believed_length(data) - MARGIN
+                seen.beliefs[request.job_id] = Belief(data["task_run_id"], deadline)
+                seen.heartbeats.pop(request.job_id, None)
+                seen.idle_polls.clear()
+            return
+        belief = seen.beliefs.get(request.job_id)
+        if belief is None or belief.run != request.run:
+            return
+        if request.kind == "heartbeat" and "lease_expires_at" in data:
+            deadline = sent + self.believed_length(data) - MARGIN
+            belief.deadline = max(belief.deadline, deadline)
+            belief.refused = False
+        code = data.get("detail", {}).get("code") if isinstance(data.get("detail"), dict) else None
+        if code in ("task_run_not_found", "lease_expired"):
+            belief.gone = True
+        if request.kind == "submit":
+            if code == "validation_failed" or data.get("settled") is False:
+                belief.refused = True
+                belief.first_submit = None
+            elif answer.status == 200 and data.get("settled"):
+                belief.settled = True
+            elif answer.status != 413 and not belief.gone:
+                belief.unsettled = self.scheduler.now
+
+    def miss(self, process: Process, request: Request) -> None:
+        """Note that a process gave up waiting for an answer."""
+        belief = self.of(process).beliefs.get(request.path.split("/")[2] if request.run else "")
+        if request.kind == "submit" and belief is not None and belief.run == request.run:
+            belief.unsettled = self.scheduler.now
+
+    def believed_length(self, data: dict[str, Any]) -> float:
+        """Return how long a lease lasts for one who reads the answer, in seconds.
+
+        The platform's lease is whole; the ``Date`` is cut to the second below, which may add up to
+        a second to the length, and the maximum takes that off again.
+        """
+        until = datetime.fromisoformat(data["lease_expires_at"].replace("Z", "+00:00")).timestamp()
+        offset = self.weather.date
+        now = EPOCH + self.scheduler.now
+        # Without a Date the process reads its own clock, which is right in these worlds.
+        server = int(now + offset) if offset is not None else now - self.weather.latency
+        length = until - server
+        return min(MAX_LEASE, length) if length > MARGIN else MAX_LEASE

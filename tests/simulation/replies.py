@@ -1,0 +1,40 @@
+"""Answers and faults of the simulated network in the form that the flows read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from chaojiyuyan_core.http import Reply
+
+if TYPE_CHECKING:
+    from .server import Answer
+
+
+def http_reply(answer: Answer, date: str | None) -> Reply:
+    """Return an answer as it comes off the wire.
+
+    Args:
+        answer: What the platform, or a proxy before it, answered.
+        date: The ``Date`` header, or None for none.
+    """
+    body = answer.body
+    is_page = isinstance(body, bytes)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    headers["content-type"] = "text/html" if is_page else "application/json"
+    if date is not None:
+        headers["date"] = date
+    return Reply(answer.status, headers, body if is_page else _encode(answer.status, body))
+
+
+def fault_reply(kind: str) -> Reply:
+    """Return what a ``timeout`` or another fault of the network leaves."""
+    if kind == "timeout":
+        return Reply(fault=httpx.ReadTimeout("timed out"))
+    return Reply(fault=httpx.RemoteProtocolError("server disconnected"))
+
+
+def _encode(status: int, body: Any) -> bytes:
+    return json.dumps({"data": body} if status < 300 else body).encode()
