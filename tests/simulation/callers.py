@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import httpx
+
 from chaojiyuyan_client._polling import SharedPolling
 from chaojiyuyan_client.waiting import wait_for_job
 from chaojiyuyan_core import api
