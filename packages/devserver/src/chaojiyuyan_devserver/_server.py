@@ -151,8 +151,11 @@ class _LocalServer:
             self._folder.open_control(base_url, self._access.control_token)
         token = self._access.console_token
         link = f"{self._site}/?token={token}" if token is not None else f"{self._site}/"
-        print(_describe(base_url, self._service.ready_key, link), file=sys.stderr, flush=True)
-        if not sys.stdout.isatty():  # a person has just read them
+        if sys.stderr.isatty():
+            print(_describe(base_url, self._service.ready_key, link), file=sys.stderr, flush=True)
+        else:  # perhaps a log file, which is no place for a key
+            print(f"console: {link}", file=sys.stderr, flush=True)
+        if not (sys.stderr.isatty() and sys.stdout.isatty()):
             print(f"{base_url}\n{self._service.ready_key}", flush=True)
 
     def _stop(self) -> None:
