@@ -19,19 +19,23 @@ SLOW = fault(httpx.ReadTimeout("slow"))
 class Submit:
     """Drives the flow on a clock that attempts and sleeping move, with a lease that may be lost."""
 
-    def __init__(self, *replies, lease: float = 30.0, is_kept: bool = False, each: float = 0.0):
+    def __init__(
+        self, *replies, lease: float = 30.0, is_kept: bool = False, each: float = 0.0, **options
+    ) -> None:
         self.now = 100.0
         self.deadline = self.now + lease
         self.is_kept = is_kept
         self.is_gone = False
         self.sent: list[tuple[float, float]] = []
         self.told: list[float] = []
+        self.slept: list[float] = []
         flow = submit_until_settled(
             api.submit("job-1", {"n": 1}),
             self,
             clock=lambda: self.now,
             draw=lambda: 0.0,
             on_retry=lambda _, delay: self.told.append(delay),
+            **options,
         )
         answers = list(replies)
         reply = None
@@ -53,6 +57,7 @@ class Submit:
 
     def sleep(self, seconds: float) -> None:
         assert seconds > 0
+        self.slept.append(seconds)
         self.now += seconds
 
     @property
@@ -64,7 +69,12 @@ def test_an_acknowledged_submit_is_settled() -> None:
     submit = Submit(SETTLED)
     assert submit.outcome is SubmitOutcome.SETTLED
     assert submit.ended.result["payout_nc"] == 1
-    assert submit.sent == [(0.0, 30.0)]
+    assert not submit.ended.may_be_settled
+    assert not submit.ended.is_gone
+
+
+def test_no_attempt_is_longer_than_half_a_minute() -> None:
+    assert Submit(SETTLED, lease=40.0).sent == [(0.0, 30.0)]
 
 
 @pytest.mark.parametrize(
@@ -188,3 +198,13 @@ def test_a_submit_that_cannot_succeed_is_given_up(answer) -> None:
     assert (submit.outcome, len(submit.sent)) == (SubmitOutcome.GIVEN_UP, 1)
     assert not submit.ended.may_be_settled
     assert submit.ended.error is not None
+
+
+def test_the_last_pause_of_a_lease_is_short_and_not_nothing() -> None:
+    submit = Submit(refusal(429, "slow"), lease=0.01)
+    assert (submit.outcome, submit.slept) == (SubmitOutcome.LOST, [0.05])
+
+
+def test_what_may_have_settled_before_is_remembered() -> None:
+    submit = Submit(NOT_FOUND, may_be_settled=True)
+    assert submit.outcome is SubmitOutcome.PROBABLY_SETTLED

@@ -6,13 +6,7 @@ Anything that bids can hold its jobs with this module; it knows nothing of the w
     sent = keeper.clock()                       # before the bid, not after its answer
     award = read_bid(transport.send(api.bid(job_id)), datetime.now(timezone.utc))
     if isinstance(award, Award):
-        lease = keeper.hold(
-            job_id,
-            sent,
-            award.lease_seconds,
-            max_hold=600.0,                     # seconds; None holds it for as long as it takes
-            on_lost=lambda lease: print(lease.job_id, lease.lost),
-        )
+        lease = keeper.hold(job_id, sent, award.lease_seconds, on_lost=print)
         ...
         run(submit_until_settled(call, lease, clock=keeper.clock, draw=random.random), transport)
         lease.release()                         # ends the heartbeats
@@ -24,7 +18,6 @@ could not tell the two apart, so nothing may be sent for that job any more.
 
 from __future__ import annotations
 
-from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,8 +25,9 @@ from chaojiyuyan_core import api
 from chaojiyuyan_core.answers import LeaseExtended, LeaseGone, Undecided, read_heartbeat
 
 from ._observe.logger import get_logger
+from ._run.lateness import Lateness
 from ._run.runtime import Runtime, boot_clock
-from ._run.schedule import DEFAULT_HEARTBEAT_INTERVAL, NEVER, Due, LeaseTimes, Schedule
+from ._run.schedule import DEFAULT_HEARTBEAT_INTERVAL, NEVER, Due, LeaseTimes, Loss, Schedule
 from ._run.supervision import Supervisor
 from ._run.thread_pool import ThreadPool
 
@@ -46,21 +40,9 @@ __all__ = ["Lease", "LeaseKeeper", "Loss", "boot_clock"]
 
 log = get_logger(__name__)
 
-LATE = 1.0
-"""Seconds after its time at which a heartbeat is late enough for a log line."""
-
 MAX_WAIT = 1.0
 """The longest wait between two looks at the schedule, in seconds: a lease that needs nothing before
 that wakes nobody up when it is held, which a job that ends at once would pay for."""
-
-
-class Loss(Enum):
-    """Why a lease was lost."""
-
-    EXPIRED = "no heartbeat was answered before its deadline"
-    GONE = "the platform has re-routed or settled the job"
-    HELD_TOO_LONG = "it was held for longer than allowed"
-    ABANDONED = "its holder was closed"
 
 
 class Lease:
@@ -139,6 +121,7 @@ class LeaseKeeper:
         supervisor = supervisor or Supervisor(self._runtime)
         self._service = supervisor.add("chaojiyuyan-leases", self._keep)
         self.clock = self._runtime.clock
+        self._lateness = Lateness(self._runtime)
         self._wire = wire
         self._interval = interval
         self._changed = self._runtime.condition()
@@ -276,22 +259,22 @@ class LeaseKeeper:
     def _keep(self) -> None:
         """Do what is due for the leases until the keeper is closed."""
         while True:
-            asleep, cpu = self.clock(), self._runtime.cpu_time()
+            self._lateness.begin_sleep()
             lease = self._take()
             if lease is None:
                 return
             try:
-                self._serve(lease, asleep, cpu)
+                self._serve(lease)
             finally:
                 with self._changed:
                     if lease.loss is None and not lease.released:
                         self._plan(lease)
 
-    def _serve(self, lease: Lease, asleep: float, cpu: float) -> None:
+    def _serve(self, lease: Lease) -> None:
         planned, due = lease.times.wake, lease.times.due(self.clock())
         if due is None:
             return
-        self._explain(lease, planned, asleep, cpu)
+        self._lateness.check(planned, lease.job_id)
         if due is Due.HEARTBEAT:
             self._dispatch(lease)
         else:
@@ -363,23 +346,3 @@ class LeaseKeeper:
             text = "heartbeat failed, %.1f s of the lease left: %r"
             log.warning(text, lease.remaining(), reading.error, extra={"job_id": lease.job_id})
         return worked
-
-    def _explain(self, lease: Lease, planned: float, asleep: float, cpu: float) -> None:
-        """Log a heartbeat that is late, and why it probably is.
-
-        Args:
-            lease: The lease.
-            planned: When the schedule's thread was to look at it.
-            asleep: When that thread began to wait.
-            cpu: The CPU seconds that the process had used then.
-        """
-        now = self.clock()
-        late = now - planned
-        if late < LATE:
-            return
-        busy = self._runtime.cpu_time() - cpu
-        if busy >= min(late, now - asleep) / 2:
-            cause = "a handler kept the interpreter lock in C code: give it a process executor"
-        else:
-            cause = "the process was stopped, suspended, or got no CPU time"
-        log.warning("heartbeat %.1f s late: %s", late, cause, extra={"job_id": lease.job_id})

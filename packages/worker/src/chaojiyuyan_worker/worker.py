@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
     from types import TracebackType
-    from typing import TypedDict
 
     import httpx
     from typing_extensions import Self, Unpack
@@ -36,16 +35,7 @@ if TYPE_CHECKING:
         TaskInfo,
     )
 
-    class Options(TypedDict, total=False):
-        """The keyword arguments of :class:`Worker`."""
-
-        publish_artifacts: bool
-        artifact_license: str | None
-        artifact_tags: Sequence[str] | None
-        http_client: httpx.Client | None
-        concurrency: int
-        executor: Executor | None
-        graceful_shutdown_timeout: float
+    from ._run.options import WorkerOptions
 
 
 class Worker:
@@ -119,7 +109,7 @@ class Worker:
         self._run: Run | None = None
 
     @classmethod
-    def from_env(cls, *, profile: str | None = None, **options: Unpack[Options]) -> Self:
+    def from_env(cls, *, profile: str | None = None, **options: Unpack[WorkerOptions]) -> Self:
         """Make a worker with the key and base URL of the environment, or of the credentials file.
 
         Args:
@@ -244,8 +234,7 @@ class Worker:
                 whether an attempt of this call may have settled it.
             LeaseExpired: The lease expired.
         """
-        call = self._publishing.submit(job_id, output, artifacts)
-        return self._calls.submit(call, job_id)
+        return self._calls.submit(self._publishing.submit(job_id, output, artifacts), job_id)
 
     def close(self) -> None:
         """Close the connections; a client that was handed in stays open."""
@@ -316,7 +305,7 @@ class Worker:
         auto_register: bool = True,
         once: bool = False,
     ) -> None:
-        """Warn that there is no event stream, and :meth:`run`."""
+        """Warn that there is no event stream, and run as :meth:`run` does."""
         warnings.warn("the platform has no event stream: run_sse() polls, as run()", stacklevel=2)
         self.run(
             poll_interval,
@@ -331,8 +320,7 @@ class Worker:
 
         Does nothing when the worker is not running.
         """
-        run = self._run
-        if run is not None:
+        if (run := self._run) is not None:
             run.stop()
 
     def health(self) -> Health:

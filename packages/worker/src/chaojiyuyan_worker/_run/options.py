@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from chaojiyuyan_core import api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from concurrent.futures import Executor
+
+    import httpx
 
     from chaojiyuyan_core.models import Artifact, SubmitResult
 
@@ -65,3 +67,15 @@ class RunOptions:
     max_retries: int = 2
     auto_register: bool = True
     graceful_shutdown_timeout: float = 25.0
+
+
+class WorkerOptions(TypedDict, total=False):
+    """The keyword arguments of :class:`~chaojiyuyan_worker.Worker`."""
+
+    publish_artifacts: bool
+    artifact_license: str | None
+    artifact_tags: Sequence[str] | None
+    http_client: httpx.Client | None
+    concurrency: int
+    executor: Executor | None
+    graceful_shutdown_timeout: float

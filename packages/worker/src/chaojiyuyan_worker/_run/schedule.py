@@ -37,6 +37,15 @@ class Due(Enum):
     HELD_TOO_LONG = "it was held for as long as allowed"
 
 
+class Loss(Enum):
+    """Why a lease was lost."""
+
+    EXPIRED = "no heartbeat was answered before its deadline"
+    GONE = "the platform has re-routed or settled the job"
+    HELD_TOO_LONG = "it was held for longer than allowed"
+    ABANDONED = "its holder was closed"
+
+
 class LeaseTimes:
     """The times of one lease, in seconds of one monotonic clock.
 
