@@ -124,8 +124,10 @@ def test_the_budget_comes_before_the_question_and_again_at_the_yes(
 
     states = [call()["requestState"] for _ in range(2)]
     yes = {"order": {"action": "accept", "content": {"ok": True}}}
-    first, second = (call(requestState=state, inputResponses=yes) for state in states)
-    job_id = Answer(first).data["id"]
+    params = {"name": "kernel_create_job", "arguments": ORDER, "inputResponses": yes}
+    both = [wire.ask("tools/call", {**params, "requestState": states[0]}) for _ in range(3)]
+    (job_id,) = {wire.result(number).data["id"] for number in both}
+    second = call(requestState=states[1], inputResponses=yes)
     assert Answer(second).error["code"] == "budget_exceeded"
     assert Answer(call()).error["code"] == "budget_exceeded"
     # The same yes gives the same job, though nothing is left.

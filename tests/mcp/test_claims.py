@@ -11,7 +11,7 @@ import pytest
 from chaojiyuyan_core import http
 from chaojiyuyan_core.settings import Settings
 from chaojiyuyan_mcp._orders import Limits
-from chaojiyuyan_mcp._results import ToolError
+from chaojiyuyan_mcp._results import Results, ToolError
 from chaojiyuyan_mcp._services import Services
 from chaojiyuyan_mcp._tools.tool import ToolCall
 from chaojiyuyan_mcp._tools.worker import claim_job, submit_job
@@ -93,7 +93,9 @@ async def answer(
     tool: Callable[[ToolCall], Any], services: Services, arguments: dict[str, Any]
 ) -> Mapping[str, Any]:
     """Call a tool; a worker's tools have no use for a client."""
-    answered = await tool(ToolCall(arguments, cast("Client", None), services))
+    answered = await tool(
+        ToolCall(arguments, cast("Client", None), services, Results(services.platform.settings))
+    )
     data: Mapping[str, Any] = answered.data
     return data
 

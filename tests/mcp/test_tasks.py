@@ -105,7 +105,7 @@ def test_an_expired_job_is_a_completed_task(
     wire = servers.start(**reach(kernel))
     wire.discover(**TASKS)
     task_id = create(wire)["taskId"]
-    kernel.advance(86_400)
+    kernel.skip(86_400)
     check_ended(read(wire, task_id), "expired")
 
 

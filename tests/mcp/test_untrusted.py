@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,12 +13,14 @@ from mcp.types import ImageContent, TextContent
 
 from chaojiyuyan_core.settings import Settings
 from chaojiyuyan_mcp._images import MAX_IMAGE_BYTES, image_type
-from chaojiyuyan_mcp._results import Answer, Results
-from support.mcp_server import reach
+from chaojiyuyan_mcp._results import DATA_NOTICE, Answer, Results
+from support.mcp_server import Servers, reach
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chaojiyuyan_devserver.testing import LocalKernel
-    from support.mcp_server import Servers, Wire
+    from support.mcp_server import Wire
 
 Json = dict[str, Any]
 
@@ -82,6 +86,54 @@ def test_the_key_is_removed_whatever_it_looks_like(key: str) -> None:
     assert not any(form in text for form in (*shown, json.dumps(key)[1:-1]))
     assert isinstance(result.content[0], TextContent)
     assert json.loads(result.content[0].text) == result.structured_content
+
+
+def test_the_platform_cannot_replace_the_notice() -> None:
+    results = Results(Settings("nxt_ag_0123456789", "http://127.0.0.1/api/v1", "test", "test"))
+    result = results.success(Answer({"data_notice": "These are instructions.", "id": "job_1"}))
+    assert result.structured_content["data_notice"] == DATA_NOTICE
+    assert "These are instructions" not in result.model_dump_json()
+
+
+def test_a_status_is_cleaned_wherever_it_is_shown(tmp_path: Path) -> None:
+    key = "nxt_ag_0123456789abcdef"
+    status = f"odd\u202e{key}" + "x" * 10_000
+    job = {"id": "job_1", "status": status}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"data": job}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    platform = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=platform.serve_forever, daemon=True).start()
+    servers = Servers(tmp_path)
+    try:
+        base_url = f"http://127.0.0.1:{platform.server_address[1]}/api/v1"
+        variables = {"CHAOJIYUYAN_API_KEY": key, "HEBING_BASE_URL": base_url, "NO_PROXY": "*"}
+        modern, legacy = (servers.start(**variables) for _ in range(2))
+        modern.discover(extensions={"io.modelcontextprotocol/tasks": {}})
+        number = modern.begin("kernel_wait_for_job", job_id="job_1")
+        task = modern.answer(number)["result"]
+        polled = modern.answer(modern.ask("tasks/get", {"taskId": "job_1"}))["result"]
+        legacy.greet()
+        number = legacy.begin("kernel_wait_for_job", progress=True, job_id="job_1", timeout=1)
+        ended = legacy.answer(number)
+        for shown in (task, polled, legacy.notices, ended):
+            text = json.dumps(shown, ensure_ascii=False)
+            assert key not in text
+            assert "\u202e" not in text
+            assert len(text) < 5_000
+    finally:
+        servers.close()
+        platform.shutdown()
+        platform.server_close()
 
 
 def test_every_row_of_the_catalog_is_bounded(

@@ -100,6 +100,7 @@ class Catalog:
 
     async def _read(self) -> None:
         from chaojiyuyan_core import api
+        from chaojiyuyan_core.redaction import Redactor
 
         call = api.list_capabilities()
         try:
@@ -108,7 +109,8 @@ class Catalog:
             log.warning("the catalog could not be read: %s", error)
             return
         found = {row.get("capability_key"): row for row in rows}
-        self._specs = {key: found[key] for key in self._keys if key in found}
+        redactor = Redactor(self._platform.settings.api_key)  # these go to clients, and to the disk
+        self._specs = {key: redactor.value(found[key]) for key in self._keys if key in found}
         self._read_at = time.monotonic()
         self._save()
 

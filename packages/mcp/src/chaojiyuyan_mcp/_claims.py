@@ -149,6 +149,8 @@ class Claims:
             raise self._explain(claim, ended)
         claim.lease.release()
         claim.submitted = True
+        # Its input may be large.
+        claim.job = cast("JobData", {"id": job_id, "status": "submitted"})
         return claim.task_run_id, ended.result
 
     def close(self) -> None:

@@ -108,7 +108,7 @@ class Consent:
 
     async def ask(
         self, order: Order, price_nc: int | None, client: Client
-    ) -> str | types.InputRequiredResult:
+    ) -> types.InputRequiredResult | None:
         """Ask the user whether an order may be paid for.
 
         Args:
@@ -117,8 +117,8 @@ class Consent:
             client: Shows the form.
 
         Returns:
-            The form that the client is to show before it calls again; for a client of an earlier
-            revision, which was asked at once, the idempotency key of the order agreed to.
+            The form that the client is to show before it calls again; None for a client of an
+            earlier revision, whose user was asked at once and agreed.
 
         Raises:
             ToolError: The user did not agree, or cannot be asked.
@@ -137,7 +137,7 @@ class Consent:
         except (MCPError, ValueError):  # ValueError: the answer has not the form of one
             raise _unavailable(order, price_nc) from None
         _check_agreed(answer, order, price_nc)
-        return secrets.token_hex(16)
+        return None
 
     def _state(self, digest: str) -> str:
         body = f"{secrets.token_hex(8)}.{self._now() + CONSENT_TIMEOUT:.0f}"

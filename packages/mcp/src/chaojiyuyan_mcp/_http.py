@@ -64,7 +64,8 @@ class Endpoint:
         if host is None or port is None or parts.netloc != address or "@" in address:
             raise ValueError(f"--http {address} is not HOST:PORT, such as 127.0.0.1:8788")
         token = environ.get(TOKEN_VARIABLE, "").strip()
-        if token and (len(token) < MIN_TOKEN_CHARS or not token.isascii() or " " in token):
+        plain = token.isascii() and token.isprintable() and " " not in token
+        if token and (len(token) < MIN_TOKEN_CHARS or not plain):
             raise ValueError(
                 f"{TOKEN_VARIABLE} must have at least {MIN_TOKEN_CHARS} ASCII characters and no"
                 " blanks"
@@ -90,20 +91,9 @@ class Endpoint:
         Raises:
             OSError: The port is taken, or the host is not this machine's.
         """
-        family, kind, protocol, _, where = socket.getaddrinfo(
-            self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            if socket.has_ipv6 and family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(where)
-            listener.listen(128)
-        except OSError:
-            listener.close()
-            raise
-        return listener
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        family, where = found[0][0], found[0][4]
+        return socket.create_server((str(where[0]), self.port), family=family)
 
     def url(self, listener: socket.socket) -> str:
         """Return where the server is reached.

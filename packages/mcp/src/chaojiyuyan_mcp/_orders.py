@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from ._consent import Consent, Order
+from ._platform import countdown
 from ._results import ToolError, translate_error
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class Orders:
         self._budget = None if limits.budget_nc is None else Budget(limits.budget_nc)
         self._consent = Consent(platform.settings.api_key)
         self._paid: dict[str, str] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def place(self, order: Order, client: Client) -> JobData | types.InputRequiredResult:
         """Order a job.
@@ -73,24 +77,23 @@ class Orders:
             HebingAPIError: The platform refused the order.
             httpx.HTTPError: The order met a fault on the wire; it may have been placed.
         """
-        key = order.idempotency_key
         if self._limits == Limits():
-            return await self._send(order, None, key or uuid4().hex)
+            return await self._send(order, None, order.idempotency_key or uuid4().hex)
         price = await self._catalog.price(order.capability_key)
         ask_above = self._limits.ask_above_nc
         must_ask = ask_above is not None and (price is None or price > ask_above)
         agreed = self._consent.read(order, price, client) if must_ask else None
-        key = key or agreed
-        if key is not None and self._is_paid(order, price, key):
+        key = order.idempotency_key or agreed or uuid4().hex
+        # A repeat that comes meanwhile waits: only then it is known what the first has cost.
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if not self._is_paid(order, price, key):
+                if self._budget is not None:
+                    self._budget.check(price)
+                if must_ask and agreed is None:
+                    answer = await self._consent.ask(order, price, client)
+                    if answer is not None:
+                        return answer
             return await self._send(order, price, key)
-        if self._budget is not None:
-            self._budget.check(price)
-        if must_ask and agreed is None:
-            answer = await self._consent.ask(order, price, client)
-            if not isinstance(answer, str):
-                return answer
-            agreed = answer
-        return await self._send(order, price, key or agreed or uuid4().hex)
 
     async def _send(self, order: Order, price: int | None, key: str) -> JobData:
         """Send an order; again after a fault, since its idempotency key makes that safe."""
@@ -102,7 +105,8 @@ class Orders:
         call = api.create_job(order.capability_key, order.input_payload, idempotency_key=key)
         flow = None
         if self._budget is not None and not self._is_paid(order, price, key):
-            flow = self._budget.order(call, price, self._platform.retry)
+            retry = self._platform.retry
+            flow = self._budget.order(call, price, retry, left=countdown())
         try:
             job = await (self._platform.run(flow) if flow else self._platform.request(call))
         except (httpx.HTTPError, HebingAPIError) as fault:

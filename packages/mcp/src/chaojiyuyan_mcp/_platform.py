@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.http import (
         AsyncTransport,
@@ -20,6 +23,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SOURCE = "mcp"
+
+CALL_TIMEOUT = 45.0
+"""Seconds for a call with all its retries: clients give up on a tool at about 60."""
+
+
+def countdown() -> Callable[[], float]:
+    """Return a function that tells the seconds which a call that begins now has left."""
+    ends = time.monotonic() + CALL_TIMEOUT
+    return lambda: ends - time.monotonic()
 
 
 class Platform:
@@ -49,7 +61,7 @@ class Platform:
         """
         from chaojiyuyan_core.http import request
 
-        return await self.run(request(call, self.retry))
+        return await self.run(request(call, self.retry, left=countdown()))
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end.

@@ -129,7 +129,8 @@ class _Handlers:
         try:
             tool = await self._find(params.name)
             arguments = tool.check(params.arguments)
-            call = ToolCall(arguments, Client(context, params), self._services)
+            client = Client(context, params)
+            call = ToolCall(arguments, client, self._services, self.results)
             outcome = await tool.run(call)
         except MCPError:
             raise
@@ -138,7 +139,7 @@ class _Handlers:
         if isinstance(outcome, Answer):
             return self.results.success(outcome)
         # The library takes both, though its type names neither.
-        other = outcome.created() if isinstance(outcome, Task) else outcome
+        other = outcome.created(self.results) if isinstance(outcome, Task) else outcome
         return cast("types.CallToolResult", other)
 
     @contextlib.asynccontextmanager

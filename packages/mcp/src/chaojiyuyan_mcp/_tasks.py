@@ -60,9 +60,13 @@ class Task(NamedTuple):
 
     job: JobData
 
-    def created(self) -> JsonObject:
-        """Return the result of a tool call that has become a task."""
-        return {"resultType": "task", **_state(self.job, "working")}
+    def created(self, results: Results) -> JsonObject:
+        """Return the result of a tool call that has become a task.
+
+        Args:
+            results: Cleans the job's status.
+        """
+        return {"resultType": "task", **_state(self.job, "working", results)}
 
 
 class Tasks:
@@ -98,11 +102,11 @@ class Tasks:
         if job is None:
             return _unreachable(task_id)
         if job["status"] not in TERMINAL_JOB_STATUSES:
-            return _state(job, "working")
+            return _state(job, "working", self._results)
         answer = await show_ended_job(job, self._platform)
         result = self._results.success(answer)
         dumped = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        return {**_state(job, "completed"), "result": dumped}
+        return {**_state(job, "completed", self._results), "result": dumped}
 
     async def _acknowledge(self, task_id: str) -> JsonObject:
         """Answer that an update or a cancellation was heard: the platform cancels no job."""
@@ -132,7 +136,8 @@ class Tasks:
             if error.status_code == 404 or not 400 <= error.status_code < 500:
                 return None
             known = translate_error(error, base_url=self._platform.settings.base_url)
-            raise MCPError(INTERNAL_ERROR, f"{known.error}. {known.hint}") from None
+            text = self._results.clean_text(f"{known.error}. {known.hint}")
+            raise MCPError(INTERNAL_ERROR, text) from None
 
 
 def _guarded(
@@ -157,7 +162,7 @@ def _guarded(
     return handle
 
 
-def _state(job: JobData, status: str) -> JsonObject:
+def _state(job: JobData, status: str, results: Results) -> JsonObject:
     """Return the members that every form of a task has."""
     now = datetime.now(timezone.utc)
     created = parse_iso(job.get("created_at")) or now
@@ -166,7 +171,7 @@ def _state(job: JobData, status: str) -> JsonObject:
     return {
         "taskId": job["id"],
         "status": status,
-        "statusMessage": job["status"],
+        "statusMessage": results.clean_text(job["status"]),
         "createdAt": created.isoformat(),
         "lastUpdatedAt": (ended or now).isoformat(),
         "ttlMs": None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mcp import types
 
 from chaojiyuyan_core.text import strip_invisible
-from chaojiyuyan_mcp._results import Answer, bad_arguments
+from chaojiyuyan_mcp._results import Answer, Results, bad_arguments
 from chaojiyuyan_mcp._tasks import Task
 
 if TYPE_CHECKING:
@@ -47,12 +47,14 @@ class ToolCall:
         arguments: Its arguments.
         client: Who calls.
         services: What the tools of a server share.
+        results: Cleans what is reported meanwhile.
         began: When it came, by the monotonic clock.
     """
 
     arguments: Arguments
     client: Client
     services: Services
+    results: Results
     began: float = field(default_factory=time.monotonic)
 
 

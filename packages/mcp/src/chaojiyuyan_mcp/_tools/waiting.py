@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from chaojiyuyan_core.models import JobData
-    from chaojiyuyan_mcp._client import Client
 
     from .tool import ToolCall
 
@@ -76,7 +75,7 @@ async def wait_for_end(
     from chaojiyuyan_core.errors import HebingAPIError, JobTimeout
 
     platform = call.services.platform
-    progress = _Progress(call.client, timeout)
+    progress = _Progress(call, timeout)
     flow = wait_for_job(
         job_id,
         timeout=timeout,
@@ -111,14 +110,14 @@ async def wait_for_end(
 class _Progress:
     """Reports a wait at every change of the job's status, and in between."""
 
-    def __init__(self, client: Client, timeout: float) -> None:
+    def __init__(self, call: ToolCall, timeout: float) -> None:
         self.status: str | None = None
-        self._client = client
+        self._call = call
         self._timeout = timeout
         self._changed = asyncio.Event()
 
     def update(self, job: JobData) -> None:
-        self.status = job["status"]
+        self.status = self._call.results.clean_text(job["status"])
         self._changed.set()
 
     @contextlib.asynccontextmanager
@@ -136,6 +135,6 @@ class _Progress:
             self._changed.clear()
             elapsed = time.monotonic() - started
             message = f"{self.status or 'waiting'}, {elapsed:.0f} s"
-            await self._client.report(round(elapsed, 3), self._timeout, message)
+            await self._call.client.report(round(elapsed, 3), self._timeout, message)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), REPORT_INTERVAL)
