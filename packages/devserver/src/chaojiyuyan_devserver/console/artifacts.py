@@ -19,7 +19,7 @@ VIDEOS = ("video/mp4", "video/webm", "video/ogg")
 MAX_TEXT = 4000
 """How many characters of a text artifact a page shows."""
 
-SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 """The content security policy of an artifact: an SVG opened by itself runs no script."""
 
 
