@@ -16,8 +16,8 @@ from chaojiyuyan_core.http import (
 )
 
 from ._arguments import to_id
+from ._base import ClientBase
 from ._pages import JobPages
-from .base import ClientBase
 from .job import (
     DEFAULT_CONCURRENCY,
     DEFAULT_DOWNLOAD_TIMEOUT,
@@ -104,7 +104,7 @@ class AsyncNexusClient(ClientBase):
         profile: str | None = None,
     ) -> Self:
         """Log in by a browser (RFC 8628), and make a client of the key."""
-        from .login import device_login
+        from ._login import device_login
 
         url = checked_base_url(base_url or cls.DEFAULT_BASE_URL)
         transport = AsyncTransport(RequestBuilder(None, url))

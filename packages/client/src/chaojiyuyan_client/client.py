@@ -16,8 +16,8 @@ from chaojiyuyan_core.http import (
 )
 
 from ._arguments import to_id
+from ._base import ClientBase
 from ._pages import JobPages
-from .base import ClientBase
 from .job import (
     DEFAULT_CONCURRENCY,
     DEFAULT_DOWNLOAD_TIMEOUT,
@@ -139,7 +139,7 @@ class NexusClient(ClientBase):
             DeviceFlowTimeout: Nobody approved it in time.
             CredentialsError: The credentials file cannot be read or written.
         """
-        from .login import device_login
+        from ._login import device_login
 
         url = checked_base_url(base_url or cls.DEFAULT_BASE_URL)
         transport = Transport(RequestBuilder(None, url))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from chaojiyuyan_core.errors import JobFailed
 from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_core.models import Artifact, JobEvent, JobStatus, JsonObject
 
-    # Named in subscripts that ruff does not read.
-    from .async_client import AsyncNexusClient  # noqa: F401
-    from .client import NexusClient  # noqa: F401
+    from ._follow import Follower
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that a wait for a job takes at most."""
@@ -31,6 +29,70 @@ DEFAULT_POLL_INTERVAL = 3.0
 """Seconds between two polls at most, where the server does not hold its answer back."""
 
 C = TypeVar("C")
+
+
+class JobClient(Protocol):
+    """What a job needs of the client that it came from."""
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float = ...,
+        poll_interval: float = ...,
+        on_update: Callable[[Job], object] | None = ...,
+    ) -> Job:
+        """Wait until a job has ended."""
+
+    def download(
+        self,
+        artifact: Artifact,
+        to: str | os.PathLike[str],
+        *,
+        overwrite: bool = ...,
+        max_bytes: int | None = ...,
+        on_progress: Callable[[int], object] | None = ...,
+    ) -> Path:
+        """Bring an artifact into a file."""
+
+    def job_events(self, job_id: str) -> Iterator[JobEvent]:
+        """Iterate over what has happened to a job."""
+
+    def _follower(self, job_id: str, timeout: float | None) -> Follower: ...
+
+    def _follow(self, follower: Follower) -> Iterator[JobEvent]: ...
+
+
+class AsyncJobClient(Protocol):
+    """What an async job needs of the client that it came from."""
+
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float = ...,
+        poll_interval: float = ...,
+        on_update: Callable[[AsyncJob], object] | None = ...,
+    ) -> AsyncJob:
+        """Wait until a job has ended."""
+
+    async def download(
+        self,
+        artifact: Artifact,
+        to: str | os.PathLike[str],
+        *,
+        overwrite: bool = ...,
+        max_bytes: int | None = ...,
+        on_progress: Callable[[int], object] | None = ...,
+    ) -> Path:
+        """Bring an artifact into a file."""
+
+    def job_events(self, job_id: str) -> AsyncIterator[JobEvent]:
+        """Iterate over what has happened to a job."""
+
+    def _follower(self, job_id: str, timeout: float | None) -> Follower: ...
+
+    def _follow(self, follower: Follower) -> AsyncIterator[JobEvent]: ...
 
 
 class JobDict(dict[str, Any], Generic[C]):
@@ -126,7 +188,7 @@ class JobDict(dict[str, Any], Generic[C]):
         return self.succeeded and self.get("output_envelope") is not None
 
 
-class Job(JobDict["NexusClient"]):
+class Job(JobDict[JobClient]):
     """A job that `NexusClient` has created or fetched: the API's object as a dict."""
 
     __slots__ = ()
@@ -192,7 +254,7 @@ class Job(JobDict["NexusClient"]):
         return self._bound._follow(self._bound._follower(self.id, timeout))
 
 
-class AsyncJob(JobDict["AsyncNexusClient"]):
+class AsyncJob(JobDict[AsyncJobClient]):
     """A job that `AsyncNexusClient` has created or fetched: the API's object as a dict."""
 
     __slots__ = ()
