@@ -20,8 +20,14 @@ class Peer:
 
     def __init__(self, sock: socket.socket, ending: threading.Event) -> None:
         self.socket = sock
+        self.opened = [sock]
         self.ending = ending
         self._received = b""
+
+    def use(self, sock: socket.socket) -> None:
+        """Go on with another socket; it is closed with the connection."""
+        self.socket = sock
+        self.opened.append(sock)
 
     def read_request(self) -> bytes:
         """Read the next request, its body included."""
@@ -90,8 +96,13 @@ class Hostile:
             thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError):
-            self._behave(Peer(sock, self._ending))
+        peer = Peer(sock, self._ending)
+        try:
+            with contextlib.suppress(OSError):
+                self._behave(peer)
+        finally:
+            for each in reversed(peer.opened):
+                each.close()
 
     def close(self) -> None:
         self._ending.set()
