@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from chaojiyuyan_core import errors
+from chaojiyuyan_core.http import RequestBuilder
 
 RESPONSE = httpx.Response(
     400, request=httpx.Request("GET", "https://x/", headers={"authorization": "Bearer nxt_ag_s"})
@@ -110,3 +111,14 @@ def test_the_attributes_of_the_first_release() -> None:
     assert (bid.job_id, bid.code, bid.awarded_to_agent_id) == ("j1", "already_awarded", "agt")
     refused = errors.SubmitValidationFailed("j1", ["a", "b"])
     assert (refused.job_id, refused.validation_errors) == ("j1", ["a", "b"])
+
+
+def test_a_failed_job_shows_no_key_and_a_bounded_reason() -> None:
+    key = "a-key-of-another-kind"
+    builder = RequestBuilder(key, "https://api.example")
+    text = f"Bearer%20{key} and nxt_ag_0123456789" + "x" * 9999
+    error = errors.JobFailed({"id": "j", "status": "failed", "error_message": text})
+    assert "another" not in f"{error} {error.error_message}"
+    assert "0123" not in str(error)
+    assert len(str(error)) < 600
+    del builder

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+_MAX_REASON_CHARS = 500  # a worker writes the reason, at whatever length
+
 __all__ = [
     "AuthenticationError",
     "BadRequestError",
@@ -220,11 +222,14 @@ class JobFailed(HebingError):
         self.error_code = _text(job.get("error_code"))
         self.error_message = _text(job.get("error_message"))
         reason = ": ".join(part for part in (self.error_code, self.error_message) if part)
-        super().__init__(f"Job {self.job_id} {self.status}" + (f" ({reason})" if reason else ""))
+        reason = f" ({reason[:_MAX_REASON_CHARS]})" if reason else ""
+        super().__init__(f"Job {self.job_id} {self.status}{reason}")
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    from .redaction import mask_keys
+
+    return None if value is None else mask_keys(str(value))
 
 
 class PriceTooHigh(HebingError):

@@ -60,7 +60,10 @@ class Connection(httpx.HTTPTransport):
             self._direct = False
             limits = httpx.Limits(max_connections=1)
             super().__init__(verify=shared_ssl_context(), proxy=proxy, limits=limits)
-            self._pool._network_backend = self._backend
+            if not proxy.startswith("https:"):
+                self._pool._network_backend = self._backend
+            # To such a proxy TLS runs inside TLS, which httpcore's own backend can carry and a
+            # socket cannot; each of its steps is bounded, the sum of them is not.
 
     def is_reusable(self) -> bool:
         """Tell whether the exchange ended so that another one may follow."""
