@@ -157,6 +157,21 @@ def test_a_refused_output_tells_why(reply, errors) -> None:
     assert reading.validation_errors == errors
 
 
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (refusal(422, None), "validation_failed"),
+        (refusal(422, "too_long"), "too_long"),
+        (data(settled=False), "validation_failed"),
+        (data(settled=False, code="too_long"), "too_long"),
+    ],
+)
+def test_a_refused_output_has_a_code(reply, code) -> None:
+    reading = read_submit(reply)
+    assert isinstance(reading, OutputRefused)
+    assert reading.code == code
+
+
 def test_a_422_page_refuses_no_output() -> None:
     assert isinstance(read_submit(page(422)), Undecided)
 
@@ -170,10 +185,12 @@ def test_a_422_page_refuses_no_output() -> None:
         (refusal(413, "too_large"), True),
         (page(413), True),
         (page(414), True),
+        (page(431), True),
         (page(401), False),
         (page(403), False),
         (answer(403, message="Forbidden"), False),
         (refusal(404, None), False),
+        (refusal(410, None), False),
         (refusal(429, "slow_down"), False),
         (refusal(408, "timeout"), False),
         (refusal(500, "internal"), False),
@@ -208,6 +225,11 @@ def test_what_may_have_worked_is_told_from_what_cannot(reply, may_have_worked) -
     reading = read_submit(reply)
     assert isinstance(reading, Undecided)
     assert reading.may_have_worked is may_have_worked
+
+
+def test_by_default_an_undecided_answer_may_change_and_may_have_worked() -> None:
+    reading = Undecided(ValueError())
+    assert (reading.is_final, reading.may_have_worked, reading.retry_after) == (False, True, None)
 
 
 def test_an_undecided_answer_carries_its_error_and_pause() -> None:

@@ -208,3 +208,9 @@ def test_the_last_pause_of_a_lease_is_short_and_not_nothing() -> None:
 def test_what_may_have_settled_before_is_remembered() -> None:
     submit = Submit(NOT_FOUND, may_be_settled=True)
     assert submit.outcome is SubmitOutcome.PROBABLY_SETTLED
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(0.0, []), (0.5, [(0.0, 0.5)])])
+def test_the_time_for_all_attempts_is_used_and_not_exceeded(seconds, sent) -> None:
+    submit = Submit(SLOW, is_kept=True, each=0.5, max_seconds=seconds)
+    assert (submit.outcome, submit.sent) == (SubmitOutcome.GIVEN_UP, sent)

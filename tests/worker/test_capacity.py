@@ -58,6 +58,11 @@ def test_the_workers_of_an_executor_are_counted_where_it_tells() -> None:
     assert count_workers(object()) is None  # such as a cluster's
     assert count_workers(None) is None
 
+    class Empty:
+        _max_workers = 0
+
+    assert count_workers(Empty()) is None
+
 
 @pytest.fixture
 def clock() -> HandClock:
@@ -82,6 +87,10 @@ def test_a_job_given_up_is_left_to_others_first(clock) -> None:
     given_up.add("job-1", -5.0, for_good=False)
     clock.at += 15.0
     assert "job-1" not in given_up
+
+
+def test_an_unknown_job_is_not_given_up_on_a_machine_that_just_started() -> None:
+    assert "job-1" not in GivenUp(HandClock(0.5).clock)
 
 
 def test_only_so_many_jobs_are_remembered(clock) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from chaojiyuyan_worker._run.capacity import Capacity
 from chaojiyuyan_worker._run.given_up import GivenUp
-from chaojiyuyan_worker._run.offers import MAX_KEPT_AHEAD, Offers
+from chaojiyuyan_worker._run.offers import MAX_KEPT, Offers
 from support.clocks import HandClock
 from support.workers import until
 
@@ -242,7 +242,7 @@ def test_few_rows_of_a_full_capability_are_kept(clock) -> None:
         row = offers.take()
         kept.append(row and row["job_id"])
     assert kept[0] == "b"
-    assert len(kept) == MAX_KEPT_AHEAD + 2
+    assert len(kept) == MAX_KEPT + 2
 
 
 def test_the_need_is_the_free_slots_and_a_page_ahead_while_there_is_more(clock) -> None:
@@ -250,4 +250,4 @@ def test_the_need_is_the_free_slots_and_a_page_ahead_while_there_is_more(clock) 
     assert offers.need() == (["a"], 8)
     put(offers, clock, *[offer(str(n)) for n in range(3)], more=True)
     offers.take()
-    assert offers.need() == (["a"], 7 + MAX_KEPT_AHEAD)
+    assert offers.need() == (["a"], 7 + MAX_KEPT)

@@ -29,6 +29,10 @@ def test_jitter_only_lengthens() -> None:
     assert pauses(Pacing(1.0), 20, draw=1.0)[-1] == pytest.approx(1.1)
 
 
+def test_the_first_poll_may_be_sent_at_once() -> None:
+    assert Pacing(1.0).not_before == 0.0
+
+
 def test_no_pause_is_above_a_short_interval() -> None:
     assert max(pauses(Pacing(0.02), 5)) == pytest.approx(0.02)
 

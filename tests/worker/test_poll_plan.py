@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaojiyuyan_worker._run.poll_plan import Poll, PollPlan
+from chaojiyuyan_worker._run.poll_plan import ONE_CYCLE_ROWS, Poll, PollPlan
 
 KEYS = ["a", "b", "c"]
 SMALL = 500
@@ -13,6 +13,7 @@ SMALL = 500
 def test_one_poll_asks_for_all_capabilities() -> None:
     plan = PollPlan(KEYS)
     assert plan.next(["a"], 1) == Poll(None, 3)
+    assert plan.next(["a"], 1).is_whole
     assert plan.turns(KEYS) == 1
 
 
@@ -27,7 +28,16 @@ def test_the_first_poll_asks_for_the_free_slots_and_a_few(wanted, limit) -> None
 
 @pytest.mark.parametrize(
     ("row_bytes", "limit"),
-    [(SMALL, 9), (131_072, 9), (262_144, 5), (1 << 20, 3), (8 << 20, 2), (10 << 20, 1), (1e9, 1)],
+    [
+        (SMALL, 9),
+        (131_072, 9),
+        (262_144, 5),
+        (1 << 20, 3),
+        (5.6 * (1 << 20), 2),
+        (8 << 20, 2),
+        (10 << 20, 1),
+        (1e9, 1),
+    ],
 )
 def test_large_rows_make_small_pages(row_bytes, limit) -> None:
     plan = PollPlan(KEYS)
@@ -124,3 +134,19 @@ def test_a_single_capability_is_never_asked_for_in_turn() -> None:
         plan.note_page(poll, poll.limit, 0, poll.limit * SMALL)
     assert plan.turns(["a"]) == 1
     assert plan.next(["a"], 1) == Poll("a", 50)
+
+
+def test_two_capabilities_take_turns_too() -> None:
+    plan = PollPlan(["a", "b"])
+    for _ in range(5):
+        poll = plan.next(["a"], 1)
+        plan.note_page(poll, poll.limit, 0, poll.limit * SMALL)
+    assert plan.turns(["a"]) == 2
+    keys = [plan.next(["a"], 1).capability_key for _ in range(4)]
+    assert keys in (["a", None, "a", None], [None, "a", None, "a"])
+    plan.note_page(Poll("a", 9, is_whole=False), 0, 0, 15)
+    assert plan.is_crowded
+
+
+def test_a_cycle_asks_for_the_platforms_default() -> None:
+    assert ONE_CYCLE_ROWS == 10

@@ -158,3 +158,14 @@ def test_what_is_forgotten_does_not_pile_up() -> None:
         schedule.forget(number)
     assert len(schedule._heap) < 200
     assert schedule.take(2e9) == -1
+
+
+def test_the_order_holds_when_what_is_forgotten_is_cleaned_up() -> None:
+    schedule: Schedule[int] = Schedule()
+    times = [number * 7919 % 1000 for number in range(1000)]
+    for when in times:
+        schedule.plan(when, float(when))
+        if when % 5:
+            schedule.forget(when)
+    taken = [schedule.take(1e9) for _ in range(len(schedule))]
+    assert taken == list(range(0, 1000, 5))

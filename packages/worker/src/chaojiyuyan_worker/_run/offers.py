@@ -19,8 +19,10 @@ TICK = 1.0 if sys.platform == "win32" else None
 """Seconds that a slot's wait may last: an endless one keeps Windows from delivering Ctrl-C."""
 
 MAX_KEPT_AHEAD = 20
-"""How many offers may still be kept when a poll for more is sent ahead of need. As many are kept
-whose capability has no room."""
+"""How many offers may still be kept when a poll for more is sent ahead of need."""
+
+MAX_KEPT = 40
+"""How many offers are kept, where there are fewer slots, whose capability has no room yet."""
 
 
 class Offers:
@@ -153,7 +155,7 @@ class Offers:
                 usable += has_room or not choosy
                 if job_id in self._running or job_id in self._ended:
                     continue
-                if has_room or len(self._kept) < max(self._capacity.slots, MAX_KEPT_AHEAD):
+                if has_room or len(self._kept) < max(self._capacity.slots, MAX_KEPT):
                     self._kept[job_id] = (offer, until)
             self._more = more and usable > 0
             self._last = last
@@ -190,7 +192,7 @@ class Offers:
         """Return the capabilities that are to be asked for, and how many offers slots may take."""
         with self._lock:
             free = self._capacity.free_keys if self._capacity.free_slots > 0 else []
-            ahead = max(self._capacity.slots, MAX_KEPT_AHEAD) if self._more else 0
+            ahead = max(self._capacity.slots, MAX_KEPT) if self._more else 0
             return free or self._capacity.keys, max(self._capacity.free_slots, 0) + ahead
 
     @property
