@@ -20,7 +20,7 @@ TOOLS_FOLDER = Path(
     os.environ.get("CHAOJIYUYAN_NODE_TOOLS") or Path(__file__).parents[2] / ".hatch" / "node"
 )
 AXE = TOOLS_FOLDER / "node_modules" / "axe-core" / "axe.min.js"
-VIOLATIONS = """async () => (await axe.run()).violations.map(
+VIOLATIONS = """async () => (await axe.run({resultTypes: ["violations"]})).violations.map(
   (found) => `${found.impact} ${found.id}: ${found.nodes.map((node) => node.html).join(" ")}`)"""
 
 pytestmark = pytest.mark.skipif(
