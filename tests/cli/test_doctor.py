@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,19 @@ def test_a_bad_certificate_file_is_named_and_the_checks_go_on(cli: Cli) -> None:
         done = cli(*command, SSL_CERT_FILE="/nowhere/ca.pem")
         assert done.returncode == 1
         assert "SSL_CERT_FILE names /nowhere/ca.pem" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp936", "ascii"])
+def test_an_encoding_without_the_marks_gets_plain_ones(cli: Cli, encoding: str) -> None:
+    done = subprocess.run(
+        [*cli.command, "doctor"],
+        capture_output=True,
+        env={**cli.env, "PYTHONIOENCODING": encoding},
+        timeout=30,
+    )
+    shown = done.stdout.decode(encoding)
+    assert "\\u" not in shown
+    assert "+ Python" in shown
 
 
 def test_a_missing_script_is_restored_by_one_command(cli: Cli) -> None:

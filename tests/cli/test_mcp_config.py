@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -300,6 +301,18 @@ def test_the_refusal_hands_over_the_snippet_without_the_key(target: Path) -> Non
 def test_a_directory_is_no_target(tmp_path: Path) -> None:
     with pytest.raises(McpWriterError, match="is a directory"):
         write(tmp_path, Terminal(), yes=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes and devices there")
+def test_a_pipe_and_a_device_are_no_targets(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "pipe", tmp_path / "device"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/null")
+    for target in (pipe, device):
+        with pytest.raises(McpWriterError, match="not a regular file"):
+            write(target, Terminal(), yes=True)
+        with pytest.raises(McpWriterError, match="not a regular file"):
+            remove(target, Terminal(), yes=True)
 
 
 def test_an_entry_that_is_no_text_leaves_the_file(target: Path) -> None:

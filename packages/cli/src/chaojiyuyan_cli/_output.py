@@ -99,6 +99,21 @@ def cut(text: str, width: int) -> str:
     return f"{text}…"
 
 
+def choose_symbol(symbol: str, plain: str, stream: TextIO) -> str:
+    """Return a symbol, or a plain form of it when the encoding of a stream lacks it.
+
+    Args:
+        symbol: The symbol.
+        plain: ASCII that means the same.
+        stream: Standard output or standard error.
+    """
+    try:
+        symbol.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return plain
+    return symbol
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Return whether a person looks at the stream, and it can move its cursor.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._output import cut, escape, is_terminal
+from ._output import choose_symbol, cut, escape, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +53,9 @@ class Spinner:
             self._thread.join()
 
     def _draw(self) -> None:
-        unicode = (sys.stderr.encoding or "").lower().startswith("utf")
+        frames = choose_symbol(_FRAMES, _PLAIN_FRAMES, sys.stderr)
         started = time.monotonic()
-        for frame in itertools.cycle(_FRAMES if unicode else _PLAIN_FRAMES):
+        for frame in itertools.cycle(frames):
             columns = shutil.get_terminal_size().columns - len("/ ") - 1
             text = cut(escape(self._describe(time.monotonic() - started)), columns)
             click.echo(f"\r{frame} {text}\x1b[K", nl=False, err=True, color=True)

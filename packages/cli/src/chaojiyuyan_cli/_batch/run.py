@@ -103,7 +103,7 @@ def run_batch(
             results.append(row)
             progress.done += row["status"] != UNFINISHED
             progress.failed += row["status"] != SUCCEEDED
-            progress.spent_nc += row["price_nc"] or 0
+            progress.spent_nc += row["price_nc"] if isinstance(row["price_nc"], int) else 0
 
 
 def _select(

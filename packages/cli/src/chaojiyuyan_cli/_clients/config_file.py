@@ -204,6 +204,8 @@ class ConfigFile:
 def _read(path: Path) -> bytes | None:
     if path.is_dir():
         raise McpWriterError(f"target is a directory, not a file: {path}")
+    if path.exists() and not path.is_file():  # a pipe would block, a device would be replaced
+        raise McpWriterError(f"target is not a regular file: {path}")
     try:
         return path.read_bytes()
     except FileNotFoundError:

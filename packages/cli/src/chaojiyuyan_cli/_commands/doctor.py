@@ -12,7 +12,12 @@ from chaojiyuyan_cli._options import Command, json_option, pass_session
 if TYPE_CHECKING:
     from chaojiyuyan_cli._session import Session
 
-_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+_MARKS = {
+    "ok": ("✓", "+", "green"),
+    "warning": ("!", "!", "yellow"),
+    "failed": ("✗", "x", "red"),
+    "absent": ("–", "-", "bright_black"),
+}
 
 
 @click.command("doctor", cls=Command)
@@ -30,7 +35,7 @@ def command(session: Session, as_json: bool) -> int:
 
     from chaojiyuyan_cli._checks import run_checks
     from chaojiyuyan_cli._clients.wiring import Wiring
-    from chaojiyuyan_cli._output import echo_json, escape, use_color
+    from chaojiyuyan_cli._output import choose_symbol, echo_json, escape, use_color
     from chaojiyuyan_cli._session import find_home
     from chaojiyuyan_core.redaction import mask_keys
 
@@ -40,11 +45,13 @@ def command(session: Session, as_json: bool) -> int:
         checks.append(check)
         if as_json:
             continue
-        mark, color = _MARKS.get(check.status, ("–", "bright_black"))
+        symbol, plain, color = _MARKS[check.status]
+        mark = choose_symbol(symbol, plain, sys.stdout)
         styled = click.style(mark, fg=color) if use_color(sys.stdout) else mark
         click.echo(f"{styled} {check.name:<19} {escape(mask_keys(check.detail))}")
         if check.remedy and check.status != "ok":
-            click.echo(f"  {'':<19} → {escape(check.remedy)}")
+            arrow = choose_symbol("→", "->", sys.stdout)
+            click.echo(f"  {'':<19} {arrow} {escape(check.remedy)}")
     failed = any(check.status == "failed" for check in checks)
     if as_json:
         rows = [{**asdict(check), "detail": mask_keys(check.detail)} for check in checks]
