@@ -9,6 +9,7 @@ one.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
 import re
@@ -33,7 +34,10 @@ HOME = "/home/you"
 
 # What runs until it is stopped: how it is run here, and the last line that it prints.
 RUNNING = {
-    "chaojiyuyan dev": ("chaojiyuyan dev --port 0 --ephemeral", "nxt_ag_"),
+    "chaojiyuyan dev": (
+        "chaojiyuyan dev --port 0 --ephemeral",
+        "  export CHAOJIYUYAN_API_KEY=",
+    ),
     "chaojiyuyan listen --forward-to localhost:8000/webhook": (
         "chaojiyuyan listen --forward-to localhost:8000/webhook",
         "Ready: ",
@@ -109,22 +113,25 @@ class Session:
         return self._write_in_one_form(output)
 
     def _run_until_ready(self, command: str, last_line: str) -> str:
-        with self._start(f"exec {command}") as process:
-            assert process.stdout is not None
-            output = ""
-            for line in process.stdout:
-                output += line
-                if line.startswith(last_line):
-                    process.send_signal(signal.SIGINT)
-            return output
+        """Run a command on a terminal until it is ready, as a person does who then goes on."""
+        ours, theirs = os.openpty()
+        output = ""
+        with self._start(f"exec {command}", theirs) as process, os.fdopen(ours) as terminal:
+            os.close(theirs)
+            with contextlib.suppress(OSError):  # Linux's end of file
+                for line in terminal:
+                    output += line
+                    if line.startswith(last_line):
+                        process.send_signal(signal.SIGINT)
+        return output
 
-    def _start(self, command: str) -> subprocess.Popen[str]:
+    def _start(self, command: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
         return subprocess.Popen(
             ["bash", "-c", command],
             cwd=self._home,
             env=self._env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
         )
