@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,6 @@ from ._clients.change import Dialogue, Outcome
 from ._clients.config_file import DEFAULT_SERVER_KEY, ConfigFile, McpWriterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ._clients.change import Change
     from ._clients.servers import Json
 

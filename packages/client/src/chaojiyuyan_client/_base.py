@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from copy import copy
 from typing import TYPE_CHECKING, ClassVar
 
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
+from chaojiyuyan_core.annotations import Self
 from chaojiyuyan_core.errors import PriceTooHigh
-from chaojiyuyan_core.http import Flow, RequestBuilder, Retry, check_seconds, request
+from chaojiyuyan_core.http import (
+    AsyncTransport,
+    Flow,
+    RequestBuilder,
+    Retry,
+    TimeoutTypes,
+    Transport,
+    check_seconds,
+    request,
+)
 from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
 from chaojiyuyan_core.redaction import mask_key
 
@@ -22,11 +33,8 @@ from .job import DEFAULT_POLL_INTERVAL
 from .waiting import wait_for_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import httpx
 
-    from typing_extensions import Self
-
-    from chaojiyuyan_core.http import AsyncTransport, TimeoutTypes, Transport
     from chaojiyuyan_core.models import CapabilitySpec, JobData, JsonObject
 
     from ._arguments import ObjectLike
@@ -35,6 +43,8 @@ if TYPE_CHECKING:
     from ._tool_orders import ToolOrders
     from .map import Plan
     from .tools import Tool
+else:
+    from chaojiyuyan_core.annotations import httpx  # noqa: F401
 
 
 class ClientBase:

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from chaojiyuyan_core import api
 
-from ._arguments import to_object
-from ._canonical import hash_input
+from ._arguments import ObjectLike, to_object
 from ._tracing import TRACEPARENT
 
 if TYPE_CHECKING:
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.models import JobData
-
-    from ._arguments import ObjectLike
 
 Reuse = Literal["input"]
 """What an earlier job must have in common with an order to be reused: its input."""
@@ -91,6 +88,8 @@ class Order:
                 raise ValueError(f'reuse is "input" or None, not {reuse!r}')
             if idempotency_key is not None:
                 raise ValueError("reuse makes the idempotency key: pass one of the two")
+            from ._canonical import hash_input
+
             idempotency_key = f"input-{hash_input(capability_key, payload)}"
         elif idempotency_key is None and auto_idempotency:
             # Made once a call, outside the retries: whatever is lost, there is one job.

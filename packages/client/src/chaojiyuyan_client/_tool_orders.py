@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.redaction import Redactor
 
     from .job import AsyncJob, Job
-    from .tools import Tool
+    from .tools import Approve, Tool
 
-    Approve = Callable[[Tool, JsonObject], bool | Awaitable[bool]]
     Perform = Callable[[Tool, JsonObject, list[str]], Job]
     PerformAsync = Callable[[Tool, JsonObject, list[str]], Awaitable[AsyncJob]]
 

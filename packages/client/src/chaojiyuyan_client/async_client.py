@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import checked_base_url
+from chaojiyuyan_core.annotations import Self, Unpack
 from chaojiyuyan_core.http import (
     DEFAULT_MAX_RESPONSE_BYTES,
     AsyncTransport,
     RequestBuilder,
+    TimeoutTypes,
     check_seconds,
     request,
     run_async,
 )
+from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
-from ._arguments import to_id
+from ._arguments import ObjectLike, to_id
 from ._base import ClientBase
+from ._order import OrderOptions, Reuse
 from ._pages import JobPages
 from .job import (
     DEFAULT_CONCURRENCY,
@@ -25,26 +30,21 @@ from .job import (
     DEFAULT_TIMEOUT,
     AsyncJob,
 )
+from .map import MapResult, Plan
+from .tools import Approve, Tool
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-    from pathlib import Path
-    from uuid import UUID
+    import pathlib
+    import uuid
 
     import httpx
-    from typing_extensions import Self, Unpack
 
     from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.http import TimeoutTypes
-    from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
-    from ._arguments import ObjectLike
     from ._follow import Follower
-    from ._order import OrderOptions, Reuse
-    from ._tool_orders import Approve
-    from .map import MapResult
-    from .tools import Tool
+else:
+    from chaojiyuyan_core.annotations import httpx, os, pathlib, uuid
 
 T = TypeVar("T")
 
@@ -193,7 +193,6 @@ class AsyncNexusClient(ClientBase):
     ) -> AsyncIterator[MapResult[AsyncJob]]:
         """Post a job for each input, some at a time, and yield what came of each."""
         from ._map_tasks import map_in_tasks
-        from .map import Plan
 
         plan = Plan(
             capability_key,
@@ -235,13 +234,13 @@ class AsyncNexusClient(ClientBase):
         entries = await run_async(self._catalog.read(self._retry), self._transport)
         return self._choose_tools(entries, capability_keys, orders)
 
-    async def get_job(self, job_id: str | UUID) -> AsyncJob:
+    async def get_job(self, job_id: str | uuid.UUID) -> AsyncJob:
         """Return a job as it stands (``GET /kernel-jobs/{id}``)."""
         return AsyncJob(await self._request(api.get_job(to_id(job_id))), self)
 
     async def wait(
         self,
-        job_id: str | UUID,
+        job_id: str | uuid.UUID,
         *,
         timeout: float = DEFAULT_TIMEOUT,
         poll_interval: float = DEFAULT_POLL_INTERVAL,
@@ -272,7 +271,7 @@ class AsyncNexusClient(ClientBase):
             for data in pages.unseen(await self._request(call)):
                 yield AsyncJob(data, self)
 
-    async def job_events(self, job_id: str | UUID) -> AsyncIterator[JobEvent]:
+    async def job_events(self, job_id: str | uuid.UUID) -> AsyncIterator[JobEvent]:
         """Iterate over a job's events (``GET /kernel-jobs/{id}/events``), oldest first."""
         for event in await self._request(api.job_events(to_id(job_id))):
             yield event
@@ -295,7 +294,7 @@ class AsyncNexusClient(ClientBase):
         max_bytes: int | None = None,
         timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
-    ) -> Path:
+    ) -> pathlib.Path:
         """Bring an artifact into a file: all of it, or the file stays as it was."""
         from .download import download
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import cast
 
+from chaojiyuyan_core.api import Call
 from chaojiyuyan_core.errors import BudgetExceeded, HebingAPIError
-from chaojiyuyan_core.http import Flow, Reply, Send, Sleep, encode_body, request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.http import Retry
-    from chaojiyuyan_core.models import JobData
+from chaojiyuyan_core.http import Flow, Reply, Retry, Send, Sleep, encode_body, request
+from chaojiyuyan_core.models import JobData
 
 FIRST_PAUSE = 0.02
 """Seconds until an order that does not fit looks again whether others have been released."""

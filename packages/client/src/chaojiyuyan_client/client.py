@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.addresses import checked_base_url
+from chaojiyuyan_core.annotations import Self, Unpack
 from chaojiyuyan_core.http import (
     DEFAULT_MAX_RESPONSE_BYTES,
     RequestBuilder,
+    TimeoutTypes,
     Transport,
     check_seconds,
     request,
     run,
 )
+from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
-from ._arguments import to_id
+from ._arguments import ObjectLike, to_id
 from ._base import ClientBase
+from ._order import OrderOptions, Reuse
 from ._pages import JobPages
 from .job import (
     DEFAULT_CONCURRENCY,
@@ -25,26 +30,21 @@ from .job import (
     DEFAULT_TIMEOUT,
     Job,
 )
+from .map import MapResult, Plan
+from .tools import Approve, Tool
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-    from uuid import UUID
+    import pathlib
+    import uuid
 
     import httpx
-    from typing_extensions import Self, Unpack
 
     from chaojiyuyan_core.api import Call
-    from chaojiyuyan_core.http import TimeoutTypes
-    from chaojiyuyan_core.models import Artifact, CapabilitySpec, JobEvent, JobStatus, JsonObject
 
-    from ._arguments import ObjectLike
     from ._follow import Follower
-    from ._order import OrderOptions, Reuse
-    from ._tool_orders import Approve
-    from .map import MapResult
-    from .tools import Tool
+else:
+    from chaojiyuyan_core.annotations import httpx, os, pathlib, uuid
 
 T = TypeVar("T")
 
@@ -294,7 +294,6 @@ class NexusClient(ClientBase):
             TypeError: An option is unknown.
         """
         from ._map_threads import map_on_threads, until_left
-        from .map import Plan
 
         plan = Plan(
             capability_key,
@@ -349,7 +348,7 @@ class NexusClient(ClientBase):
         entries = run(self._catalog.read(self._retry), self._transport)
         return self._choose_tools(entries, capability_keys, orders)
 
-    def get_job(self, job_id: str | UUID) -> Job:
+    def get_job(self, job_id: str | uuid.UUID) -> Job:
         """Return a job as it stands (``GET /kernel-jobs/{id}``).
 
         Args:
@@ -363,7 +362,7 @@ class NexusClient(ClientBase):
 
     def wait(
         self,
-        job_id: str | UUID,
+        job_id: str | uuid.UUID,
         *,
         timeout: float = DEFAULT_TIMEOUT,
         poll_interval: float = DEFAULT_POLL_INTERVAL,
@@ -417,7 +416,7 @@ class NexusClient(ClientBase):
             for data in pages.unseen(self._request(call)):
                 yield Job(data, self)
 
-    def job_events(self, job_id: str | UUID) -> Iterator[JobEvent]:
+    def job_events(self, job_id: str | uuid.UUID) -> Iterator[JobEvent]:
         """Iterate over what has happened to a job (``GET /kernel-jobs/{id}/events``), oldest first.
 
         Args:
@@ -446,7 +445,7 @@ class NexusClient(ClientBase):
         max_bytes: int | None = None,
         timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
-    ) -> Path:
+    ) -> pathlib.Path:
         """Bring an artifact into a file: all of it, or the file stays as it was.
 
         Args:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from chaojiyuyan_core.errors import JobFailed
-from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
+from chaojiyuyan_core.models import (
+    TERMINAL_JOB_STATUSES,
+    Artifact,
+    JobEvent,
+    JobStatus,
+    JsonObject,
+)
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-    from pathlib import Path
-
-    from chaojiyuyan_core.models import Artifact, JobEvent, JobStatus, JsonObject
+    import pathlib
 
     from ._follow import Follower
+else:
+    from chaojiyuyan_core.annotations import os, pathlib
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that a wait for a job takes at most."""
@@ -52,7 +58,7 @@ class JobClient(Protocol):
         overwrite: bool = ...,
         max_bytes: int | None = ...,
         on_progress: Callable[[int], object] | None = ...,
-    ) -> Path:
+    ) -> pathlib.Path:
         """Bring an artifact into a file."""
 
     def job_events(self, job_id: str) -> Iterator[JobEvent]:
@@ -84,7 +90,7 @@ class AsyncJobClient(Protocol):
         overwrite: bool = ...,
         max_bytes: int | None = ...,
         on_progress: Callable[[int], object] | None = ...,
-    ) -> Path:
+    ) -> pathlib.Path:
         """Bring an artifact into a file."""
 
     def job_events(self, job_id: str) -> AsyncIterator[JobEvent]:
@@ -229,7 +235,7 @@ class Job(JobDict[JobClient]):
         overwrite: bool = False,
         max_bytes: int | None = None,
         on_progress: Callable[[int], object] | None = None,
-    ) -> Path:
+    ) -> pathlib.Path:
         """Bring one of the job's artifacts into a file; see :meth:`NexusClient.download`."""
         return self._bound.download(
             artifact, to, overwrite=overwrite, max_bytes=max_bytes, on_progress=on_progress
@@ -295,7 +301,7 @@ class AsyncJob(JobDict[AsyncJobClient]):
         overwrite: bool = False,
         max_bytes: int | None = None,
         on_progress: Callable[[int], object] | None = None,
-    ) -> Path:
+    ) -> pathlib.Path:
         """Bring one of the job's artifacts into a file; see :meth:`NexusClient.download`."""
         return await self._bound.download(
             artifact, to, overwrite=overwrite, max_bytes=max_bytes, on_progress=on_progress

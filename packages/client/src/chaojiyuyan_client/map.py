@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chaojiyuyan_core.errors import JobFailed
 from chaojiyuyan_core.http import check_seconds
+from chaojiyuyan_core.models import JsonObject
 
 from ._arguments import to_object
-from ._canonical import hash_input
 from ._order import OrderOptions
 from .job import AsyncJob, Job
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from chaojiyuyan_core.models import JsonObject
 
 J = TypeVar("J", Job, AsyncJob)
 
@@ -98,6 +94,8 @@ class Plan:
         """
         if self.idempotency_prefix is None:
             return None
+        from ._canonical import hash_input
+
         digest = hash_input(self.capability_key, payload)[:32]
         return f"{self.idempotency_prefix}-{index}-{digest}"
 

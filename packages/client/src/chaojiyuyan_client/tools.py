@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from chaojiyuyan_core.annotations import LazyModule
+from chaojiyuyan_core.models import CapabilitySpec, JsonObject
 from chaojiyuyan_core.text import strip_invisible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from chaojiyuyan_core.models import CapabilitySpec, JsonObject
-
-    from ._tool_orders import ToolOrders
+    from chaojiyuyan_client import _tool_orders
+else:
+    _tool_orders = LazyModule("chaojiyuyan_client._tool_orders")
 
 MAX_TOOL_NAME = 64
 """Characters of a tool's name at most, as the model APIs allow."""
@@ -59,11 +58,18 @@ def tool_name(capability_key: str) -> str:
         and not name.startswith(_OWN_PREFIX)
     ):
         return name
+    import base64
+    import hashlib
+
     digest = hashlib.sha256(capability_key.encode("utf-8", "surrogatepass")).digest()
     # 128 bits: strangers choose the keys, and must not find two with one name.
     suffix = "___" + base64.b32encode(digest[:16]).decode().rstrip("=").lower()
     words = re.sub(r"[^a-zA-Z0-9-]+", "_", capability_key)[: MAX_TOOL_NAME - len(suffix)]
     return (words.strip("_") or "tool") + suffix
+
+
+Approve = Callable[["Tool", JsonObject], bool | Awaitable[bool]]
+"""What is asked before an order of a tool."""
 
 
 class Tool:
@@ -81,7 +87,7 @@ class Tool:
         price_nc: Its price in nc when the tool was made; None where the catalog has none.
     """
 
-    def __init__(self, spec: CapabilitySpec, orders: ToolOrders) -> None:
+    def __init__(self, spec: CapabilitySpec, orders: _tool_orders.ToolOrders) -> None:
         """Make a tool of an entry of the catalog.
 
         Args:

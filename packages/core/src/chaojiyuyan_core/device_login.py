@@ -10,17 +10,12 @@ It has two phases, so that every front end can show the code its own way::
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from . import api
 from .errors import DeviceFlowError, DeviceFlowTimeout
-from .http import Flow, Retry, Sleep, request, send
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .http import Reply
-    from .models import DeviceCode, DeviceToken
+from .http import Flow, Reply, Retry, Sleep, request, send
+from .models import DeviceCode, DeviceToken
 
 DEFAULT_INTERVAL = 5.0
 """Seconds between two polls where the server names none (RFC 8628, 3.2)."""

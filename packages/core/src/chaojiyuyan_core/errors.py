@@ -39,14 +39,15 @@ The tree::
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .models import UNTAKEN_JOB_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import httpx
+else:
+    from .annotations import httpx
 
 _MAX_REASON_CHARS = 500  # a worker writes the reason, at whatever length
 

@@ -10,17 +10,14 @@ from __future__ import annotations
 import hmac
 import json
 import math
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TypedDict, cast
 
 from .caller_warnings import warn_caller
 from .errors import WebhookVerificationError
+from .models import JobData
 from .times import parse_iso
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .models import JobData
 
 __all__ = [
     "SIGNATURE_HEADER",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import datetime, timezone
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from chaojiyuyan_core.errors import TaskCancelled
+from chaojiyuyan_core.models import Artifact, JsonObject
 from chaojiyuyan_core.times import parse_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
-    from datetime import datetime
-
-    from chaojiyuyan_core.models import Artifact, JsonObject
-
     Logger = logging.LoggerAdapter[logging.Logger]
 else:
     Logger = logging.LoggerAdapter  # generic at run time from Python 3.11 on
@@ -200,8 +198,6 @@ def _whole(number: object) -> int:
 
 
 def _time(value: object) -> datetime | None:
-    from datetime import datetime, timezone
-
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=timezone.utc)
     return parse_iso(value)

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
+from chaojiyuyan_core.annotations import Self, Unpack
 from chaojiyuyan_core.http import RequestBuilder, Transport
+from chaojiyuyan_core.models import (
+    Artifact,
+    BidResult,
+    LeaseInfo,
+    Registration,
+    SubmitResult,
+    TaskInfo,
+)
 from chaojiyuyan_core.settings import load_settings
 
 from ._calls import Calls
 from ._observe.health import IDLE, Health
 from ._run.given_up import GivenUp
 from ._run.handlers import Function, Handler, check_concurrency
-from ._run.options import Publishing, RunOptions
+from ._run.options import Publishing, RunOptions, WorkerOptions
 from ._run.run import Run
 from ._run.runtime import Runtime
 from ._run.schedule import DEFAULT_HEARTBEAT_INTERVAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from concurrent.futures import Executor
-    from types import TracebackType
+    from concurrent import futures
 
     import httpx
-    from typing_extensions import Self, Unpack
-
-    from chaojiyuyan_core.models import (
-        Artifact,
-        BidResult,
-        LeaseInfo,
-        Registration,
-        SubmitResult,
-        TaskInfo,
-    )
-
-    from ._run.options import WorkerOptions
+else:
+    from chaojiyuyan_core.annotations import futures, httpx
 
 
 class Worker:
@@ -89,7 +88,7 @@ class Worker:
         artifact_tags: Sequence[str] | None = None,
         http_client: httpx.Client | None = None,
         concurrency: int = 1,
-        executor: Executor | None = None,
+        executor: futures.Executor | None = None,
         graceful_shutdown_timeout: float = 25.0,
     ) -> None:
         if api_key is not None or http_client is None:
@@ -132,7 +131,7 @@ class Worker:
         capability_key: str,
         *,
         concurrency: int | None = None,
-        executor: Executor | None = None,
+        executor: futures.Executor | None = None,
         timeout: float | None = None,
     ) -> Callable[[Function], Function]:
         """Make a function the handler of a capability and return it as it is.
