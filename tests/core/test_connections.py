@@ -13,7 +13,8 @@ import pytest
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.http import AsyncTransport, Reply, RequestBuilder, Transport
-from chaojiyuyan_core.http._stack import MAX_IDLE_SECONDS, ConnectionStack
+from chaojiyuyan_core.http._shelf import MAX_IDLE_SECONDS
+from chaojiyuyan_core.http._stack import ConnectionStack
 from support.hostile import JOB, Peer, hostile
 
 CALL = api.get_job("j1")

@@ -15,7 +15,7 @@ import httpcore
 import httpx
 
 from ._requests import MAX_UNSENT_BYTES
-from ._stack import has_leftovers
+from ._shelf import has_leftovers
 from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from ._stack import Origin
+    from ._shelf import Origin
 
 
 class AsyncConnection(httpx.AsyncHTTPTransport):

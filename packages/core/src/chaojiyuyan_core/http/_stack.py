@@ -10,8 +10,10 @@ import os
 import time
 from collections import deque
 from threading import Condition
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING
 from weakref import WeakSet
+
+from ._shelf import Origin, Shelf, all_in_use_fault, check_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,91 +22,6 @@ if TYPE_CHECKING:
 
     from ._async_connection import AsyncConnection
     from ._sync_connection import Connection
-
-Origin = tuple[bytes, bytes, int]
-"""Scheme, host and port."""
-
-MAX_IDLE_SECONDS = 30.0
-"""An idle connection is closed after this time: routers forget a silent one after a minute."""
-
-
-class _Pooled(Protocol):
-    @property
-    def origin(self) -> Origin: ...
-
-    def abandon(self) -> None: ...
-
-
-C = TypeVar("C", bound=_Pooled)
-
-
-class _Shelf(Generic[C]):
-    """The idle connections, and how many there are in all; it does no I/O and does not wait.
-
-    Args:
-        max_connections: The most connections, idle or in use.
-        clock: A monotonic clock, in seconds.
-    """
-
-    def __init__(self, max_connections: int, clock: Callable[[], float]) -> None:
-        self.max_connections = max_connections
-        self.clock = clock
-        self.is_closed = False
-        self.in_use: set[C] = set()
-        self._idle: dict[Origin, deque[tuple[float, C]]] = {}
-        self._idle_count = 0
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.in_use) + self._idle_count >= self.max_connections
-
-    def pop(self, origin: Origin) -> C | None:
-        """Take the idle connection that was used last."""
-        shelf = self._idle.get(origin)
-        if not shelf:
-            return None
-        self._idle_count -= 1
-        connection = shelf.pop()[1]
-        self.in_use.add(connection)
-        return connection
-
-    def push(self, connection: C) -> None:
-        """Keep a connection that is no longer in use."""
-        self.in_use.discard(connection)
-        self._idle.setdefault(connection.origin, deque()).append((self.clock(), connection))
-        self._idle_count += 1
-
-    def pop_unused(self, *, for_origin: Origin | None = None) -> list[C]:
-        """Remove the connections that were idle for too long, and one to make room for another.
-
-        Args:
-            for_origin: Where a new connection is to lead, if one is wanted.
-        """
-        since = self.clock() - MAX_IDLE_SECONDS
-        found: list[C] = []
-        for shelf in self._idle.values():
-            while shelf and shelf[0][0] < since:
-                found.append(shelf.popleft()[1])
-        self._idle_count -= len(found)
-        if for_origin is not None and self.is_full and not found:
-            others = [shelf for shelf in self._idle.values() if shelf]
-            if others:
-                found.append(min(others, key=lambda shelf: shelf[0][0]).popleft()[1])
-                self._idle_count -= 1
-        return found
-
-    def pop_all(self) -> list[C]:
-        """Remove every idle connection."""
-        found = [connection for shelf in self._idle.values() for _, connection in shelf]
-        self._idle.clear()
-        self._idle_count = 0
-        return found
-
-    def abandon_all(self) -> None:
-        """Forget every connection: they belong to the parent process."""
-        for connection in [*self.pop_all(), *self.in_use]:
-            connection.abandon()
-        self.in_use.clear()
 
 
 class ConnectionStack:
@@ -124,7 +41,7 @@ class ConnectionStack:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
-        self._shelf: _Shelf[Connection] = _Shelf(max_connections, clock)
+        self._shelf: Shelf[Connection] = Shelf(max_connections, clock)
         self._changed = Condition()
         _stacks.add(self)
 
@@ -155,7 +72,7 @@ class ConnectionStack:
         shelf = self._shelf
         with self._changed:
             while True:
-                _check_open(shelf)
+                check_open(shelf)
                 connection = shelf.pop(origin)
                 if connection is not None:
                     return connection, []
@@ -165,7 +82,7 @@ class ConnectionStack:
                     shelf.in_use.add(connection)
                     return connection, unused
                 if not self._changed.wait(max(ends - shelf.clock(), 0)):
-                    raise _all_in_use(shelf.max_connections, max_wait)
+                    raise all_in_use_fault(shelf.max_connections, max_wait)
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection whose exchange ended well for the next one.
@@ -233,7 +150,7 @@ class AsyncConnectionStack:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
-        self._shelf: _Shelf[AsyncConnection] = _Shelf(max_connections, clock)
+        self._shelf: Shelf[AsyncConnection] = Shelf(max_connections, clock)
         self._waiting: deque[anyio.Event] = deque()
         self._loop: object = None
         _stacks.add(self)
@@ -258,7 +175,7 @@ class AsyncConnectionStack:
         shelf = self._shelf
         ends = shelf.clock() + max_wait
         while True:
-            _check_open(shelf)
+            check_open(shelf)
             connection = shelf.pop(origin)
             if connection is None:
                 unused = shelf.pop_unused(for_origin=origin)
@@ -332,37 +249,11 @@ class AsyncConnectionStack:
             raise
         if not changed.is_set():
             self._waiting.remove(changed)
-            raise _all_in_use(self._shelf.max_connections, max_wait)
+            raise all_in_use_fault(self._shelf.max_connections, max_wait)
 
     def _wake_one(self) -> None:
         if self._waiting:
             self._waiting.popleft().set()
-
-
-def has_leftovers(connection: object) -> bool:
-    """Tell whether a server sent more than its answer, which would be read as the next one.
-
-    httpcore reads ahead, and does not tell what is left in its buffer.
-
-    Args:
-        connection: An ``httpcore.HTTPConnection`` or its async twin, idle.
-    """
-    state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
-    return state is not None and bool(state.trailing_data[0])
-
-
-def _check_open(shelf: _Shelf[C]) -> None:
-    if shelf.is_closed:
-        raise RuntimeError("The client was closed: make a new one")
-
-
-def _all_in_use(max_connections: int, waited: float) -> Exception:
-    import httpx
-
-    return httpx.PoolTimeout(
-        f"All {max_connections} connections were in use for {waited:g} s:"
-        " run fewer requests at once, or wait longer"
-    )
 
 
 _stacks: WeakSet[ConnectionStack | AsyncConnectionStack] = WeakSet()

@@ -19,14 +19,14 @@ import httpcore
 import httpx
 
 from ._requests import MAX_UNSENT_BYTES
-from ._stack import has_leftovers
+from ._shelf import has_leftovers
 from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._stack import Origin
+    from ._shelf import Origin
 
 _UNREACHABLE = (OSError, UnicodeError, OverflowError)  # the latter two: no such host or port
 

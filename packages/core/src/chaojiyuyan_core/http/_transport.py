@@ -5,29 +5,24 @@ httpx is loaded with the first request, not with this module.
 
 from __future__ import annotations
 
-import time
-from copy import copy
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
-from chaojiyuyan_core.api import Fetch
 from chaojiyuyan_core.errors import ResponseFormatError
 
-from ._body import open_body
-from ._reply import Reply, redact_request
-from ._stack import AsyncConnectionStack, ConnectionStack, Origin
-from ._timeouts import Deadline, PhaseTimeouts
+from ._attempt import TransportBase
+from ._stack import AsyncConnectionStack, ConnectionStack
 
 if TYPE_CHECKING:
     import httpx
-    from typing_extensions import Self
 
-    from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.api import Call, Fetch
 
     from ._async_connection import AsyncConnection
-    from ._body import Body, SinkBody
+    from ._attempt import Attempt
+    from ._reply import Reply
     from ._requests import RequestBuilder
+    from ._shelf import Origin
     from ._sync_connection import Connection
-    from ._timeouts import Timeouts
 
 DEFAULT_MAX_CONNECTIONS = 1000
 """Connections of one transport: each wait for a job may occupy one."""
@@ -37,147 +32,8 @@ DEFAULT_MAX_RESPONSE_BYTES = 64 << 20
 
 _CANCEL_GRACE = 0.2  # seconds after the deadline until a client handed in is cancelled
 
-C = TypeVar("C", bound="httpx.Client | httpx.AsyncClient")
 
-
-class _Attempt(NamedTuple):
-    """One request on its way.
-
-    Attributes:
-        request: What is sent.
-        fetch: The fetch that it serves, if it is one.
-        timeouts: Seconds without progress in each phase.
-        deadline: When it ends, whatever progress it makes.
-    """
-
-    request: httpx.Request
-    fetch: Fetch | None
-    timeouts: Timeouts
-    deadline: Deadline
-
-    @property
-    def origin(self) -> Origin:
-        """Where the request goes."""
-        url = self.request.url
-        port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
-        return url.raw_scheme, url.raw_host, port
-
-    def pool_timeout(self) -> float:
-        """Return the seconds that a free connection may be waited for."""
-        import httpx
-
-        return self.deadline.left(self.timeouts.pool, httpx.PoolTimeout)
-
-    def check_deadline(self) -> None:
-        """Raise ``httpx.ReadTimeout`` once the deadline has passed."""
-        import httpx
-
-        self.deadline.left(None, httpx.ReadTimeout)
-
-
-class _TransportBase(Generic[C]):
-    """What both transports share: attempts, replies, and how a client handed in is treated."""
-
-    def __init__(
-        self, builder: RequestBuilder, http_client: C | None, max_response_bytes: int
-    ) -> None:
-        self.builder = builder
-        self.http_client = http_client
-        self._max_response_bytes = max_response_bytes
-        self._shared = False
-        if http_client is not None:
-            self.builder = builder.with_timeout(http_client.timeout)
-
-    def sharing(self, builder: RequestBuilder) -> Self:
-        """Return a transport on the same connections, which stay this one's to close.
-
-        Args:
-            builder: Builds the requests of the new transport.
-        """
-        other = copy(self)
-        other.builder = builder
-        other._shared = True
-        return other
-
-    def _start(self, call: Call[object] | Fetch, timeout: float | None) -> _Attempt:
-        builder, client = self.builder, self.http_client
-        timeouts = builder.timeouts
-        total = timeouts.total
-        if isinstance(call, Fetch):
-            fetch: Fetch | None = call
-            request = builder.build_fetch(call, client)
-        else:
-            fetch = None
-            if call.wait is not None:  # the server may hold its answer back
-                timeouts = timeouts.extended(call.wait)
-                total += call.wait
-            request = builder.build(call) if client is None else builder.build_with(client, call)
-        deadline = Deadline(time.monotonic() + (total if timeout is None else timeout))
-        if client is None:
-            request.extensions["timeout"] = timeouts._asdict()
-        else:
-            request.extensions["timeout"] = PhaseTimeouts(timeouts, deadline)
-        return _Attempt(request, fetch, timeouts, deadline)
-
-    def _open_body(self, attempt: _Attempt, response: httpx.Response) -> Body | SinkBody:
-        return open_body(
-            response.status_code,
-            response.headers,
-            max_bytes=self._max_response_bytes,
-            fetch=attempt.fetch,
-        )
-
-    def _read_body(self, attempt: _Attempt, response: httpx.Response) -> bytes | None:
-        """Return the body of an answer that a hook of a client handed in has read, or None."""
-        import httpx
-
-        try:
-            content = response.content
-        except httpx.ResponseNotRead:
-            return None
-        body = open_body(
-            response.status_code, {}, max_bytes=self._max_response_bytes, fetch=attempt.fetch
-        )
-        body.feed(content)
-        return body.finish()
-
-    def _reply(self, attempt: _Attempt, response: httpx.Response, body: bytes) -> Reply:
-        if self.http_client is None:
-            self._log(attempt, response)
-        return Reply(
-            response.status_code,
-            response.headers,
-            body,
-            request=attempt.request,
-            redactor=self.builder.redactor,
-        )
-
-    def _fault(self, attempt: _Attempt | None, fault: Exception) -> Reply:
-        """Return the reply of a fault, the key removed from it."""
-        import httpx
-
-        redactor = self.builder.redactor
-        redactor.exception(fault)
-        if attempt is not None and isinstance(fault, httpx.HTTPError):
-            fault.request = redact_request(attempt.request, redactor)
-            if isinstance(fault, httpx.HTTPStatusError):  # from a hook of a client handed in
-                fault.response.request = fault.request
-        status = fault.status_code if isinstance(fault, ResponseFormatError) else None
-        return Reply(status, fault=fault, redactor=redactor)
-
-    def _log(self, attempt: _Attempt, response: httpx.Response) -> None:
-        """Log a request as ``httpx.Client`` does, without the key."""
-        import logging
-
-        log = logging.getLogger("httpx")
-        if log.isEnabledFor(logging.INFO):
-            url = self.builder.redactor.text(str(attempt.request.url))
-            status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
-            text = self.builder.redactor.text(status)
-            log.info('HTTP Request: %s %s "%s"', attempt.request.method, url, text)
-
-
-class Transport(_TransportBase["httpx.Client"]):
+class Transport(TransportBase["httpx.Client"]):
     """Sends calls on connections of its own, or by an ``httpx.Client`` that was handed in.
 
     Safe for any number of threads. An attempt ends at its deadline, whatever the server does; by a
@@ -250,7 +106,7 @@ class Transport(_TransportBase["httpx.Client"]):
         if not self._shared:
             self._stack.close()
 
-    def _send_own(self, attempt: _Attempt) -> Reply:
+    def _send_own(self, attempt: Attempt) -> Reply:
         connection = self._stack.take(attempt.origin, attempt.pool_timeout())
         try:
             connection.deadline.ends = attempt.deadline.ends
@@ -266,7 +122,7 @@ class Transport(_TransportBase["httpx.Client"]):
             self._stack.drop(connection)
         return reply
 
-    def _send_by(self, client: httpx.Client, attempt: _Attempt) -> Reply:
+    def _send_by(self, client: httpx.Client, attempt: Attempt) -> Reply:
         if attempt.fetch is None:
             response = client.send(attempt.request, stream=True)
         else:  # another host must not be sent the client's own key, nor a redirect be followed
@@ -276,7 +132,7 @@ class Transport(_TransportBase["httpx.Client"]):
         finally:
             response.close()
 
-    def _read(self, attempt: _Attempt, response: httpx.Response) -> bytes:
+    def _read(self, attempt: Attempt, response: httpx.Response) -> bytes:
         read = self._read_body(attempt, response)
         if read is not None:
             return read
@@ -287,7 +143,7 @@ class Transport(_TransportBase["httpx.Client"]):
         return body.finish()
 
 
-class AsyncTransport(_TransportBase["httpx.AsyncClient"]):
+class AsyncTransport(TransportBase["httpx.AsyncClient"]):
     """Sends calls on connections of its own, or by an ``httpx.AsyncClient``: the async twin.
 
     It runs on asyncio and on trio. An attempt ends at its deadline, whatever the server does.
@@ -351,7 +207,7 @@ class AsyncTransport(_TransportBase["httpx.AsyncClient"]):
         if not self._shared:
             await self._stack.close()
 
-    async def _send_own(self, attempt: _Attempt) -> Reply:
+    async def _send_own(self, attempt: Attempt) -> Reply:
         connection = await self._stack.take(attempt.origin, attempt.pool_timeout())
         try:
             connection.deadline.ends = attempt.deadline.ends
@@ -367,7 +223,7 @@ class AsyncTransport(_TransportBase["httpx.AsyncClient"]):
             await self._stack.drop(connection)
         return reply
 
-    async def _send_by(self, client: httpx.AsyncClient, attempt: _Attempt) -> Reply:
+    async def _send_by(self, client: httpx.AsyncClient, attempt: Attempt) -> Reply:
         import anyio
         import httpx
 
@@ -387,7 +243,7 @@ class AsyncTransport(_TransportBase["httpx.AsyncClient"]):
                 await response.aclose()
         raise httpx.ReadTimeout("The total time of the attempt is over")
 
-    async def _read(self, attempt: _Attempt, response: httpx.Response) -> bytes:
+    async def _read(self, attempt: Attempt, response: httpx.Response) -> bytes:
         read = self._read_body(attempt, response)
         if read is not None:
             return read

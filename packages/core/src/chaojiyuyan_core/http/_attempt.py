@@ -1,0 +1,164 @@
+"""One attempt to send a call: its request, its deadline, and the reply that it ends with."""
+
+from __future__ import annotations
+
+import time
+from copy import copy
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from chaojiyuyan_core.api import Fetch
+from chaojiyuyan_core.errors import ResponseFormatError
+
+from ._body import open_body
+from ._reply import Reply, redact_request
+from ._timeouts import Deadline, PhaseTimeouts
+
+if TYPE_CHECKING:
+    import httpx
+    from typing_extensions import Self
+
+    from chaojiyuyan_core.api import Call
+
+    from ._body import Body, SinkBody
+    from ._requests import RequestBuilder
+    from ._shelf import Origin
+    from ._timeouts import Timeouts
+
+C = TypeVar("C", bound="httpx.Client | httpx.AsyncClient")
+
+
+class Attempt(NamedTuple):
+    """One request on its way.
+
+    Attributes:
+        request: What is sent.
+        fetch: The fetch that it serves, if it is one.
+        timeouts: Seconds without progress in each phase.
+        deadline: When it ends, whatever progress it makes.
+    """
+
+    request: httpx.Request
+    fetch: Fetch | None
+    timeouts: Timeouts
+    deadline: Deadline
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request goes."""
+        url = self.request.url
+        port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+        return url.raw_scheme, url.raw_host, port
+
+    def pool_timeout(self) -> float:
+        """Return the seconds that a free connection may be waited for."""
+        import httpx
+
+        return self.deadline.left(self.timeouts.pool, httpx.PoolTimeout)
+
+    def check_deadline(self) -> None:
+        """Raise ``httpx.ReadTimeout`` once the deadline has passed."""
+        import httpx
+
+        self.deadline.left(None, httpx.ReadTimeout)
+
+
+class TransportBase(Generic[C]):
+    """What both transports share: attempts, replies, and how a client handed in is treated."""
+
+    def __init__(
+        self, builder: RequestBuilder, http_client: C | None, max_response_bytes: int
+    ) -> None:
+        self.builder = builder
+        self.http_client = http_client
+        self._max_response_bytes = max_response_bytes
+        self._shared = False
+        if http_client is not None:
+            self.builder = builder.with_timeout(http_client.timeout)
+
+    def sharing(self, builder: RequestBuilder) -> Self:
+        """Return a transport on the same connections, which stay this one's to close.
+
+        Args:
+            builder: Builds the requests of the new transport.
+        """
+        other = copy(self)
+        other.builder = builder
+        other._shared = True
+        return other
+
+    def _start(self, call: Call[object] | Fetch, timeout: float | None) -> Attempt:
+        builder, client = self.builder, self.http_client
+        timeouts = builder.timeouts
+        total = timeouts.total
+        if isinstance(call, Fetch):
+            fetch: Fetch | None = call
+            request = builder.build_fetch(call, client)
+        else:
+            fetch = None
+            if call.wait is not None:  # the server may hold its answer back
+                timeouts = timeouts.extended(call.wait)
+                total += call.wait
+            request = builder.build(call) if client is None else builder.build_with(client, call)
+        deadline = Deadline(time.monotonic() + (total if timeout is None else timeout))
+        if client is None:
+            request.extensions["timeout"] = timeouts._asdict()
+        else:
+            request.extensions["timeout"] = PhaseTimeouts(timeouts, deadline)
+        return Attempt(request, fetch, timeouts, deadline)
+
+    def _open_body(self, attempt: Attempt, response: httpx.Response) -> Body | SinkBody:
+        return open_body(
+            response.status_code,
+            response.headers,
+            max_bytes=self._max_response_bytes,
+            fetch=attempt.fetch,
+        )
+
+    def _read_body(self, attempt: Attempt, response: httpx.Response) -> bytes | None:
+        """Return the body of an answer that a hook of a client handed in has read, or None."""
+        import httpx
+
+        try:
+            content = response.content
+        except httpx.ResponseNotRead:
+            return None
+        body = open_body(
+            response.status_code, {}, max_bytes=self._max_response_bytes, fetch=attempt.fetch
+        )
+        body.feed(content)
+        return body.finish()
+
+    def _reply(self, attempt: Attempt, response: httpx.Response, body: bytes) -> Reply:
+        if self.http_client is None:
+            self._log(attempt, response)
+        return Reply(
+            response.status_code,
+            response.headers,
+            body,
+            request=attempt.request,
+            redactor=self.builder.redactor,
+        )
+
+    def _fault(self, attempt: Attempt | None, fault: Exception) -> Reply:
+        """Return the reply of a fault, the key removed from it."""
+        import httpx
+
+        redactor = self.builder.redactor
+        redactor.exception(fault)
+        if attempt is not None and isinstance(fault, httpx.HTTPError):
+            fault.request = redact_request(attempt.request, redactor)
+            if isinstance(fault, httpx.HTTPStatusError):  # from a hook of a client handed in
+                fault.response.request = fault.request
+        status = fault.status_code if isinstance(fault, ResponseFormatError) else None
+        return Reply(status, fault=fault, redactor=redactor)
+
+    def _log(self, attempt: Attempt, response: httpx.Response) -> None:
+        """Log a request as ``httpx.Client`` does, without the key."""
+        import logging
+
+        log = logging.getLogger("httpx")
+        if log.isEnabledFor(logging.INFO):
+            url = self.builder.redactor.text(str(attempt.request.url))
+            status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
+            text = self.builder.redactor.text(status)
+            log.info('HTTP Request: %s %s "%s"', attempt.request.method, url, text)
