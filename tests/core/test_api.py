@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, strategies as st
 
-from chaojiyuyan_core import api
+from chaojiyuyan_core import api, paths
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 OF_ONE_JOB: list[Any] = [api.get_job, api.job_events, api.bid, api.heartbeat]
@@ -14,7 +14,7 @@ OF_ONE_JOB: list[Any] = [api.get_job, api.job_events, api.bid, api.heartbeat]
 
 @given(ids.filter(lambda text: text not in (".", "..")))
 def test_any_id_is_one_path_segment(job_id: str) -> None:
-    segment = api.segment(job_id)
+    segment = paths.quote_id(job_id)
     assert unquote(segment) == job_id
     assert segment.isascii()
     assert not set(segment) & set("/?#\\ ")
@@ -98,8 +98,8 @@ ENDPOINTS = [
 @pytest.mark.parametrize("call", ENDPOINTS, ids=lambda call: f"{call.method} {call.path}")
 @pytest.mark.parametrize("base", ["", "/api/v1", "/other"])
 def test_every_endpoint_is_known_as_one(call: Any, base: str) -> None:
-    assert api.is_endpoint(base + call.path)
-    assert api.is_endpoint(base + call.path + "/")
+    assert paths.is_endpoint(base + call.path)
+    assert paths.is_endpoint(base + call.path + "/")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_every_endpoint_is_known_as_one(call: Any, base: str) -> None:
     ],
 )
 def test_what_a_server_may_read_as_an_endpoint_counts_as_one(path: str) -> None:
-    assert api.is_endpoint(path)
+    assert paths.is_endpoint(path)
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_what_a_server_may_read_as_an_endpoint_counts_as_one(path: str) -> None:
     ["", "/", "/files/a", "/api/v1/kernel-jobs/j1/artifacts/a", "/artifacts/kernel-jobs.json"],
 )
 def test_a_file_of_the_platform_is_not_an_endpoint(path: str) -> None:
-    assert not api.is_endpoint(path)
+    assert not paths.is_endpoint(path)

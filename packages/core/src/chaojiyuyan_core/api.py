@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
-from urllib.parse import quote, unquote
+
+from .paths import quote_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -139,7 +140,7 @@ def get_job(job_id: str, *, wait: float | None = None) -> Call[JobData]:
             raise UnexpectedShape("expected the job that was asked for, got another one")
         return job
 
-    return Call("GET", f"/kernel-jobs/{segment(job_id)}", read, repeatable=True, wait=wait)
+    return Call("GET", f"/kernel-jobs/{quote_id(job_id)}", read, repeatable=True, wait=wait)
 
 
 def list_jobs(
@@ -156,7 +157,7 @@ def list_jobs(
 
 def job_events(job_id: str) -> Call[list[JobEvent]]:
     """``GET /kernel-jobs/{id}/events``: a job's events, oldest first. The form is assumed."""
-    return Call("GET", f"/kernel-jobs/{segment(job_id)}/events", _events, repeatable=True)
+    return Call("GET", f"/kernel-jobs/{quote_id(job_id)}/events", _events, repeatable=True)
 
 
 def list_capabilities(*, category: str | None = None) -> Call[list[CapabilitySpec]]:
@@ -224,12 +225,12 @@ def offer(row: object) -> TaskInfo:
 
 def bid(job_id: str) -> Call[BidResult]:
     """``POST /kernel-jobs/{id}/bid``: first come, first served; an award starts the lease."""
-    return Call("POST", f"/kernel-jobs/{segment(job_id)}/bid", _bid, body={})
+    return Call("POST", f"/kernel-jobs/{quote_id(job_id)}/bid", _bid, body={})
 
 
 def heartbeat(job_id: str) -> Call[LeaseInfo]:
     """``POST /kernel-jobs/{id}/heartbeat``: set the lease to its full length from now."""
-    return Call("POST", f"/kernel-jobs/{segment(job_id)}/heartbeat", _lease)
+    return Call("POST", f"/kernel-jobs/{quote_id(job_id)}/heartbeat", _lease)
 
 
 def submit(
@@ -249,51 +250,10 @@ def submit(
             body["artifact_license"] = artifact_license
         if artifact_tags is not None:
             body["artifact_tags"] = list(artifact_tags)
-    return Call("POST", f"/kernel-jobs/{segment(job_id)}/submit", _settlement, body=body)
-
-
-# --- addresses -----------------------------------------------------------------------------------
-
-_ENDPOINT = re.compile(
-    r"(^|.*/)(kernel-jobs(/[^/]*(/(events|bid|heartbeat|submit))?)?|capability-specs"
-    r"|oauth/device/(authorize|token)|kernel-agents/me/capabilities)/*",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def is_endpoint(path: str) -> bool:
-    """Tell whether a path, wherever the API hangs, is or may be read as an endpoint of this API.
-
-    A server may decode a path again, or drop empty and dot segments: what only looks like an
-    endpoint then counts as one.
-
-    Args:
-        path: The path of a URL, decoded or not.
-    """
-    for _ in range(3):
-        path = unquote(path)
-    segments: list[str] = []
-    for part in path.replace("\\", "/").split("/"):
-        name = part.split(";", 1)[0].strip()  # matrix parameters are no part of the name
-        if name == "..":
-            segments = segments[:-1]
-        elif name not in ("", "."):
-            segments.append(name)
-    return _ENDPOINT.fullmatch("/".join(segments)) is not None
+    return Call("POST", f"/kernel-jobs/{quote_id(job_id)}/submit", _settlement, body=body)
 
 
 # --- reading -------------------------------------------------------------------------------------
-
-
-def segment(value: str) -> str:
-    """Quote an id as one path segment.
-
-    Raises:
-        ValueError: It is empty, ``.`` or ``..``, which would reach another endpoint.
-    """
-    if not isinstance(value, str) or value in ("", ".", ".."):
-        raise ValueError(f"not an id: {value!r}")
-    return quote(value, safe="")
 
 
 def _given(**query: str | int | None) -> dict[str, str | int] | None:

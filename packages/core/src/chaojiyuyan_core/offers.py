@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import api
 from .errors import ResponseFormatError
+from .paths import quote_id
 
 if TYPE_CHECKING:
     from .http import Reply
@@ -56,7 +57,7 @@ def read_offers(reply: Reply) -> list[TaskInfo | BadOffer]:
 def _read_offer(row: object) -> TaskInfo | BadOffer:
     try:
         offer = api.offer(row)
-        api.segment(offer["job_id"])
+        quote_id(offer["job_id"])
     except ValueError as error:
         return BadOffer(str(error))
     length = len(offer["job_id"])
