@@ -7,6 +7,7 @@ import json
 import sqlite3
 import stat
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +71,12 @@ def test_a_loaded_kernel_goes_on_where_the_saved_one_was(
 def test_the_lease_goes_on_from_the_saved_instant(
     kernel_factory: Callable[..., LocalKernel], tmp_path: Path
 ) -> None:
-    kernel = kernel_factory()
+    kernel = kernel_factory(lease=600)
     with kernel.client() as client:
         ids = make_scene(kernel, client)
-        kernel.skip(20)
+        kernel.skip(400)
         kernel.save_snapshot(tmp_path / "s")
-        kernel.skip(20)
+        kernel.skip(200)
         assert kernel.job(ids["running"])["status"] == "bidding"
         kernel.load_snapshot(tmp_path / "s")
         assert kernel.job(ids["running"])["status"] == "running"
@@ -179,6 +180,11 @@ def test_what_is_not_a_snapshot_changes_nothing(
         assert errors.count("\n") == 1
         assert kernel.job(ids["running"]) == before
         assert [d["status"] for d in kernel.deliveries()] == ["pending"]
+    tries = len(kernel.deliveries()[0]["tries"])
+    kernel.skip(3600)
+    deadline = time.monotonic() + 20
+    while len(kernel.deliveries()[0]["tries"]) == tries:
+        assert time.monotonic() < deadline, "the webhook is not sent any more"
     assert main(["--port", "0", "--ephemeral", "--from", str(bad)]) == 1
     assert "cannot start" in capsys.readouterr().err
 

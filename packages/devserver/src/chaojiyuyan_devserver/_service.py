@@ -71,7 +71,6 @@ class KernelService:
         self._catalog = catalog
         self._rules = rules
         self._timer: asyncio.TimerHandle | None = None
-        self._strikes: list[Strike] = []
         self.waiters = Waiters()
         self.faults = Faults()
         self.form_secret = secrets.token_bytes(32)
@@ -88,13 +87,12 @@ class KernelService:
 
     def _take_over(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self._strikes: list[Strike] = []
         self.activity = Activity()
         self.activity.restore(ended_since(self.store, self.clock() - INTERVAL * INTERVALS))
         self._ended = Counter(count_ended(self.store))
         self.sender = Sender(self.kernel.webhooks, self.save)
         self.save()
-
-    # -- saving and waiting ----------------------------------------------------------------------
 
     def save(self) -> None:
         """Have what changed committed at the end of the event loop's turn."""
@@ -159,8 +157,6 @@ class KernelService:
         self._journal.commit()
         self.store.close()
 
-    # -- time and state --------------------------------------------------------------------------
-
     async def skip(self, seconds: float | None) -> float:
         """Move the clock ahead; what falls due on the way happens at its own time.
 
@@ -192,17 +188,18 @@ class KernelService:
 
         Faults are removed, the clock is the machine's, and the account has its first balance.
         """
-        await self._pause_work()
+        await self.saved()
         self.store.clear()
         self.faults.set([])
         self.clock.offset = 0.0
+        old_sender, old_agent = self.sender, self.ready_agent
         self._take_over(self._read())
-        old = self.ready_agent
-        self.kernel.open_account(OWNER, STARTING_BALANCE, old.account_id)
+        self.kernel.open_account(OWNER, STARTING_BALANCE, old_agent.account_id)
         self.ready_agent = self.kernel.agents.adopt(
-            replace(old, handler_set=[], registered_at=None, last_seen_at=None)
+            replace(old_agent, handler_set=[], registered_at=None, last_seen_at=None)
         )
         await self.saved()
+        await old_sender.close()
 
     async def save_snapshot(self) -> bytes:
         """Return everything as the content of a file."""
@@ -219,7 +216,7 @@ class KernelService:
         Raises:
             SnapshotError: The file is not valid; nothing has changed then.
         """
-        await self._pause_work()
+        await self.saved()
         offset = self.clock.offset
         try:
             with replace_by_snapshot(self.store, content) as (saved_at, ready_key):
@@ -228,20 +225,15 @@ class KernelService:
                 if not resume_webhooks:
                     hold = "UPDATE deliveries SET status = 'held' WHERE status = 'pending'"
                     self.store.database.execute(hold)
-                read = self._read()
+                kernel = self._read()
         except BaseException:
             self.clock.offset = offset
-            self.sender = Sender(self.kernel.webhooks, self.save)
             raise
-        self._take_over(read)
+        old_sender = self.sender
+        self._take_over(kernel)
         await self._prepare_ready_agent(ready_key)
         self.waiters.wake_all()
-
-    async def _pause_work(self) -> None:
-        await self.saved()
-        await self.sender.close()
-
-    # -- jobs ------------------------------------------------------------------------------------
+        await old_sender.close()
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs there are of each status."""
@@ -309,8 +301,6 @@ class KernelService:
         keys = agent.handler_set if capability_key is None else [capability_key]
         with self.waiters.waiting(Offered(key) for key in keys) as woken:
             await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
-
-    # -- people and keys -------------------------------------------------------------------------
 
     async def prepare(self) -> None:
         """See that there is an agent to start with: the one of the last start, or a new one."""
