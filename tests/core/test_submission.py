@@ -214,3 +214,17 @@ def test_what_may_have_settled_before_is_remembered() -> None:
 def test_the_time_for_all_attempts_is_used_and_not_exceeded(seconds, sent) -> None:
     submit = Submit(SLOW, is_kept=True, each=0.5, max_seconds=seconds)
     assert (submit.outcome, submit.sent) == (SubmitOutcome.GIVEN_UP, sent)
+
+
+@pytest.mark.parametrize(
+    ("lease", "outcome"),
+    [(3.7, SubmitOutcome.PROBABLY_SETTLED), (3.2, SubmitOutcome.LOST), (3.0, SubmitOutcome.LOST)],
+)
+def test_gone_counts_as_settled_only_before_the_deadline(lease, outcome) -> None:
+    submit = Submit(SLOW, NOT_FOUND, lease=lease, each=1.5)  # answered at 1.5 s and 3.2 s
+    assert submit.outcome is outcome
+
+
+def test_a_pause_until_the_end_of_the_minute_gives_up_at_once() -> None:
+    submit = Submit(refusal(429, "slow", headers={"retry-after": "60"}), is_kept=True)
+    assert (submit.outcome, submit.now) == (SubmitOutcome.GIVEN_UP, 100.0)
