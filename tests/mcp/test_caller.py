@@ -93,6 +93,19 @@ def test_a_lost_answer_makes_no_second_job(wire: Wire, kernel: LocalKernel) -> N
     assert {job["id"] for job in jobs(kernel)} - before == {job_id}
 
 
+def test_a_wait_that_fails_names_the_job_that_was_ordered(wire: Wire, kernel: LocalKernel) -> None:
+    order = {"capability_key": "test.echo.v1", "input_payload": {}, "wait": True}
+    kernel.set_faults(["get=403"])
+    try:
+        error = wire.call("kernel_create_job", **order).error
+    finally:
+        kernel.clear_faults()
+    assert kernel.job(error["job_id"])["status"] == "bidding"
+    assert "Do not order it again" in error["hint"]
+    error = wire.call("kernel_wait_for_job", job_id="nobodys").error
+    assert (error["code"], "job_id" in error) == ("kernel_job_not_found", False)
+
+
 def jobs(kernel: LocalKernel) -> list[dict[str, Any]]:
     with kernel.client() as client:
         listed: list[dict[str, Any]] = client.get("/kernel-jobs").json()["data"]["items"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import subprocess
@@ -10,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
+import httpx2
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
 
 from support.mcp_http import TOKEN, HttpServer
 from support.mcp_server import clean_environment, reach
@@ -143,6 +148,32 @@ def test_consent_over_http(server: HttpServer) -> None:
     }
     done = server.post("tools/call", params).json()["result"]
     assert done["structuredContent"]["price_nc"] == 5
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+def test_the_library_s_client_asks_its_user(server: HttpServer, era: Any) -> None:
+    asked: list[str] = []
+
+    async def answer(_: object, params: Any) -> ElicitResult:
+        asked.append(params.message)
+        return ElicitResult(action="accept", content={"ok": True})
+
+    async def order() -> Any:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+            Client(
+                streamable_http_client(server.url, http_client=http),
+                mode=era,
+                elicitation_callback=answer,
+            ) as client,
+        ):
+            arguments = {"capability_key": "media.echo.v1", "input_payload": {}}
+            return await client.call_tool("kernel_create_job", arguments)
+
+    assert asyncio.run(order()).structured_content["price_nc"] == 5
+    (message,) = asked
+    assert "5 nc" in message
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")

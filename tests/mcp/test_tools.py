@@ -80,6 +80,7 @@ class TestEachTool:
     def test_is_described_for_people_and_models(self, tool: Tool) -> None:
         listed = tool.definition
         assert listed.title
+        assert listed.icons
         assert listed.description is not None
         assert 80 < len(listed.description) < LIMIT_OF_CLAUDE_CODE
 

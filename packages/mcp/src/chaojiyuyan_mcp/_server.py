@@ -13,7 +13,7 @@ from ._client import Client
 from ._results import Answer, Results, bad_arguments
 from ._tasks import Task, Tasks
 from ._tools import TOOLS
-from ._tools.tool import ICONS, ToolCall
+from ._tools.tool import ToolCall
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -85,7 +85,6 @@ def make_server(
         title=TITLE,
         instructions=describe_server(tools, handlers.capability_names),
         website_url="https://chaojiyuyan.com",
-        icons=ICONS,
         lifespan=handlers.lifespan,
         on_list_tools=handlers.list_tools,
         on_call_tool=handlers.call_tool,

@@ -36,7 +36,7 @@ _ICON = (
     "MCAxNiAxNiI+PHBhdGggZD0iTTggMSAxNCA0LjV2N0w4IDE1bC02LTMuNXYtN3oiIGZpbGw9IiMyNTYzZWIiLz48L3N2Zz4="
 )
 ICONS = [types.Icon(src=_ICON, mime_type="image/svg+xml", sizes=["any"])]
-"""The icon of the server and of each tool."""
+"""The icon of each tool. The server has none: it would go out with every result."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
 from chaojiyuyan_mcp._jobs import show_ended_job
-from chaojiyuyan_mcp._results import Answer, ToolError, translate_error
+from chaojiyuyan_mcp._results import Answer, ToolError
 from chaojiyuyan_mcp._tasks import Task
 
 if TYPE_CHECKING:
@@ -69,10 +69,8 @@ async def wait_for_end(
     Raises:
         ToolError: `job_timeout`.
     """
-    import httpx
-
     from chaojiyuyan_client.waiting import wait_for_job
-    from chaojiyuyan_core.errors import HebingAPIError, JobTimeout
+    from chaojiyuyan_core.errors import JobTimeout
 
     platform = call.services.platform
     progress = _Progress(call, timeout)
@@ -98,12 +96,6 @@ async def wait_for_end(
             job_id=job_id,
             **seen,
         ) from None
-    except (HebingAPIError, httpx.HTTPError) as fault:
-        known = translate_error(fault, base_url=platform.settings.base_url)
-        hint = f"Job {job_id} is there all the same: do not order it again. {known.hint}"
-        raise ToolError(
-            known.code, known.error, hint=hint, **{**known.more, "job_id": job_id}
-        ) from fault
     return await show_ended_job(job, platform)
 
 
