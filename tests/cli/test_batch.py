@@ -187,7 +187,7 @@ def test_a_job_that_goes_on_is_taken_up_by_the_next_run(
     cli: Cli, fresh: LocalKernel, inputs: Path
 ) -> None:
     inputs.write_text('{"n": 1}\n')
-    command = ["batch", CAP, str(inputs), "--output", "results.jsonl", "--timeout", "3"]
+    command = ["batch", CAP, str(inputs), "--output", "results.jsonl", "--timeout", "0.3"]
     done = cli(*command)
     assert done.returncode == 3
     assert "0 of 1 lines done, 1 failed" in done.stdout

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chaojiyuyan_client import NexusClient
-from chaojiyuyan_core.errors import NonRetryableError
+from chaojiyuyan_core.errors import InvalidInput
 from chaojiyuyan_worker import testing
 
 if TYPE_CHECKING:
@@ -82,5 +82,5 @@ def test_typed_worker_refuses_an_invalid_side(
 ) -> None:
     monkeypatch.setenv("CHAOJIYUYAN_API_KEY", "nxt_ag_example")
     worker = runpy.run_path(str(EXAMPLES / "typed_worker.py"))["worker"]
-    with pytest.raises(NonRetryableError, match="width must be a positive integer"):
+    with pytest.raises(InvalidInput, match=r"^width: expected an integer|refused by Box"):
         testing.run(worker, "test.echo.v1", {**BOX, "width": width})

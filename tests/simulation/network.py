@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.api import Call
     from chaojiyuyan_core.http import Reply
 
-    from .scheduler import Process, Scheduler
+    from .scheduler import Process, Scheduler, SimThread
     from .server import Platform
     from .weather import Weather
 
@@ -104,6 +104,7 @@ class SimWire:
         self._process = process
         self._key = key
         self._is_open = True
+        self._sending: tuple[SimThread, int] | None = None
         network.observer.of(process).open_wires += 1
 
     def close(self) -> None:
@@ -111,6 +112,11 @@ class SimWire:
         if self._is_open:
             self._is_open = False
             self._network.observer.of(self._process).open_wires -= 1
+
+    def abort(self) -> None:
+        """End what is being sent, from another thread."""
+        if self._sending is not None:
+            self._network.scheduler.wake(*self._sending, "reset")
 
     def send(self, call: Call[Any], timeout: float | None = None) -> Reply:
         """Send a call once.
@@ -151,7 +157,9 @@ class SimWire:
             scheduler.wake(me, token, answer or "reset")
 
         self._carry(request, fault, hear)
+        self._sending = (me, token)
         answer = scheduler.park(deadline)
+        self._sending = None
         if not isinstance(answer, Answer):
             network.observer.miss(process, request)
         if answer is None:

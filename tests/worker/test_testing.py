@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaojiyuyan_worker import Worker
-from chaojiyuyan_worker.testing import run
+from chaojiyuyan_worker import SubmitValidationFailed, TaskCancelled, Worker
+from chaojiyuyan_worker.testing import run, run_job
 
 
 @pytest.fixture
@@ -51,3 +51,71 @@ def test_an_output_that_no_submit_can_carry_is_an_error(worker, output, error) -
 def test_an_unknown_capability_is_an_error(worker) -> None:
     with pytest.raises(LookupError, match="no handler for 'b'"):
         run(worker, "b", {})
+
+
+def test_a_failing_handler_is_run_again(worker) -> None:
+    attempts = []
+
+    @worker.handler("a")
+    def handle(task):
+        attempts.append(task.attempt)
+        if task.attempt < 3:
+            raise ValueError("not yet")
+        task.attach(kind="json", artifact_uri="https://files.example/a.json")
+        return {}
+
+    done = run_job(worker, "a", {})
+
+    assert attempts == [1, 2, 3]
+    assert (done.output, done.attempts, done.error) == ({}, 3, None)
+    assert done.artifacts == [{"kind": "json", "artifact_uri": "https://files.example/a.json"}]
+    with pytest.raises(ValueError, match="not yet"):
+        run(worker, "a", {}, max_retries=1)
+
+
+def test_a_job_that_failed_is_returned_and_not_raised(worker) -> None:
+    problem = ValueError("broken")
+
+    @worker.handler("a")
+    def handle(task):
+        raise problem
+
+    done = run_job(worker, "a", {}, max_retries=0)
+
+    assert done.error is problem
+    assert (done.output, done.attempts, done.artifacts) == (None, 1, [])
+
+
+def test_a_refused_output_is_made_again(worker) -> None:
+    @worker.handler("a")
+    def handle(task):
+        return {"n": task.attempt, "why": task.validation_errors}
+
+    def refuse(output):
+        return [] if output["n"] == 2 else ["n is not 2"]
+
+    assert run(worker, "a", {}, refuse=refuse) == {"n": 2, "why": ["n is not 2"]}
+    with pytest.raises(SubmitValidationFailed, match="never"):
+        run(worker, "a", {}, refuse=lambda output: ["never"])
+
+
+def test_a_timeout_is_a_timeout_error(worker) -> None:
+    @worker.handler("a", timeout=0.05)
+    async def handle(task):
+        import asyncio
+
+        await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError, match="longer than its timeout"):
+        run(worker, "a", {})
+
+
+def test_a_lease_is_lost_when_the_test_says_so(worker) -> None:
+    @worker.handler("a")
+    async def handle(task):
+        import asyncio
+
+        await asyncio.sleep(60)
+
+    with pytest.raises(TaskCancelled):
+        run(worker, "a", {}, cancel_after=0.05)

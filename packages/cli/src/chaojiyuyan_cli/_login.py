@@ -131,7 +131,7 @@ def read_key(option: str) -> str:
         option: The option's value.
 
     Raises:
-        ValueError: It is not a key.
+        ValueError: It is no key.
     """
     if option != FROM_INPUT:
         return checked_api_key(option)

@@ -31,6 +31,7 @@ The tree::
         ├── LeaseExpired               the lease ran out
         ├── SubmitValidationFailed     the output does not fit the capability
         ├── NonRetryableError          raised by a handler: give the job up at once
+        │   └── InvalidInput           the input does not fit the type of its handler
         └── TaskCancelled              raised in a handler: its result is not wanted any more
 
 ``CredentialsError`` and ``InputInvalid`` are ``ValueError``s too. Network failures stay
@@ -65,6 +66,7 @@ __all__ = [
     "HebingAPIError",
     "HebingError",
     "InputInvalid",
+    "InvalidInput",
     "JobFailed",
     "JobTimeout",
     "LeaseExpired",
@@ -379,6 +381,22 @@ class SubmitValidationFailed(WorkerError):
 
 class NonRetryableError(WorkerError):
     """Raised by a handler: the job is given up at once instead of being tried again."""
+
+
+class InvalidInput(NonRetryableError):
+    """A job's input does not fit the type that its handler asks for: no work is begun.
+
+    Attributes:
+        path: Where in the input, such as ``items[1].price``; empty for the input itself.
+
+    Args:
+        reason: What is wrong; it does not hold the value.
+        path: See above.
+    """
+
+    def __init__(self, reason: str, *, path: str = "") -> None:
+        super().__init__(reason)
+        self.path = path
 
 
 class TaskCancelled(WorkerError):

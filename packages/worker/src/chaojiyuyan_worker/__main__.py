@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import logging
 import sys
 from typing import TYPE_CHECKING
 
 from ._observe.logs import configure_logging
-from .worker import Worker
+from ._run.loading import load_worker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     configure_logging(options.log_format)
     try:
-        worker = _load(options.worker)
+        worker = load_worker(options.worker)
         if options.concurrency is not None:
             worker.concurrency = options.concurrency
         if options.health_port is not None:
@@ -56,32 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--health-port", type=int, metavar="P", help="serve /livez and /readyz")
     parser.add_argument("--log-format", choices=["text", "json"], default="text")
     return parser
-
-
-def _load(place: str) -> Worker:
-    """Import the worker.
-
-    Args:
-        place: ``package.module:attribute``.
-
-    Raises:
-        ValueError: There is no worker at that place.
-    """
-    module_name, _, attribute = place.partition(":")
-    if not module_name or not attribute:
-        raise ValueError(f"expected module:worker, such as my_package.jobs:worker, not {place!r}")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    module = importlib.import_module(module_name)
-    found: object = module
-    for name in attribute.split("."):
-        found = getattr(found, name, None)
-    if not isinstance(found, Worker):
-        workers = [name for name, value in vars(module).items() if isinstance(value, Worker)]
-        there = " or ".join(f"{module_name}:{name}" for name in workers) or "no Worker"
-        kind = "missing" if found is None else f"of the type {type(found).__name__}"
-        raise ValueError(f"expected a Worker, but {place} is {kind}; {module_name} has {there}")
-    return found
 
 
 if __name__ == "__main__":

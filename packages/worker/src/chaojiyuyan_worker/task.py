@@ -32,6 +32,7 @@ class TaskContext:
         attempt: 1 for the first run of the handler under this award, then 2, 3, …
         validation_errors: Why the platform refused the last attempt's output, a text each.
         artifacts: What :meth:`attach` has added.
+        state: What the worker's lifespan has yielded; None without one.
 
     Args:
         task_data: The offer as the API sent it: ``job_id``, ``capability_key``,
@@ -60,6 +61,7 @@ class TaskContext:
         self.attempt = 1
         self.validation_errors: list[str] = []
         self.artifacts: list[Artifact] = []
+        self.state: Any = None
         self._cancelled: str | None = None
         self._hooks: list[Callable[[], object]] = []
 

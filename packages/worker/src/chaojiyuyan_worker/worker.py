@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_api_key, checked_base_url
 from chaojiyuyan_core.annotations import Self, Unpack
@@ -24,6 +25,7 @@ from ._calls import Calls
 from ._observe.health import IDLE, Health
 from ._run.given_up import GivenUp
 from ._run.handlers import Function, Handler, check_concurrency
+from ._run.lifespan import Lifespan
 from ._run.options import Publishing, RunOptions, WorkerOptions
 from ._run.run import Run
 from ._run.runtime import Runtime
@@ -33,8 +35,12 @@ if TYPE_CHECKING:
     from concurrent import futures
 
     import httpx
+
+    from ._run.lifespan import LifespanFunction
 else:
     from chaojiyuyan_core.annotations import futures, httpx
+
+LifespanT = TypeVar("LifespanT", bound="LifespanFunction")
 
 
 class Worker:
@@ -55,6 +61,7 @@ class Worker:
         base_url: The platform's base URL, without a trailing slash.
         concurrency: How many jobs may run at a time, all handlers together.
         executor: Runs the handlers that have none of their own.
+        lifespan_function: What :meth:`lifespan` was put on, or None.
 
     Args:
         api_key: The agent key. An ``http_client`` that authorizes by itself needs none.
@@ -105,6 +112,7 @@ class Worker:
         self._given_up = GivenUp(self._runtime.clock)
         self._calls = Calls(lambda: self._connect(1), self._runtime)
         self._handlers: dict[str, Handler] = {}
+        self.lifespan_function: LifespanFunction | None = None
         self._run: Run | None = None
 
     @classmethod
@@ -133,11 +141,21 @@ class Worker:
         concurrency: int | None = None,
         executor: futures.Executor | None = None,
         timeout: float | None = None,
+        input: Any = None,  # noqa: A002 - what an author would call it
+        output: Any = None,
     ) -> Callable[[Function], Function]:
         """Make a function the handler of a capability and return it as it is.
 
-        It takes a :class:`TaskContext` and returns the output envelope, a dict that JSON can carry.
+        It takes ``(task)``, ``(data)`` or ``(data, task)``: the task is a :class:`TaskContext`, the
+        data is the job's input, as the type of ``input`` or of the first parameter's annotation. It
+        returns the output envelope: a dict that JSON can carry, a dataclass or a pydantic object.
         It may be ``async``. One that raises is run again, unless it raises ``NonRetryableError``.
+
+        The types of data may be dataclasses, TypedDicts and pydantic models, and in them text,
+        numbers, booleans, None, lists, dicts, unions, literals and further such types. JSON types
+        are not converted, but an integer is a float; unknown fields are ignored. An input that does
+        not fit gives the job up before any work, as ``InvalidInput``. An output that does not fit
+        is treated as one that the platform refused.
 
         Args:
             capability_key: The capability; the last handler named for it counts.
@@ -145,18 +163,39 @@ class Worker:
             executor: Where it runs; the function must then be importable there.
             timeout: Seconds, from its start, after which a run is given up: ``task.cancelled`` is
                 set, a coroutine is cancelled, the job goes to another worker.
+            input: The type of the input; by default that of the first parameter's annotation.
+            output: The type of the output; by default the return annotation, if that is a
+                dataclass, a TypedDict or a pydantic model.
 
         Raises:
+            TypeError: The function cannot be called like that, or a type is not supported.
             ValueError: A parameter is out of its range.
         """
 
         def decorate(function: Function) -> Function:
             self._handlers[capability_key] = Handler(
-                capability_key, function, concurrency, executor, timeout
+                capability_key, function, concurrency, executor, timeout, input, output
             )
             return function
 
         return decorate
+
+    def lifespan(self, function: LifespanT) -> LifespanT:
+        """Have a function open what the handlers share, and close it; return it as it is.
+
+        It is a generator function, plain or ``async``, that yields once, or a function that returns
+        a context manager. It takes no parameter or the worker. :meth:`run` opens it once before the
+        first poll and closes it once after the last submit is answered, also when the worker ends
+        by an error, but not while handlers that were abandoned may still use it. What it yields is
+        ``task.state``. An async one runs on the event loop of the async handlers. If it raises,
+        :meth:`run` raises that, and no job is bid on. For process pools see
+        :class:`lifespan_initializer`.
+
+        Args:
+            function: The function.
+        """
+        self.lifespan_function = function
+        return function
 
     def register_handlers(self, *capability_keys: str) -> Registration:
         """Register capabilities: ``POST /kernel-agents/me/capabilities``, 50 at a time.
@@ -289,7 +328,12 @@ class Worker:
             graceful_shutdown_timeout=self._grace,
         )
         handlers = dict(self._handlers)
-        self._run = Run(self._runtime, self._connect, options, handlers, self._given_up)
+        new_lifespan = None
+        if self.lifespan_function is not None:
+            new_lifespan = partial(Lifespan, self.lifespan_function, self)
+        self._run = Run(
+            self._runtime, self._connect, options, handlers, self._given_up, new_lifespan
+        )
         try:
             self._run.run(once=once)
         finally:

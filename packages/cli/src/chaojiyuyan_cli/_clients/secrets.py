@@ -29,7 +29,7 @@ def replace_secrets(entry: Json, placeholder: str) -> Json:
 
     Args:
         entry: The entry of a server.
-        placeholder: Takes the place of each secret.
+        placeholder: Stands where a secret was.
     """
     return _replace_secrets(entry, lambda _: placeholder)
 

@@ -9,6 +9,7 @@ from chaojiyuyan_core.errors import WorkerError
 from chaojiyuyan_worker.task import TaskContext
 
 from .capacity import count_workers
+from .lifespan import ProcessState
 from .supervision import Supervisor
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Execution:
         on_start()
         if handler.is_async:
             return self._run_on_loop(handler, task)
-        return _call(handler.function, task)
+        return _call(handler.call, task)
 
     def close(self) -> None:
         """Stop the event loop; an executor that was handed in is not ours to shut down."""
@@ -101,10 +102,10 @@ class Execution:
         future: Future[Any]
         try:
             if here:
-                future = executor.submit(_start, handler.function, task, on_start)
+                future = executor.submit(_start, handler.call, task, on_start)
             else:
                 # The arguments tell every run from every other, since Dask runs equal calls once.
-                future = executor.submit(run_elsewhere, handler.function, task.to_plain())
+                future = executor.submit(run_elsewhere, handler.call, task.to_plain())
         except Exception as error:
             raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
         shows_start = None
@@ -134,7 +135,7 @@ class Execution:
 
         async def call() -> tuple[object, BaseException | None]:
             try:
-                return await handler.function(task), None
+                return await handler.call(task), None
             except (SystemExit, KeyboardInterrupt) as error:
                 return None, error  # raised here it would end the loop, and hang all the others
 
@@ -161,6 +162,20 @@ class Execution:
                 done.wait(START_TICK)
         done.wait()
         return future.result()
+
+    def start_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Start a coroutine on the event loop of the handlers and return its future."""
+        import asyncio
+
+        return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+
+    def call_on_loop(self, function: Callable[[], object]) -> None:
+        """Have the event loop of the handlers call a function soon."""
+        self._running_loop().call_soon_threadsafe(function)
+
+    def wait_for(self, future: Future[Any]) -> Any:
+        """Wait for a future and return its result."""
+        return self._result(future)
 
     def prepare(self) -> None:
         """Have the event loop run, for the coroutines to come."""
@@ -210,6 +225,7 @@ def run_elsewhere(
     """
     _leave_interrupts_to_parent()
     task = TaskContext.from_plain(data)
+    task.state = ProcessState.value
     return _call(function, task), task.artifacts
 
 

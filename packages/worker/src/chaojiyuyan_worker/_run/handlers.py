@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from .signature import Signature, TypedCall, read_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from concurrent.futures import Executor
 
-Function = TypeVar("Function", bound="Callable[..., Any]")
+    from chaojiyuyan_worker.task import TaskContext
+
+
+class DataclassInstance(Protocol):
+    """An object of a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class Model(Protocol):
+    """An object of a pydantic model."""
+
+    def model_dump(self) -> dict[str, Any]:
+        """Return it as a dict."""
+
+
+if TYPE_CHECKING:
+    Output = Mapping[str, object] | DataclassInstance | Model
+    Returned = Output | Awaitable[Output]
+    HandlerFunction = Callable[[Any], Returned] | Callable[[Any, TaskContext], Returned]
+
+Function = TypeVar("Function", bound="HandlerFunction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +42,13 @@ class Handler:
 
     Attributes:
         capability_key: The capability.
-        function: Takes a :class:`~chaojiyuyan_worker.TaskContext` and returns the output envelope;
-            plain or ``async``.
+        function: Takes the task, the input or both, and returns the output; plain or ``async``.
         concurrency: How many of its jobs may run at a time; None for the worker's.
         executor: Where it runs; None for the worker's own threads or event loop.
         timeout: Seconds, from its start, after which a run of it is given up.
+        input_type: The type of its input; None leaves that to its annotation.
+        output_type: The type of its output; None leaves that to its annotation.
+        signature: How it wants to be called.
     """
 
     capability_key: str
@@ -31,6 +56,9 @@ class Handler:
     concurrency: int | None = None
     executor: Executor | None = None
     timeout: float | None = None
+    input_type: Any = None
+    output_type: Any = None
+    signature: Signature = field(init=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.capability_key, str) or not self.capability_key.strip():
@@ -41,6 +69,17 @@ class Handler:
             check_concurrency(self.concurrency)
         if self.timeout is not None and self.timeout <= 0:
             raise ValueError(f"timeout must be above 0 s, not {self.timeout}")
+        signature = read_signature(
+            self.function, self.capability_key, self.input_type, self.output_type
+        )
+        object.__setattr__(self, "signature", signature)
+
+    @property
+    def call(self) -> Callable[[TaskContext], Any]:
+        """The function, called with the task alone."""
+        return (
+            TypedCall(self.function, self.signature) if self.signature.takes_data else self.function
+        )
 
     @property
     def is_async(self) -> bool:

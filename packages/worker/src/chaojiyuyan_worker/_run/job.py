@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from chaojiyuyan_core.errors import NonRetryableError
+from chaojiyuyan_core.errors import InvalidInput, NonRetryableError
 from chaojiyuyan_core.http import encode_body, run
 from chaojiyuyan_core.submission import submit_until_settled
 from chaojiyuyan_worker._observe.logger import get_logger
 from chaojiyuyan_worker.leases import Loss
 
+from .conversion import Misfit
 from .execution import ExecutorBroken
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from .execution import Execution
     from .handlers import Handler
+    from .lifespan import Lifespan
     from .offers import Offers
     from .options import RunOptions
     from .runtime import Event, Runtime
@@ -44,6 +46,11 @@ class Outcome(Enum):
     LOST = "lost"
     FAILED = "failed"
     GIVEN_UP = "given up"
+    INVALID_INPUT = "invalid input"
+
+
+GIVEN_UP = frozenset({Outcome.FAILED, Outcome.REFUSED, Outcome.GIVEN_UP, Outcome.INVALID_INPUT})
+"""The outcomes of jobs that this worker leaves to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +62,14 @@ class Verdict:
         reason: Why, where it is not settled.
         validation_errors: What the platform found wrong with the output.
         is_for_good: Whether this worker is never to try the job again.
+        error: The exception that the handler raised, or that its output stands for.
     """
 
     outcome: Outcome
     reason: str = ""
     validation_errors: list[str] = field(default_factory=list)
     is_for_good: bool = False
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,7 @@ class Parts:
         keeper: Holds the leases.
         execution: Runs the handlers.
         telemetry: Told about every job.
+        lifespan: What the author opens around the run, or None.
     """
 
     runtime: Runtime
@@ -84,6 +94,7 @@ class Parts:
     keeper: LeaseKeeper
     execution: Execution
     telemetry: Telemetry
+    lifespan: Lifespan | None = None
 
 
 class JobRun:
@@ -102,6 +113,7 @@ class JobRun:
     ) -> None:
         self._parts = parts
         self._task = task
+        task.state = parts.lifespan.state if parts.lifespan is not None else None
         self._wire = wire
         self._handler = parts.handlers[task.capability_key]
         self._over: Event = parts.runtime.event()
@@ -109,8 +121,8 @@ class JobRun:
         self._is_submitting = False
         self._lease = parts.keeper.hold(task.job_id, sent, lease_seconds, on_lost=self._on_lost)
 
-    def run(self) -> None:
-        """Run the handler and submit its output, again where that may help.
+    def run(self) -> Verdict:
+        """Run the handler and submit its output, again where that may help; return what came of it.
 
         Raises:
             ExecutorBroken: The executor broke; the job is given up.
@@ -127,10 +139,11 @@ class JobRun:
             finally:
                 left = lease.remaining()
                 lease.release()
-                if verdict.outcome in (Outcome.FAILED, Outcome.REFUSED, Outcome.GIVEN_UP):
+                if verdict.outcome in GIVEN_UP:
                     parts.offers.give_up(task.job_id, left, for_good=verdict.is_for_good)
                 parts.telemetry.ended(task, verdict, left)
                 self._report(verdict)
+        return verdict
 
     def _on_lost(self, lease: Lease) -> None:
         self._task.cancel(lease.lost.value if lease.lost else "")
@@ -162,27 +175,40 @@ class JobRun:
         task = self._task
         if self._lease.lost is not None:
             return self._cancelled()
+        try:
+            self._handler.signature.read_input(task.input)
+        except InvalidInput as error:
+            return Verdict(Outcome.INVALID_INPUT, str(error), is_for_good=True, error=error)
         started = self._parts.runtime.clock()
         try:
             output = self._parts.execution.run(self._handler, task, on_start=self._on_start)
         except ExecutorBroken:
             raise
         except NonRetryableError as error:
-            return Verdict(Outcome.GIVEN_UP, str(error), is_for_good=True)
+            return Verdict(Outcome.GIVEN_UP, str(error), is_for_good=True, error=error)
         except Exception as error:
             if task.cancelled:
                 return self._cancelled()
             log.warning("handler failed", exc_info=True, extra=task.labels)
-            return Verdict(Outcome.FAILED, f"{type(error).__name__}: {error}")
+            return Verdict(Outcome.FAILED, f"{type(error).__name__}: {error}", error=error)
         finally:
             self._parts.telemetry.handled(task, self._parts.runtime.clock() - started)
         self._lease.limit(None)
         if task.cancelled:
             return self._cancelled()
-        if not isinstance(output, dict):
+        try:
+            value = self._handler.signature.read_output(output)
+        except Misfit as misfit:
+            reason = f"the output does not fit its type: {misfit}"
+            return Verdict(Outcome.REFUSED, reason, [str(misfit)])
+        except RecursionError as error:
+            reason = f"the output of the handler is not JSON: {error}"
+            return Verdict(Outcome.GIVEN_UP, reason, error=error)
+        if not isinstance(value, dict):
             kind = type(output).__name__
-            return Verdict(Outcome.GIVEN_UP, f"the handler returned no dict but {kind}")
-        return self._submit(output)
+            problem = TypeError(f"the handler returned no dict but {kind}")
+            return Verdict(Outcome.GIVEN_UP, str(problem), error=problem)
+        return self._submit(value)
 
     def _on_start(self) -> None:
         """Count the handler's timeout from here. A handler in a queue has not started."""
@@ -195,7 +221,8 @@ class JobRun:
         try:
             encode_body(call)
         except (TypeError, ValueError, RecursionError) as error:
-            return Verdict(Outcome.GIVEN_UP, f"the output of the handler is not JSON: {error}")
+            reason = f"the output of the handler is not JSON: {error}"
+            return Verdict(Outcome.GIVEN_UP, reason, error=error)
         flow = submit_until_settled(
             call,
             self._lease,

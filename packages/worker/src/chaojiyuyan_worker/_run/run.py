@@ -21,9 +21,10 @@ from .slot import Bidding, Slot
 from .supervision import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .handlers import Handler
+    from .lifespan import Lifespan
     from .options import RunOptions
     from .runtime import Runtime
     from .wire import NewWire
@@ -48,6 +49,7 @@ class Run:
         options: What the run is told.
         handlers: The handlers by capability.
         given_up: The jobs that the worker gave up before this run.
+        new_lifespan: Makes what is opened around the run, or None.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Run:
         options: RunOptions,
         handlers: Mapping[str, Handler],
         given_up: GivenUp | None = None,
+        new_lifespan: Callable[[Execution], Lifespan] | None = None,
     ) -> None:
         self._runtime = runtime
         self._new_wire = new_wire
@@ -77,6 +80,7 @@ class Run:
         self._execution = Execution(runtime, options.executor, self._supervisor)
         if any(handler.is_async and not handler.executor for handler in handlers.values()):
             self._execution.prepare()
+        self._lifespan = new_lifespan(self._execution) if new_lifespan is not None else None
         self._polling = Polling(
             self._poll_wire,
             self._offers,
@@ -93,6 +97,7 @@ class Run:
             self._keeper,
             self._execution,
             telemetry(),
+            self._lifespan,
         )
         self._bidding = Bidding(self._parts, self._polling.lose_registration)
         self._lock = runtime.lock()
@@ -115,8 +120,11 @@ class Run:
             WorkerNotEnabled: Nothing is registered, nor to be registered.
             ExecutorBroken: An executor takes no more work.
             WorkerError: Jobs were abandoned, since they took longer than the shutdown may.
+            BaseException: The lifespan raises.
         """
         self._once = once
+        if self._lifespan is not None:
+            self._open(self._lifespan)
         self._supervisor.add("chaojiyuyan-drain", self._limit_drain)
         self._supervisor.add("chaojiyuyan-poll", self._poll)
         try:
@@ -133,13 +141,27 @@ class Run:
             self._stopping.set()
             self._offers.close()
             self._keeper.close(self._heartbeat_wire.close)
-            self._execution.close()
+            try:
+                # What handlers that were abandoned still use stays open.
+                if self._lifespan is not None and not self._abandoned:
+                    self._lifespan.close()
+            finally:
+                self._execution.close()
         if self._fatal is not None:
             raise self._fatal
         if self._abandoned:
             raise WorkerError(
                 f"abandoned after {self._grace:g} s of draining: {', '.join(self._abandoned)}"
             )
+
+    def _open(self, lifespan: Lifespan) -> None:
+        try:
+            lifespan.open()
+        except BaseException:
+            self._execution.close()
+            self._poll_wire.close()
+            self._heartbeat_wire.close()
+            raise
 
     def stop(self) -> None:
         """Poll no more; :meth:`run` returns when the running jobs are done. From any thread."""

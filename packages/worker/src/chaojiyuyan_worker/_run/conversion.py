@@ -1,0 +1,256 @@
+"""JSON values as typed Python objects, and back. Pure.
+
+JSON types are not converted: a text is no number and true is no integer, but an integer is a float.
+Fields that a type does not know are ignored, since platforms add fields. A pydantic model reads and
+writes itself, by its own configuration.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_UNIONS = (Union, types.UnionType)
+_QUALIFIERS = ("NotRequired", "Required", "ReadOnly")
+_SCALARS: dict[object, str] = {str: "a text", bool: "true or false", int: "an integer"}
+_LISTS = (list, Sequence)
+_DICTS = (dict, Mapping)
+MAX_PATH = 200
+"""The longest path in a message, in characters: its parts come from the value."""
+
+
+class Misfit(ValueError):
+    """A value does not fit a type.
+
+    Attributes:
+        path: Where in the value, such as ``items[1].price``; empty for the value itself.
+        reason: What is wrong there. It does not hold the value.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path if len(path) <= MAX_PATH else path[:MAX_PATH] + "…"
+        self.reason = reason
+        super().__init__(f"{self.path}: {reason}" if path else reason)
+
+
+def read(value: object, hint: Any, path: str = "") -> Any:
+    """Return a JSON value as an object of a type.
+
+    Args:
+        value: The value, as ``json.loads`` returns it.
+        hint: The type, which :func:`check` has passed.
+        path: Where the value stands in what is read.
+
+    Raises:
+        Misfit: The value does not fit.
+    """
+    hint = _strip(hint)
+    if hint in (Any, object):
+        return value
+    if hint in (None, type(None)):
+        return _expect(value is None, value, "null", path)
+    if hint is float:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return float(_expect(is_number, value, "a number", path))
+    if hint in _SCALARS:
+        return _expect(type(value) is hint, value, _SCALARS[hint], path)
+    origin = get_origin(hint) or hint
+    if origin is Literal:
+        fits = any(value == choice and type(value) is type(choice) for choice in get_args(hint))
+        return _expect(fits, value, f"one of {', '.join(map(repr, get_args(hint)))}", path)
+    if origin in _UNIONS:
+        return _read_union(value, get_args(hint), path)
+    if origin in _LISTS:
+        return _read_list(value, get_args(hint), path)
+    if origin in _DICTS:
+        return _read_dict(value, get_args(hint), path)
+    return _read_object(value, hint, path)
+
+
+def write(value: object) -> object:
+    """Return an object as a JSON value: dataclasses and pydantic models become JSON objects.
+
+    Args:
+        value: The object. What JSON has no form for stays as it is.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: write(getattr(value, field.name)) for field in fields}
+    if is_model(type(value)):
+        return value.model_dump(mode="json")  # type: ignore[attr-defined]
+    if isinstance(value, Mapping):
+        return {key: write(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [write(item) for item in value]
+    return value
+
+
+def check(hint: Any) -> None:
+    """Find out whether values can be read as a type.
+
+    Args:
+        hint: The type.
+
+    Raises:
+        TypeError: It is, or contains, a type that is not supported or cannot be resolved.
+    """
+    _check(hint, set())
+
+
+def is_structure(hint: Any) -> bool:
+    """Return whether a type is a dataclass, a TypedDict or a pydantic model."""
+    hint = _strip(hint)
+    return isinstance(hint, type) and (
+        dataclasses.is_dataclass(hint) or is_typed_dict(hint) or is_model(hint)
+    )
+
+
+def is_typed_dict(hint: type) -> bool:
+    """Return whether a class is a TypedDict, of ``typing`` or of ``typing_extensions``."""
+    return issubclass(hint, dict) and hasattr(hint, "__required_keys__")
+
+
+def is_model(hint: type) -> bool:
+    """Return whether a class is a pydantic model; pydantic itself need not be installed."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and issubclass(hint, pydantic.BaseModel)
+
+
+def _strip(hint: Any) -> Any:
+    """Return a type without what says nothing about its values."""
+    while True:
+        origin = get_origin(hint)
+        if origin is typing.Annotated or getattr(origin, "_name", None) in _QUALIFIERS:
+            hint = get_args(hint)[0]
+        elif isinstance(hint, typing.NewType):
+            hint = hint.__supertype__
+        elif type(hint).__name__ == "TypeAliasType":
+            hint = hint.__value__
+        else:
+            return hint
+
+
+def _check(hint: Any, seen: set[int]) -> None:
+    hint = _strip(hint)
+    origin = get_origin(hint) or hint
+    if hint in (Any, object, None, type(None), float) or hint in _SCALARS or origin is Literal:
+        return
+    if origin in (*_UNIONS, *_LISTS, *_DICTS):
+        arguments = get_args(hint)
+        if origin in _DICTS and arguments and _strip(arguments[0]) not in (str, Any):
+            raise TypeError(f"{hint} has keys that are no texts, which JSON does not have")
+        for argument in arguments:
+            _check(argument, seen)
+        return
+    if not is_structure(hint):
+        raise TypeError(f"{getattr(hint, '__name__', hint)} cannot be read from JSON")
+    if id(hint) in seen or is_model(hint):
+        return
+    seen.add(id(hint))
+    for field_hint in _field_hints(hint).values():
+        _check(field_hint, seen)
+
+
+def _field_hints(hint: type) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(hint, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"a field of {hint.__name__} cannot be resolved: {error}") from None
+
+
+def _expect(fits: bool, value: Any, expected: str, path: str) -> Any:
+    if not fits:
+        raise Misfit(path, f"expected {expected}, not {_kind(value)}")
+    return value
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", float: "a number", type(None): "null"}
+    return kinds.get(type(value)) or _SCALARS.get(type(value)) or type(value).__name__
+
+
+def _read_union(value: object, members: tuple[Any, ...], path: str) -> Any:
+    misfits: list[Misfit] = []
+    for member in members:
+        try:
+            return read(value, member, path)
+        except Misfit as misfit:  # noqa: PERF203 - the next member may fit
+            if _strip(member) is not type(None):
+                misfits.append(misfit)
+    # The member that fits furthest is what was meant.
+    raise max(misfits, key=lambda misfit: len(misfit.path))
+
+
+def _read_list(value: object, arguments: tuple[Any, ...], path: str) -> list[Any]:
+    items: list[Any] = _expect(isinstance(value, list), value, "a list", path)
+    item_hint = arguments[0] if arguments else Any
+    return [read(item, item_hint, f"{path}[{number}]") for number, item in enumerate(items)]
+
+
+def _read_dict(value: object, arguments: tuple[Any, ...], path: str) -> dict[str, Any]:
+    fields: dict[str, Any] = _expect(isinstance(value, dict), value, "an object", path)
+    item_hint = arguments[1] if arguments else Any
+    return {name: read(item, item_hint, _join(path, name)) for name, item in fields.items()}
+
+
+def _read_object(value: object, hint: Any, path: str) -> Any:
+    if is_model(hint):
+        return _read_model(value, hint, path)
+    fields: dict[str, Any] = _expect(isinstance(value, dict), value, "an object", path)
+    hints = _field_hints(hint)
+    if is_typed_dict(hint):
+        required, known, make = hint.__required_keys__, list(hints), dict
+    else:
+        of_init = [field for field in dataclasses.fields(hint) if field.init]
+        known, make = [field.name for field in of_init], hint
+        required = {field.name for field in of_init if _has_no_default(field)}
+    return _fill(make, fields, known, required, hints, path)
+
+
+def _fill(
+    make: Callable[..., Any],
+    fields: Mapping[str, Any],
+    known: Sequence[str],
+    required: Any,
+    hints: Mapping[str, Any],
+    path: str,
+) -> Any:
+    given = {}
+    for name in known:
+        if name in fields:
+            given[name] = read(fields[name], hints[name], _join(path, name))
+        elif name in required:
+            raise Misfit(_join(path, name), "missing")
+    try:
+        return make(**given)
+    except (TypeError, ValueError) as error:
+        # A dataclass's own check; its text may hold the value.
+        raise Misfit(path, f"refused by {make.__name__}: {type(error).__name__}") from error
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
+
+
+def _read_model(value: object, hint: Any, path: str) -> Any:
+    import pydantic
+
+    try:
+        return hint.model_validate(value)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        for part in first["loc"]:
+            path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+        raise Misfit(path, f"{first['type']}") from None
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
