@@ -109,7 +109,7 @@ class Order:
         )
 
     def numbered(self, number: int) -> Order:
-        """Return the order anew, under a key of its own.
+        """Return the same order under a key of its own.
 
         Args:
             number: How many orders there are with it, from 2.

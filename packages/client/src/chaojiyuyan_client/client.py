@@ -283,7 +283,7 @@ class NexusClient(ClientBase):
             timeout: Seconds for each job; the job itself goes on past them.
             idempotency_prefix: A name of this batch. A second run with the same one, also after a
                 crash, yields every result again and orders nothing twice.
-            retry_failed: Whether jobs that failed in an earlier run are ordered anew.
+            retry_failed: Whether jobs that failed in an earlier run are ordered again.
             **options: `timeout_sec`, `channel_context`, `max_price_nc`, `reuse` and `validate`, see
                 :meth:`call`.
 

@@ -95,7 +95,7 @@ class _Content:
 
     After a fault, the rest alone is asked for, where the host named the state of the file by a
     strong ETag or the time of its last change (RFC 9110, 13.1.5). An answer that is not that rest
-    begins anew.
+    starts again.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class Plan:
         timeout: Seconds for each job.
         idempotency_prefix: What the idempotency keys begin with; None for keys that no other run
             has.
-        retry_failed: Whether a job that failed in an earlier run is ordered anew.
+        retry_failed: Whether a job that failed in an earlier run is ordered again.
         options: The terms of each order.
     """
 

@@ -45,7 +45,7 @@ def wait_for_job(
 
     Each request asks the server to hold its answer until then (``Prefer: wait``, RFC 7240). A
     server that does not is polled at growing intervals, the last time at the deadline; several
-    waits poll together. A fault on the wire, a 5xx or an answer that makes no sense does not end
+    waits poll together. A fault on the wire, a 5xx or an invalid answer does not end
     the wait, another error does.
 
     Args:

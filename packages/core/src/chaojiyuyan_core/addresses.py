@@ -31,7 +31,7 @@ def checked_api_key(api_key: str) -> str:
 
 
 def checked_base_url(base_url: str | None) -> str:
-    """Check a base URL, and warn where the agent key would cross the network in clear.
+    """Check a base URL, and warn where the agent key would cross the network unencrypted.
 
     Args:
         base_url: The URL; None or blank for production. Plain http to another machine warns.
@@ -47,7 +47,7 @@ def checked_base_url(base_url: str | None) -> str:
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         warn_caller(
-            f"{url} is plain http to another machine: the agent key crosses the network in clear"
+            f"{url} is plain http to another machine: the agent key crosses the network unencrypted"
         )
     return url
 

@@ -20,8 +20,8 @@ from .models import DeviceCode, DeviceToken
 DEFAULT_INTERVAL = 5.0
 """Seconds between two polls where the server names none (RFC 8628, 3.2)."""
 
-LEAST_INTERVAL = 1.0
-"""Seconds that two polls are apart at least, whatever the server names."""
+MIN_POLL_INTERVAL = 1.0
+"""Minimum time between two polls, in seconds, whatever the server says."""
 
 _MAX_SECONDS = 86_400.0  # a server may send a number that no float holds
 _GRACE = 5.0  # seconds that a poll at the deadline may take
@@ -85,7 +85,7 @@ def wait_for_approval(
         HebingAPIError: The API answered with another error.
     """
     call = api.poll_device_login(code["device_code"])
-    interval = max(_seconds(code.get("interval"), poll_interval), LEAST_INTERVAL)
+    interval = max(_seconds(code.get("interval"), poll_interval), MIN_POLL_INTERVAL)
     deadline = now() + min(timeout, _seconds(code.get("expires_in"), math.inf))
     while True:
         reply = yield from send(call, timeout=max(deadline - now(), _GRACE))
@@ -122,7 +122,7 @@ def _verdict(reply: Reply) -> str | None:
 
 
 def _seconds(value: object, default: float) -> float:
-    """Return a number of seconds that a server sent, or the default for one that makes no sense."""
+    """Return a number of seconds that a server sent, or the default for an invalid one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return default
     return float(value) if 0 <= value <= _MAX_SECONDS else default

@@ -81,7 +81,7 @@ def submit_until_settled(
     max_seconds: float = MAX_SUBMIT_SECONDS,
     may_be_settled: bool = False,
 ) -> Flow[Submission]:
-    """Submit until the answer is known, the lease has ended, or it makes no sense any more.
+    """Submit until the answer is known, the lease has ended, or no attempt can succeed.
 
     No attempt is started once the lease is lost, and none goes on past its end.
 

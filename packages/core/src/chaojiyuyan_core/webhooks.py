@@ -76,7 +76,7 @@ def verify_webhook_signature(
     Args:
         signature: The ``X-Kernel-Signature`` header; ``sha256=`` may be missing, and the hex digits
             be in either case.
-        body: The raw body as it was received, not parsed and written anew.
+        body: The raw body as it was received, not parsed and serialized again.
         current_secret: The account's webhook secret; an empty one verifies nothing.
         previous_secret: The secret before a rotation.
         previous_secret_expires_at: Until when, itself included, the previous secret is accepted;

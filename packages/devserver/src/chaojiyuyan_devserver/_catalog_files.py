@@ -71,8 +71,8 @@ def parse_catalog(text: str, source: str) -> list[Spec]:
         data = _read(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise CatalogError(f"{source}: {error}") from None
-    # The platform's answer may hold fields that this kernel does not know, a file of one's own
-    # may not: there they are typing errors.
+    # The platform's answer may hold fields that this kernel does not know. In a file that the
+    # user wrote they are typing errors.
     is_answer = isinstance(data, dict) and "data" in data
     if is_answer:
         data = data["data"]

@@ -28,7 +28,7 @@ READ_TIMEOUT = 10.0
 """Seconds for reading it, also while nobody waits any more."""
 
 REFRESH_INTERVAL = 60.0
-"""Seconds for which what was read serves for the tools; a price is read anew for each order."""
+"""Seconds for which what was read serves for the tools; a price is read again for each order."""
 
 MAX_CACHE_BYTES = 1_000_000
 """Size up to which a cache on disk is read and written."""

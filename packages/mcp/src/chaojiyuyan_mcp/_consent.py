@@ -89,8 +89,8 @@ class Consent:
             client: Who calls.
 
         Returns:
-            The key; None where the user has not been asked yet, or is to be asked anew: the time is
-            over, or the order or its price is another by now.
+            The key; None where the user must be asked: for the first time, or again because the
+            time is over or the order or its price has changed.
 
         Raises:
             ToolError: The user did not agree.

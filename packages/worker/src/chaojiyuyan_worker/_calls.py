@@ -1,4 +1,4 @@
-"""The single calls of a worker, for a loop of one's own: each raises the documented errors."""
+"""The single calls of a worker, for a loop of your own: each raises the documented errors."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ Anything that bids can hold its jobs with this module; it knows nothing of the w
         lease.release()                         # ends the heartbeats
     keeper.close()
 
-A lost lease is lost for good: a sibling with the same key may hold the job by then, and the API
+A lost lease cannot be renewed: a sibling with the same key may hold the job by then, and the API
 could not tell the two apart, so nothing may be sent for that job any more.
 """
 

@@ -62,7 +62,7 @@ class Outcomes:
 
         Args:
             line: The number of the line.
-            retry_failed: Whether a failed one is to be ordered anew.
+            retry_failed: Whether a failed one is to be ordered again.
         """
         state = self._states[line]
         return state == _OPEN or (retry_failed and state == _FAILED)

@@ -30,7 +30,7 @@ class BatchOptions:
         concurrency: Maximum number of open jobs.
         timeout: Seconds to wait for each job.
         prefix: The name of the batch, with which its idempotency keys begin.
-        retry_failed: Whether failed lines are ordered anew.
+        retry_failed: Whether failed lines are ordered again.
     """
 
     capability_key: str

@@ -56,7 +56,7 @@ _DEFAULT_CONCURRENCY = 16
     metavar="NAME",
     help="Name of the batch, for its idempotency keys.  [default: made from the path of INPUTS]",
 )
-@click.option("--retry-failed", is_flag=True, help="Order failed lines of earlier runs anew.")
+@click.option("--retry-failed", is_flag=True, help="Order failed lines of earlier runs again.")
 @pass_session
 def command(
     session: Session,

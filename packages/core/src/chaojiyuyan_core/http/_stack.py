@@ -128,7 +128,7 @@ class ConnectionStack:
             each.close()
 
     def forget_parent(self) -> None:
-        """Begin anew in a child process, where another thread of the parent may hold the lock."""
+        """Start again in a child process, where another thread of the parent may hold the lock."""
         self._changed = Condition()
         self._shelf.abandon_all()
 
@@ -228,7 +228,7 @@ class AsyncConnectionStack:
             await each.aclose()
 
     def forget_parent(self) -> None:
-        """Begin anew in a child process or on another event loop."""
+        """Start again in a child process or on another event loop."""
         self._loop = None
         self._waiting.clear()
         self._shelf.abandon_all()

@@ -81,7 +81,7 @@ class Timeouts(NamedTuple):
         return cls(*parts)
 
     def extended(self, seconds: float) -> Timeouts:
-        """Return timeouts with room for an answer that the server holds back.
+        """Return timeouts with room for a long-poll.
 
         Args:
             seconds: How long it may hold the answer back.
@@ -96,7 +96,7 @@ class Timeouts(NamedTuple):
 
 
 class Deadline:
-    """When an attempt ends. A connection keeps one, and sets it anew for each exchange.
+    """When an attempt ends. A connection keeps one, and sets it again for each exchange.
 
     Attributes:
         ends: The end, by the monotonic clock.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaojiyuyan_core.http import Retry
 
 MAX_HOLD = 20.0
-"""Seconds that the platform is asked to hold a poll while there is no job."""
+"""Maximum time of a long-poll for jobs, in seconds."""
 
 FIRST_HOLD = 2.0
 """Seconds that the second poll is held; the first is answered at once, to tell how things are."""
@@ -96,5 +96,5 @@ class Pacing:
         self.not_before = asked + pause * (1 + draw / 10)
 
     def note_fault(self) -> None:
-        """Note a fault: a proxy that cuts held answers off looks like one, so none is held next."""
+        """Note a fault. A proxy that cuts long-polls looks like one: the next poll is short."""
         self._hold = 0.0

@@ -18,7 +18,7 @@ RESTART_PAUSE = 1.0
 
 
 class Service:
-    """A body that runs on a thread of its own, and runs anew when it raises.
+    """A body that runs on a thread of its own, and runs again when it raises.
 
     Attributes:
         name: The name of the thread.
@@ -91,7 +91,7 @@ class Supervisor:
 
         Args:
             name: The name of the thread.
-            body: What it runs; it is called anew when it raises.
+            body: What it runs; it is called again when it raises.
         """
         service = Service(self._runtime, name, body)
         with self._lock:
