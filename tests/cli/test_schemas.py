@@ -45,6 +45,13 @@ def test_an_example_fits_its_schema() -> None:
     }
 
 
+def test_a_name_that_is_required_often_is_made_once() -> None:
+    schema: dict[str, object] = {"type": "string"}
+    for _ in range(4):
+        schema = {"type": "object", "required": ["a"] * 10_000, "properties": {"a": schema}}
+    assert make_example(schema) == {"a": {"a": {"a": {"a": "text"}}}}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inner: (

@@ -7,6 +7,8 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from chaojiyuyan_core.text import strip_invisible
+
 from ._errors import UserError
 from ._output import cut, escape
 from ._spinner import Spinner, describe_duration
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
     from chaojiyuyan_client import Job, NexusClient
     from chaojiyuyan_core.models import Artifact
 
-_UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\ud800-\udfff]')
+_UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"/\\|?*\ud800-\udfff]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.IGNORECASE)  # on Windows
-_MAX_NAME = 120
+_MAX_NAME = 120  # bytes, without the suffix
 _SHOWN_NAME = 24  # columns, so that the bar has room beside it
 _BAR = 30  # columns
 
@@ -46,7 +48,7 @@ def save_artifacts(
     names: set[str] = set()
     for number, artifact in enumerate(job.artifacts, 1):
         name = file_name(artifact, number)
-        if name.casefold() in names:
+        while name.casefold() in names:
             name = f"{number}-{name}"
         names.add(name.casefold())
         progress = _Progress(name, artifact.get("size_bytes"))
@@ -95,10 +97,16 @@ def file_name(artifact: Artifact, number: int) -> str:
         mime = artifact.get("mime_type") or artifact.get("mime") or ""
         suffix = mimetypes.guess_extension(str(mime).partition(";")[0].strip()) or ""
         text = f"{artifact.get('id') or f'artifact-{number}'}{suffix}"
-    fit = _UNFIT.sub("_", text).strip(". ") or f"artifact-{number}"
+    # Invisible characters make a name look like another: a program like a picture.
+    fit = _UNFIT.sub("_", strip_invisible(text)).strip(". ") or f"artifact-{number}"
     if _DEVICE.match(fit):
         fit = f"_{fit}"
-    if len(fit) <= _MAX_NAME:
+    if len(fit.encode()) <= _MAX_NAME:
         return fit
     stem, dot, suffix = fit.rpartition(".")
-    return f"{(stem or suffix)[:_MAX_NAME]}{dot}{suffix[:16] if dot else ''}"
+    return _cut_bytes(stem or suffix, _MAX_NAME) + dot + (_cut_bytes(suffix, 16) if dot else "")
+
+
+def _cut_bytes(text: str, size: int) -> str:
+    """Cut a text to a number of bytes: file systems count these."""
+    return text.encode()[:size].decode(errors="ignore")

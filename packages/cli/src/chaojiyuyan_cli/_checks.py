@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -115,7 +116,7 @@ def _check_credentials() -> Iterator[Check]:
     others = stat.S_IRWXG | stat.S_IRWXO
     open_to_others = [str(path) for path, mode in modes.items() if mode & others]
     if open_to_others and os.name == "posix":
-        remedy = f"chmod go-rwx {' '.join(open_to_others)}"
+        remedy = f"chmod go-rwx {shlex.join(open_to_others)}"
         yield Check(name, "warning", "other users of this machine can read them", remedy)
     else:
         yield Check(name, "ok", f"{CREDENTIALS_PATH}, private")
@@ -213,7 +214,9 @@ def _check_client(client: McpClient, settings: Settings | None) -> Iterator[Chec
         yield Check(client.label, "failed", flaw, remedy)
     elif find_exposed_key(client):
         detail = f"other users of this machine can read the key in {client.path}"
-        yield Check(client.label, "warning", detail, f"chmod go-rwx {client.path}")
+        yield Check(
+            client.label, "warning", detail, f"chmod go-rwx {shlex.quote(str(client.path))}"
+        )
     else:
         yield Check(client.label, "ok", f"connected by {client.path}")
 

@@ -45,7 +45,8 @@ def read_required(schema: object) -> list[str]:
         schema: The input schema.
     """
     required = schema.get("required") if isinstance(schema, dict) else None
-    return [name for name in required if isinstance(name, str)] if _is_list(required) else []
+    names = [name for name in required if isinstance(name, str)] if _is_list(required) else []
+    return list(dict.fromkeys(names))
 
 
 def read_types(schema: Mapping[str, Any]) -> list[str]:

@@ -4,8 +4,8 @@ The platform cannot reach a laptop. A `Listener` follows the caller's jobs and p
 each one that ends to a local address, signed as the platform does::
 
     with Listener(client, "http://127.0.0.1:8000/webhook", secret="whsec_test") as listener:
-        client.run("text.digest.v1", {"text": "hi"})
-        listener.wait_for(job_id)
+        job = client.call("text.digest.v1", {"text": "hi"})
+        listener.wait_for(job.id)
 """
 
 from __future__ import annotations

@@ -179,13 +179,15 @@ class _Connector:
 
 def _warn_of_readers(client: McpClient) -> None:
     """Warn when other users of this machine can read a key that was just written."""
+    import shlex
+
     from chaojiyuyan_cli._clients.exposure import find_exposed_key
     from chaojiyuyan_cli._output import escape
 
     if find_exposed_key(client):
-        path = escape(client.path)
         click.echo(
-            f"Warning: other users of this machine can read the key in {path}: chmod go-rwx {path}",
+            f"Warning: other users of this machine can read the key in {escape(client.path)}:"
+            f" chmod go-rwx {escape(shlex.quote(str(client.path)))}",
             err=True,
         )
 
