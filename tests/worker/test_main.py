@@ -15,7 +15,6 @@ import pytest
 
 from chaojiyuyan_worker import ExecutorBroken
 from chaojiyuyan_worker.__main__ import main
-from chaojiyuyan_worker._observe import logs
 from chaojiyuyan_worker._observe.health import STALLED_SECONDS, Health
 from chaojiyuyan_worker._observe.probes import HealthServer
 from support.workers import running, until
@@ -48,6 +47,16 @@ def bare_environment(site) -> dict[str, str]:
     }
 
 
+SETTLED = 'chaojiyuyan_worker_jobs_total{capability_key="test.echo.v1",outcome="settled"}'
+
+
+def read_metrics(url: str) -> dict[str, float]:
+    answer = httpx.get(f"{url}/metrics")
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    series = (line.rpartition(" ") for line in answer.text.splitlines() if line[0] != "#")
+    return {name: float(value) for name, _, value in series}
+
+
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "chaojiyuyan_worker", *arguments]
 
@@ -75,8 +84,11 @@ def test_a_container_runs_it(site, folder) -> None:
         until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
         assert httpx.get(f"{url}/livez").json()["live"] is True
         assert httpx.get(f"{url}/other").status_code == 404
+        assert read_metrics(url)[SETTLED] == 0
         job_id = site.post({"n": 1})
         assert site.ended(job_id)["status"] == "succeeded"
+        until(lambda: read_metrics(url)[SETTLED] == 1)
+        assert read_metrics(url)["chaojiyuyan_worker_slots"] == 2
         process.terminate()
         assert process.wait(10) == 0
     finally:
@@ -124,7 +136,7 @@ def test_a_rejected_key_is_one_line_and_1(site, folder) -> None:
 
 def test_probes_tell_what_is_wrong() -> None:
     now = [Health(live=True, ready=False, draining=True, running_jobs=3)]
-    server = HealthServer(lambda: now[0], 0)
+    server = HealthServer(lambda: now[0], lambda: "", 0)
     try:
         url = f"http://127.0.0.1:{server.port}"
         assert httpx.get(f"{url}/livez").status_code == 200
@@ -172,22 +184,3 @@ def test_a_worker_that_finishes_what_is_in_hand_is_live_and_not_ready(site) -> N
         assert worker.health() == Health(live=True, ready=False, draining=True, running_jobs=1)
         finish.set()
         assert site.ended(job_id)["status"] == "succeeded"
-
-
-@pytest.mark.parametrize("formatter", [logs.TextFormatter(), logs.JsonFormatter()])
-def test_no_key_gets_into_a_log_line(formatter) -> None:
-    record = logging.makeLogRecord(
-        {"msg": "key %s", "args": ("nxt_ag_0123456789abcdef",), "job_id": "job-1"}
-    )
-    line = formatter.format(record)
-    assert "nxt_ag_0123456789" not in line
-    assert "job-1" in line
-
-
-def test_an_exception_is_part_of_the_json_line() -> None:
-    try:
-        raise ValueError("boom")
-    except ValueError:
-        record = logging.makeLogRecord({"msg": "failed", "exc_info": sys.exc_info()})
-    line = json.loads(logs.JsonFormatter().format(record))
-    assert "ValueError: boom" in line["exception"]

@@ -12,6 +12,7 @@ from chaojiyuyan_worker._run.job import Outcome, Verdict
 from chaojiyuyan_worker.task import TaskContext
 
 TASK = TaskContext({"job_id": "job-1", "capability_key": "a"}, task_run_id="run-1")
+LEASE = None  # no tracer asks for the lease
 
 
 @pytest.fixture
@@ -42,9 +43,10 @@ def told(monkeypatch):
 
 def test_a_job_is_a_span_and_counts(told) -> None:
     telemetry, exporter, points = told
-    with telemetry.job(TASK):
+    with telemetry.job(TASK, LEASE):
         assert points()["chaojiyuyan.worker.slots"][0].value == 1
         telemetry.handled(TASK, 0.25)
+        telemetry.heartbeat(0.125)
         telemetry.ended(TASK, Verdict(Outcome.SETTLED), 27.5)
     (span,) = exporter.get_finished_spans()
     assert span.name == "process a"
@@ -59,11 +61,12 @@ def test_a_job_is_a_span_and_counts(told) -> None:
     }
     assert seen["chaojiyuyan.worker.handler.duration"][0].sum == 0.25
     assert seen["chaojiyuyan.worker.lease.margin"][0].sum == 27.5
+    assert seen["chaojiyuyan.worker.heartbeat.duration"][0].sum == 0.125
 
 
 def test_a_job_that_failed_is_a_span_in_error(told) -> None:
     telemetry, exporter, _ = told
-    with telemetry.job(TASK):
+    with telemetry.job(TASK, LEASE):
         telemetry.ended(TASK, Verdict(Outcome.LOST, "re-routed"), -2.0)
     (span,) = exporter.get_finished_spans()
     assert not span.status.is_ok
@@ -77,7 +80,7 @@ def test_without_opentelemetry_nothing_is_told() -> None:
         "assert type(telemetry()) is Telemetry"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    with Telemetry().job(TASK):
+    with Telemetry().job(TASK, LEASE):
         Telemetry().ended(TASK, Verdict(Outcome.SETTLED), 1.0)
 
 
@@ -85,7 +88,7 @@ def test_a_job_is_a_consumer_span_linked_to_the_caller(told) -> None:
     telemetry, exporter, _ = told
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     offer = {"job_id": "j", "capability_key": "a", "channel_context": {"traceparent": traceparent}}
-    with telemetry.job(TaskContext(offer)):
+    with telemetry.job(TaskContext(offer), LEASE):
         pass
     (span,) = exporter.get_finished_spans()
     assert span.kind.name == "CONSUMER"
@@ -100,7 +103,7 @@ def test_a_job_is_a_consumer_span_linked_to_the_caller(told) -> None:
 )
 def test_a_job_without_a_trace_is_linked_to_nothing(told, context) -> None:
     telemetry, exporter, _ = told
-    with telemetry.job(TaskContext({"job_id": "j", "channel_context": context})):
+    with telemetry.job(TaskContext({"job_id": "j", "channel_context": context}), LEASE):
         pass
     (span,) = exporter.get_finished_spans()
     assert not span.links

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.health_port is not None:
             from ._observe.probes import HealthServer
 
-            server = HealthServer(worker.health, options.health_port)
+            server = HealthServer(worker.health, worker.metrics, options.health_port)
             log.info("probes on port %d", server.port, extra={"port": server.port})
         worker.run()
     except Exception as error:
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("worker", metavar="module:worker", help="where the Worker is")
     parser.add_argument("--concurrency", type=int, metavar="N", help="jobs at a time")
-    parser.add_argument("--health-port", type=int, metavar="P", help="serve /livez and /readyz")
+    parser.add_argument("--health-port", type=int, metavar="P", help="serve probes and metrics")
     parser.add_argument("--log-format", choices=["text", "json"], default="text")
     return parser
 

@@ -107,6 +107,8 @@ class LeaseKeeper:
             lease; any other interval that is longer than a lease sends none for it.
         runtime: Gives threads and the clock; the standard library's by default.
         supervisor: Keeps the schedule's thread running; one of its own by default.
+        on_heartbeat: Called with the seconds that a heartbeat took until its answer or its failure,
+            on the thread that sent it.
     """
 
     def __init__(
@@ -116,7 +118,9 @@ class LeaseKeeper:
         interval: float = DEFAULT_HEARTBEAT_INTERVAL,
         runtime: Runtime | None = None,
         supervisor: Supervisor | None = None,
+        on_heartbeat: Callable[[float], object] = lambda _: None,
     ) -> None:
+        self._on_heartbeat = on_heartbeat
         self._runtime = runtime or Runtime()
         supervisor = supervisor or Supervisor(self._runtime)
         self._service = supervisor.add("chaojiyuyan-leases", self._keep)
@@ -329,6 +333,7 @@ class LeaseKeeper:
             reading = read_heartbeat(reply, self._runtime.now())
         except Exception as error:  # noqa: BLE001 - whatever it is, the next heartbeat follows
             reading = Undecided(error)
+        self._on_heartbeat(self.clock() - sent)
         if isinstance(reading, LeaseGone):
             self.lose(lease, Loss.GONE)
             return False

@@ -23,6 +23,7 @@ from chaojiyuyan_core.settings import load_settings
 
 from ._calls import Calls
 from ._observe.health import IDLE, Health
+from ._observe.metrics import Metrics
 from ._run.given_up import GivenUp
 from ._run.handlers import Function, Handler, check_concurrency
 from ._run.lifespan import Lifespan
@@ -110,6 +111,7 @@ class Worker:
         self._builder = RequestBuilder(api_key, self.base_url, source="worker")
         self._runtime = Runtime()
         self._given_up = GivenUp(self._runtime.clock)
+        self._metrics = Metrics(self._runtime)
         self._calls = Calls(lambda: self._connect(1), self._runtime)
         self._handlers: dict[str, Handler] = {}
         self.lifespan_function: LifespanFunction | None = None
@@ -332,7 +334,13 @@ class Worker:
         if self.lifespan_function is not None:
             new_lifespan = partial(Lifespan, self.lifespan_function, self)
         self._run = Run(
-            self._runtime, self._connect, options, handlers, self._given_up, new_lifespan
+            self._runtime,
+            self._connect,
+            options,
+            handlers,
+            self._given_up,
+            new_lifespan,
+            self._metrics,
         )
         try:
             self._run.run(once=once)
@@ -370,6 +378,12 @@ class Worker:
         """Return whether the worker is alive and ready, for probes."""
         run = self._run
         return IDLE if run is None else run.health()
+
+    def metrics(self) -> str:
+        """Return the metrics in the Prometheus text format, as ``GET /metrics`` serves them."""
+        run = self._run
+        slots, age = (0, 0.0) if run is None else (run.slot_count, run.poll_age)
+        return self._metrics.render(self._handlers, slots=slots, poll_age=age)
 
     def _connect(self, connections: int) -> Transport:
         return Transport(self._builder, self._http_client, max_connections=connections)

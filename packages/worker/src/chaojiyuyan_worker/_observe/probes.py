@@ -1,4 +1,4 @@
-"""The probes of a container: a worker's health over HTTP."""
+"""The probes of a container: a worker's health and metrics over HTTP."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from chaojiyuyan_worker._run.runtime import Runtime
 
+from .prometheus import CONTENT_TYPE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,16 +21,19 @@ if TYPE_CHECKING:
 class HealthServer:
     """Answers ``GET /livez`` and ``GET /readyz`` with 200 or 503 and the :class:`Health` as JSON.
 
+    ``GET /metrics`` is answered with the metrics in the Prometheus text format.
+
     Args:
         health: Gives the worker's present health.
+        metrics: Gives the worker's present metrics.
         port: Where to listen, on all addresses; 0 takes a free one, see :attr:`port`.
 
     Raises:
         OSError: The port is taken.
     """
 
-    def __init__(self, health: Callable[[], Health], port: int) -> None:
-        self._server = _Server(("", port), _handler(health))
+    def __init__(self, health: Callable[[], Health], metrics: Callable[[], str], port: int) -> None:
+        self._server = _Server(("", port), _handler(health, metrics))
         Runtime().start(self._server.serve_forever, name="chaojiyuyan-health")
 
     @property
@@ -55,19 +60,28 @@ class _Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
 
 
-def _handler(health: Callable[[], Health]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    health: Callable[[], Health], metrics: Callable[[], str]
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
         def do_GET(self) -> None:
+            path = self.path.split("?")[0]
+            if path == "/metrics":
+                self._answer(200, CONTENT_TYPE, metrics())
+                return
             now = health()
-            passed = {"/livez": now.live, "/readyz": now.ready}.get(self.path.split("?")[0])
+            passed = {"/livez": now.live, "/readyz": now.ready}.get(path)
             if passed is None:
                 self.send_error(404)
                 return
-            body = json.dumps(asdict(now)).encode()
-            self.send_response(200 if passed else 503)
-            self.send_header("Content-Type", "application/json")
+            self._answer(200 if passed else 503, "application/json", json.dumps(asdict(now)))
+
+        def _answer(self, status: int, media_type: str, text: str) -> None:
+            body = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -5,23 +5,25 @@ Each job is a span ``process <capability_key>``, current while the handler runs.
 - ``chaojiyuyan.worker.jobs``: jobs that were awarded, by ``capability_key`` and ``outcome``
 - ``chaojiyuyan.worker.handler.duration``: seconds that a run of a handler took
 - ``chaojiyuyan.worker.lease.margin``: seconds that were left of the lease at the end of a job
+- ``chaojiyuyan.worker.heartbeat.duration``: seconds that a heartbeat took
 - ``chaojiyuyan.worker.slots``: running jobs
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_worker._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from opentelemetry.trace import Link
 
     from chaojiyuyan_worker._run.job import Verdict
+    from chaojiyuyan_worker.leases import Lease
     from chaojiyuyan_worker.task import TaskContext
 
 SCOPE = "chaojiyuyan_worker"
@@ -30,8 +32,13 @@ SCOPE = "chaojiyuyan_worker"
 class Telemetry:
     """Tells nobody anything: what is used where OpenTelemetry is not installed."""
 
-    def job(self, task: TaskContext) -> AbstractContextManager[None]:  # noqa: ARG002
-        """Surround a job, from its award to its end."""
+    def job(self, task: TaskContext, lease: Lease) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Surround a job, from its award to its end.
+
+        Args:
+            task: The job.
+            lease: Its lease.
+        """
         return nullcontext()
 
     def handled(self, task: TaskContext, seconds: float) -> None:
@@ -45,6 +52,43 @@ class Telemetry:
             verdict: What became of it.
             margin: Seconds that were left of its lease.
         """
+
+    def heartbeat(self, seconds: float) -> None:
+        """Note how long a heartbeat took until its answer or its failure."""
+
+
+class Together(Telemetry):
+    """Tells several others.
+
+    Args:
+        others: Whom it tells.
+    """
+
+    def __init__(self, others: Sequence[Telemetry]) -> None:
+        self._others = others
+
+    @contextmanager
+    def job(self, task: TaskContext, lease: Lease) -> Iterator[None]:
+        """Surround a job with what the others surround it with."""
+        with ExitStack() as stack:
+            for other in self._others:
+                stack.enter_context(other.job(task, lease))
+            yield
+
+    def handled(self, task: TaskContext, seconds: float) -> None:
+        """Tell the others how long a run of the handler took."""
+        for other in self._others:
+            other.handled(task, seconds)
+
+    def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
+        """Tell the others what became of a job."""
+        for other in self._others:
+            other.ended(task, verdict, margin)
+
+    def heartbeat(self, seconds: float) -> None:
+        """Tell the others how long a heartbeat took."""
+        for other in self._others:
+            other.heartbeat(seconds)
 
 
 class OpenTelemetry(Telemetry):
@@ -61,10 +105,11 @@ class OpenTelemetry(Telemetry):
         self._jobs = meter.create_counter("chaojiyuyan.worker.jobs", "{job}")
         self._duration = meter.create_histogram("chaojiyuyan.worker.handler.duration", "s")
         self._margin = meter.create_histogram("chaojiyuyan.worker.lease.margin", "s")
+        self._heartbeat = meter.create_histogram("chaojiyuyan.worker.heartbeat.duration", "s")
         self._slots = meter.create_up_down_counter("chaojiyuyan.worker.slots", "{job}")
 
     @contextmanager
-    def job(self, task: TaskContext) -> Iterator[None]:
+    def job(self, task: TaskContext, lease: Lease) -> Iterator[None]:  # noqa: ARG002
         """Surround a job with a span."""
         attributes = {
             "chaojiyuyan.job_id": task.job_id,
@@ -109,6 +154,10 @@ class OpenTelemetry(Telemetry):
         if verdict.reason:
             span.set_status(self._status)
             span.set_attribute("chaojiyuyan.reason", verdict.reason)
+
+    def heartbeat(self, seconds: float) -> None:
+        """Note how long a heartbeat took."""
+        self._heartbeat.record(seconds)
 
 
 def telemetry() -> Telemetry:

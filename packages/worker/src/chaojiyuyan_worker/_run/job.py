@@ -130,7 +130,7 @@ class JobRun:
         """
         parts, task, lease = self._parts, self._task, self._lease
         verdict = Verdict(Outcome.GIVEN_UP, "the worker was stopped by an exception")
-        with parts.telemetry.job(task):
+        with parts.telemetry.job(task, lease):
             try:
                 verdict = self._try_until_decided()
             except ExecutorBroken as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chaojiyuyan_core.errors import WorkerError
 from chaojiyuyan_worker._observe.health import STALLED_SECONDS, Health
 from chaojiyuyan_worker._observe.logger import get_logger
-from chaojiyuyan_worker._observe.telemetry import telemetry
+from chaojiyuyan_worker._observe.telemetry import Telemetry, Together, telemetry
 from chaojiyuyan_worker.leases import LeaseKeeper
 
 from .capacity import Capacity
@@ -43,6 +43,9 @@ TICK = 1.0
 class Run:
     """Polls, and works what is offered, until it is stopped.
 
+    Attributes:
+        slot_count: How many jobs may run at a time.
+
     Args:
         runtime: Gives threads, locks, clocks and chance.
         new_wire: Makes a wire with at most so many connections; the run closes it.
@@ -50,6 +53,7 @@ class Run:
         handlers: The handlers by capability.
         given_up: The jobs that the worker gave up before this run.
         new_lifespan: Makes what is opened around the run, or None.
+        metrics: Told about every job and heartbeat, besides OpenTelemetry.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Run:
         handlers: Mapping[str, Handler],
         given_up: GivenUp | None = None,
         new_lifespan: Callable[[Execution], Lifespan] | None = None,
+        metrics: Telemetry | None = None,
     ) -> None:
         self._runtime = runtime
         self._new_wire = new_wire
@@ -69,13 +74,15 @@ class Run:
         self._poll_wire = new_wire(1)
         self._heartbeat_wire = new_wire(MAX_HEARTBEAT_CONNECTIONS)
         capacity = Capacity.of(handlers, options)
-        self._slot_count = capacity.slots
+        self.slot_count = capacity.slots
         self._offers = Offers(capacity, given_up or GivenUp(runtime.clock), runtime)
+        told = Together([metrics or Telemetry(), telemetry()])
         self._keeper = LeaseKeeper(
             self._heartbeat_wire,
             interval=options.heartbeat_interval,
             runtime=runtime,
             supervisor=self._supervisor,
+            on_heartbeat=told.heartbeat,
         )
         self._execution = Execution(runtime, options.executor, self._supervisor)
         if any(handler.is_async and not handler.executor for handler in handlers.values()):
@@ -96,7 +103,7 @@ class Run:
             self._offers,
             self._keeper,
             self._execution,
-            telemetry(),
+            told,
             self._lifespan,
         )
         self._bidding = Bidding(self._parts, self._polling.lose_registration)
@@ -132,7 +139,7 @@ class Run:
                 # A single slot serves on this thread, which then looks after no other.
                 while not (self._supervisor.check() or self._stopping.is_set()):
                     self._runtime.sleep(TICK)
-                if self._slot_count == 1:
+                if self.slot_count == 1:
                     self._serve_slot()
                 else:
                     self._serve_slots()
@@ -174,9 +181,8 @@ class Run:
         problems = [*self._supervisor.problems, *self._slots.problems]
         if self._keeper.problem:
             problems.append(self._keeper.problem)
-        age = self._runtime.clock() - self._polling.advanced_at
         # While it drains, the poll has ended, and the running jobs may take their time.
-        live = (draining or age < STALLED_SECONDS) and not problems
+        live = (draining or self.poll_age < STALLED_SECONDS) and not problems
         return Health(
             live=live,
             ready=live and self._polling.succeeded and not draining,
@@ -184,6 +190,11 @@ class Run:
             running_jobs=len(self._offers.running),
             problems=tuple(problems),
         )
+
+    @property
+    def poll_age(self) -> float:
+        """Seconds since the poll last made a step."""
+        return self._runtime.clock() - self._polling.advanced_at
 
     def _check(self) -> bool:
         """Revive internal threads; return whether jobs can be taken on: heartbeats work."""
@@ -227,7 +238,7 @@ class Run:
     def _serve_slots(self) -> None:
         services = [
             self._slots.add(f"chaojiyuyan-slot-{number}", self._serve_slot)
-            for number in range(1, self._slot_count + 1)
+            for number in range(1, self.slot_count + 1)
         ]
         while not self._leaving:
             serving = [service for service in services if not service.returned]
