@@ -148,6 +148,7 @@ def test_probes_tell_what_is_wrong() -> None:
             "draining": True,
             "running_jobs": 3,
             "problems": [],
+            "progress": [],
         }
         now[0] = Health(live=False, ready=True, draining=False, running_jobs=0)
         assert httpx.get(f"{url}/livez").status_code == 503

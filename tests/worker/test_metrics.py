@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from chaojiyuyan_worker import Worker
+from chaojiyuyan_worker import JobProgress, Worker
 from chaojiyuyan_worker._observe.metrics import Metrics
 from chaojiyuyan_worker._run.job import Outcome, Verdict
 from chaojiyuyan_worker._run.runtime import Runtime
@@ -18,6 +18,7 @@ FAMILIES = {
     "chaojiyuyan_worker_slots": "gauge",
     "chaojiyuyan_worker_poll_age_seconds": "gauge",
     "chaojiyuyan_worker_lease_margin_min_seconds": "gauge",
+    "chaojiyuyan_worker_progress_ratio": "gauge",
     "chaojiyuyan_worker_heartbeat_seconds": "histogram",
     "chaojiyuyan_worker_lease_margin_seconds": "histogram",
     "chaojiyuyan_worker_handler_seconds": "histogram",
@@ -122,3 +123,38 @@ def test_heartbeats_are_measured(site) -> None:
 
     with running(worker, heartbeat_interval=0.1):
         assert site.ended(site.post())["status"] == "succeeded"
+
+
+def test_progress_is_the_mean_of_the_running_jobs_that_tell_it(metrics) -> None:
+    jobs = [TaskContext({"job_id": f"job-{n}", "capability_key": ECHO}) for n in range(3)]
+    lease = FixedLease(9.0)
+    name = ("chaojiyuyan_worker_progress_ratio", ECHO)
+    with metrics.job(jobs[0], lease), metrics.job(jobs[1], lease), metrics.job(jobs[2], lease):
+        jobs[0].progress(0.25)
+        jobs[1].progress(0.75, "rendering")
+        assert render(metrics)[name] == 0.5
+        assert [each.job_id for each in metrics.progress()] == ["job-0", "job-1"]
+        assert "rendering" not in metrics.render([ECHO], slots=1, poll_age=0.0)
+    assert render(metrics)[name] == 0
+    assert metrics.progress() == ()
+
+
+def test_health_lists_the_progress_of_each_job(site) -> None:
+    worker = site.worker()
+    seen = []
+
+    @worker.handler(ECHO)
+    def work(task) -> dict[str, object]:
+        if task.attempt == 1:
+            task.progress(0.4, "rendering")
+            seen.append(worker.health().progress)
+            raise RuntimeError("again")
+        seen.append(worker.health().progress)
+        return {}
+
+    with running(worker):
+        job_id = site.post()
+        assert site.ended(job_id)["status"] == "succeeded"
+        until(lambda: worker.health().running_jobs == 0)
+        assert worker.health().progress == ()
+    assert seen == [(JobProgress(job_id, ECHO, 0.4, "rendering"),), ()]

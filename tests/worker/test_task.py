@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 
 from chaojiyuyan_core.errors import TaskCancelled
-from chaojiyuyan_worker import TaskContext
+from chaojiyuyan_worker import JobProgress, TaskContext
 
 ROW = {
     "job_id": "job-1",
@@ -89,3 +89,30 @@ def test_it_crosses_to_another_process_as_plain_data() -> None:
     assert again.input == task.input
     assert again.lease_expires_at == task.lease_expires_at
     assert again.attempt == 3
+
+
+def test_progress_is_kept_within_its_range() -> None:
+    task = TaskContext(ROW)
+    assert task.last_progress is None
+    for told, kept in ((0.4, 0.4), (-1, 0.0), (7, 1.0), (float("inf"), 1.0)):
+        task.progress(told, "rendering")
+        assert task.last_progress == JobProgress("job-1", "a", kept, "rendering")
+    with pytest.raises(ValueError, match="NaN"):
+        task.progress(float("nan"))
+    assert task.last_progress.fraction == 1.0
+
+
+def test_progress_is_a_log_line_for_each_percent(caplog) -> None:
+    task = TaskContext(ROW)
+    with caplog.at_level(logging.INFO, "chaojiyuyan_worker.task"):
+        for step in range(1000):
+            task.progress(step / 1000, "rendering")
+    assert len(caplog.records) == 100
+    assert caplog.records[40].getMessage() == "progress 40 %: rendering"
+    assert caplog.records[40].job_id == "job-1"
+
+
+def test_the_message_of_a_progress_is_bounded() -> None:
+    task = TaskContext(ROW)
+    task.progress(0.5, "x" * 100_000)
+    assert len(task.last_progress.message) == 200

@@ -13,7 +13,7 @@ from chaojiyuyan_core.errors import (
     WorkerNotEnabled,
 )
 
-from ._observe.health import Health
+from ._observe.health import Health, JobProgress
 from ._observe.logs import configure_logging
 from ._run.execution import ExecutorBroken
 from ._run.lifespan import lifespan_initializer
@@ -27,6 +27,7 @@ __all__ = [
     "ExecutorBroken",
     "Health",
     "InvalidInput",
+    "JobProgress",
     "LeaseExpired",
     "NexusWorker",
     "NonRetryableError",

@@ -5,17 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime, timezone
-from math import isfinite
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 from chaojiyuyan_core.errors import TaskCancelled
 from chaojiyuyan_core.models import Artifact, JsonObject
 from chaojiyuyan_core.times import parse_iso
 
+from ._observe.health import JobProgress
+
 if TYPE_CHECKING:
     Logger = logging.LoggerAdapter[logging.Logger]
 else:
     Logger = logging.LoggerAdapter  # generic at run time from Python 3.11 on
+
+
+_MAX_PROGRESS_CHARS = 200
+"""Maximum length of the message of a progress, in characters."""
 
 
 class TaskContext:
@@ -33,6 +39,7 @@ class TaskContext:
         validation_errors: Why the platform refused the last attempt's output, a text each.
         artifacts: What :meth:`attach` has added.
         state: What the worker's lifespan has yielded; None without one.
+        last_progress: What :meth:`progress` told last in this attempt, or None.
 
     Args:
         task_data: The offer as the API sent it: ``job_id``, ``capability_key``,
@@ -62,6 +69,7 @@ class TaskContext:
         self.validation_errors: list[str] = []
         self.artifacts: list[Artifact] = []
         self.state: Any = None
+        self.last_progress: JobProgress | None = None
         self._cancelled: str | None = None
         self._hooks: list[Callable[[], object]] = []
 
@@ -141,6 +149,32 @@ class TaskContext:
             artifact["meta"] = dict(meta)
         self.artifacts.append(artifact)
 
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tell how far the job is: in the log, the worker's health and its metrics.
+
+        The platform has no call for progress yet, so the caller does not see it. A handler in
+        another process of a pool tells its log alone.
+
+        Args:
+            fraction: How much is done, from 0 to 1; less counts as 0, more as 1.
+            message: What the job does at present, at most 200 characters; a longer one is cut.
+
+        Raises:
+            ValueError: The fraction is NaN.
+        """
+        if isnan(fraction):
+            raise ValueError("the progress of a job is a number from 0 to 1, not NaN")
+        before = self.last_progress
+        now = self.last_progress = JobProgress(
+            self.job_id,
+            self.capability_key,
+            min(max(float(fraction), 0.0), 1.0),
+            message[:_MAX_PROGRESS_CHARS],
+        )
+        # A handler may tell it in a tight loop; the log has a line for each percent.
+        if before is None or _shown(before) != _shown(now):
+            self.log.info("progress %d %%: %s", *_shown(now))
+
     @property
     def log(self) -> Logger:
         """A logger whose records carry ``job_id``, ``task_run_id`` and ``capability_key``."""
@@ -189,6 +223,10 @@ class _JobLogger(Logger):
     ) -> tuple[object, MutableMapping[str, Any]]:
         kwargs["extra"] = {**(kwargs.get("extra") or {}), **(self.extra or {})}
         return msg, kwargs
+
+
+def _shown(progress: JobProgress) -> tuple[int, str]:
+    return int(progress.fraction * 100), progress.message
 
 
 def _whole(number: object) -> int:

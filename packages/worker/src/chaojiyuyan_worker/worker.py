@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -377,7 +378,9 @@ class Worker:
     def health(self) -> Health:
         """Return whether the worker is alive and ready, for probes."""
         run = self._run
-        return IDLE if run is None else run.health()
+        if run is None:
+            return IDLE
+        return replace(run.health(), progress=self._metrics.progress())
 
     def metrics(self) -> str:
         """Return the metrics in the Prometheus text format, as ``GET /metrics`` serves them."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from chaojiyuyan_worker.leases import Lease
     from chaojiyuyan_worker.task import TaskContext
 
+    from .health import JobProgress
+
 PREFIX = "chaojiyuyan_worker"
 
 HEARTBEAT_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -71,6 +73,14 @@ class Metrics(Telemetry):
         with self._lock:
             self._heartbeats.observe(seconds)
 
+    def progress(self) -> tuple[JobProgress, ...]:
+        """Return how far the running jobs are whose handlers tell it."""
+        with self._lock:
+            return tuple(self._told_progress())
+
+    def _told_progress(self) -> list[JobProgress]:
+        return [task.last_progress for task in self._running if task.last_progress is not None]
+
     def render(self, keys: Iterable[str], *, slots: int, poll_age: float) -> str:
         """Return all series in the Prometheus text format.
 
@@ -83,6 +93,7 @@ class Metrics(Telemetry):
             return "\n".join(self._lines(keys, slots, poll_age)) + "\n"
 
     def _lines(self, keys: Iterable[str], slots: int, poll_age: float) -> Iterator[str]:
+        keys = list(keys)
         series = {(key, outcome): 0 for key in keys for outcome in Outcome} | self._jobs
         yield from metric(
             "counter",
@@ -106,6 +117,19 @@ class Metrics(Telemetry):
         )
         for name, text, value in gauges:
             yield from metric("gauge", f"{PREFIX}_{name}", text, [({}, value)])
+        told = self._told_progress()
+        yield from metric(
+            "gauge",
+            f"{PREFIX}_progress_ratio",
+            "Mean progress, 0 to 1, of the running jobs that tell it; 0 without one.",
+            (
+                (
+                    {"capability_key": key},
+                    _mean([each.fraction for each in told if each.capability_key == key]),
+                )
+                for key in keys
+            ),
+        )
         yield from self._heartbeats.render(
             f"{PREFIX}_heartbeat_seconds", "Seconds from a heartbeat to its answer or failure."
         )
@@ -120,3 +144,7 @@ class Metrics(Telemetry):
     def running(self) -> int:
         """How many jobs run, from their award on."""
         return len(self._running)
+
+
+def _mean(numbers: list[float]) -> float:
+    return sum(numbers) / len(numbers) if numbers else 0.0

@@ -169,6 +169,7 @@ class JobRun:
             task.attempt += 1
             task.validation_errors = verdict.validation_errors
             task.artifacts = []
+            task.last_progress = None
 
     def _try(self) -> Verdict:
         """Run the handler once and submit what it returns."""
