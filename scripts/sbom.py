@@ -39,7 +39,7 @@ class Vendored:
     files: tuple[str, ...]
 
 
-STATIC = "chaojiyuyan_devserver/console/static"
+STATIC = "chaojiyuyan_devserver/_console/static"
 VENDORED = {
     "devserver": (
         Vendored(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from chaojiyuyan_devserver.console.routes import ROUTERS
+from chaojiyuyan_devserver._console.routes import ROUTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

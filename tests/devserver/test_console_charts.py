@@ -7,8 +7,8 @@ import re
 import pytest
 
 from chaojiyuyan_devserver._activity import INTERVAL, INTERVALS, Activity
-from chaojiyuyan_devserver.console.charts import latency_chart, throughput_chart
-from chaojiyuyan_devserver.console.language import ENGLISH
+from chaojiyuyan_devserver._console.charts import latency_chart, throughput_chart
+from chaojiyuyan_devserver._console.language import ENGLISH
 
 NOW = 1_000_000.0
 

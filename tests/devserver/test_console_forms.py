@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from chaojiyuyan_devserver.console.forms import (
+from chaojiyuyan_devserver._console.forms import (
     Field,
     fields_of,
     mark_errors,
     parse_object,
     read_fields,
 )
-from chaojiyuyan_devserver.console.language import ENGLISH
+from chaojiyuyan_devserver._console.language import ENGLISH
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

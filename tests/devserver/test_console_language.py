@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from markupsafe import Markup
 
-from chaojiyuyan_devserver import console
+from chaojiyuyan_devserver import _console
+from chaojiyuyan_devserver._console.explain import CAUSES
+from chaojiyuyan_devserver._console.language import CHINESE, ENGLISH, choose_language
 from chaojiyuyan_devserver._faults import PRESETS
-from chaojiyuyan_devserver.console.explain import CAUSES
-from chaojiyuyan_devserver.console.language import CHINESE, ENGLISH, choose_language
 
 if TYPE_CHECKING:
     from .conftest import PlainBrowser
@@ -30,7 +30,7 @@ def tags(message: str) -> list[str]:
 
 
 def sources() -> str:
-    folder = resources.files(console)
+    folder = resources.files(_console)
     files = [*folder.iterdir(), *folder.joinpath("templates").iterdir()]
     return "\n".join(f.read_text() for f in files if f.name.endswith((".py", ".html")))
 

@@ -11,8 +11,8 @@ import pytest
 
 from chaojiyuyan_devserver._api import Access, create_app
 from chaojiyuyan_devserver._catalog_files import load_builtin
+from chaojiyuyan_devserver._console.csrf import form_token
 from chaojiyuyan_devserver._service import KernelService
-from chaojiyuyan_devserver.console.csrf import form_token
 from chaojiyuyan_devserver.kernel import Catalog, Rules
 
 if TYPE_CHECKING:

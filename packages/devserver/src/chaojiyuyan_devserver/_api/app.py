@@ -106,8 +106,8 @@ async def _refuse_method(request: Request, _error: Exception) -> Response:
 
 
 def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
-    from chaojiyuyan_devserver import console
-    from chaojiyuyan_devserver.console.entry import is_open, is_token
+    from chaojiyuyan_devserver import _console
+    from chaojiyuyan_devserver._console.entry import is_open, is_token
 
     site = FastAPI(openapi_url=None)
     site.state.service = service
@@ -124,13 +124,13 @@ def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
         return JSONResponse(complete_openapi(api.openapi(), service.kernel.catalog))
 
     site.add_exception_handler(404, _answer_unknown)
-    site.include_router(console.router)
+    site.include_router(_console.router)
     site.include_router(control.router)
     return site
 
 
 async def _answer_unknown(request: Request, _error: Exception) -> Response:
-    from chaojiyuyan_devserver.console import not_found_page
+    from chaojiyuyan_devserver._console import not_found_page
 
     # A program that asks at the wrong address is told so; a page would ask it for a token.
     if "text/html" not in request.headers.get("accept", ""):
