@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
 from sphinx.util.logging import getLogger
 
 import chaojiyuyan_sdk
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 project = "chaojiyuyan SDK"
 author = "chaojiyuyan"
@@ -19,6 +22,7 @@ version = release = chaojiyuyan_sdk.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 exclude_patterns = ["requirements*.txt"]
 html_theme = "furo"
+html_logo = html_favicon = "logo.svg"
 html_title = f"chaojiyuyan SDK {release}"
 html_theme_options = {"top_of_page_buttons": []}
 html_copy_source = False
@@ -35,7 +39,18 @@ napoleon_use_ivar = True  # an attribute with an entry of its own would be descr
 
 # Every reference to a name of ours must lead somewhere. The names of others have no page here.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!chaojiyuyan_).*"), ("py:(obj|class)", r".*\.(T_co|J)")]
+nitpick_ignore_regex = [("py:.*", r"(?!chaojiyuyan_).*")]
+
+TYPE_VARIABLES = {
+    "C": "Client",
+    "J": "Job | AsyncJob",
+    "T": "Result",
+    "T_co": "Result",
+    "Function": "Callable",
+    "LifespanT": "Callable",
+    "Model": "BaseModel",
+}
+"""What a reader sees in the place of a type variable, or of a type that stands for another's."""
 
 DOCUMENTED = {"module", "class", "exception", "function", "method", "property"}
 
@@ -48,7 +63,37 @@ def require_docstring(
         getLogger(__name__).warning("%s %s has no docstring", what, name)
 
 
+def simplify(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _obj: object,
+    _options: object,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str | None, str | None]:
+    """Show ``**options`` without a type, since the docstring names them, and ``Flow[Result]``."""
+    if signature:
+        signature = re.sub(r": ~?[\w.]*Unpack\[[^\]]+\]", "", signature)
+        signature = signature.replace("Flow[T]", "Flow[Result]")
+    return signature, returned
+
+
+def name_type(
+    _app: Sphinx, _env: BuildEnvironment, node: nodes.Element, content: nodes.Element
+) -> nodes.Element | None:
+    """Show a type without a page of its own by a name that says what it is."""
+    target = node.get("reftarget", "")
+    name = target.rpartition(".")[2]
+    if name in TYPE_VARIABLES:
+        return nodes.inline(text=TYPE_VARIABLES[name])
+    is_private = target.startswith("chaojiyuyan_") and "._" in target
+    return content if is_private else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Hook the docstring check in."""
+    """Connect the docstring check and the names of types."""
     app.connect("autodoc-process-docstring", require_docstring)
+    app.connect("autodoc-process-signature", simplify)
+    app.connect("missing-reference", name_type)
     return {"parallel_read_safe": True}

@@ -21,7 +21,7 @@ GUIDES = sorted(page for page in DOCS.glob("*.md") if page.stem not in INSIDE)
 
 def read_terms() -> list[str]:
     glossary = (DOCS / "glossary.md").read_text(encoding="utf-8")
-    return re.findall(r"(?m)^\([\w-]+\)=\n(.+)\n: ", glossary)
+    return re.findall(r"(?m)^## (.+)$", glossary)
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
