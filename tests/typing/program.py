@@ -152,6 +152,7 @@ def make(http_client: httpx.Client) -> None:
     NexusClient("nxt_ag_key", budget_nc=100, send_traceparent=False, timeout=httpx.Timeout(5))
     NexusClient("nxt_ag_key", http_client=httpx.AsyncClient())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert_type(NexusClient.login_device_flow(print_fn=print, save=False), NexusClient)
+    print(client.timeout, client.max_retries, NexusClient.DEFAULT_BASE_URL)
     print(client.api_key, client.base_url, Budget(100).left_nc, __version__)
 
 
