@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from collections import deque
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
@@ -37,6 +38,7 @@ def map_on_threads(
     source, threads = _Source(inputs), _Threads(perform)
     try:
         while True:
+            threads.wanted = window.wanted
             window.put(threads.ended())
             if (ready := window.pop()) is not None:
                 yield check_result(ready, plan)
@@ -45,7 +47,7 @@ def map_on_threads(
             elif window.is_empty:
                 break
             else:
-                window.put([threads.wait()])
+                threads.wait()
         source.raise_error()
     finally:
         threads.close()
@@ -77,12 +79,19 @@ class _Source:
 
 
 class _Threads:
-    """As many threads as there were inputs open at a time, each ordering one after another."""
+    """As many threads as there were inputs open at a time, each ordering one after another.
+
+    Attributes:
+        wanted: The index of the result that the reader waits for; None for any. No other one wakes
+            it, which would cost a change of threads for each job.
+    """
 
     def __init__(self, perform: Callable[[int, object, Callable[[], bool]], Job]) -> None:
         self._perform = perform
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._results: SimpleQueue[MapResult[Job]] = SimpleQueue()
+        self._results: deque[MapResult[Job]] = deque()
+        self._news: SimpleQueue[None] = SimpleQueue()
+        self.wanted: int | None = None
         self._is_left = threading.Event()
         self._open = 0
         self._count = 0
@@ -97,13 +106,13 @@ class _Threads:
             threading.Thread(target=self._serve, name="chaojiyuyan-map", daemon=True).start()
 
     def ended(self) -> Iterator[MapResult[Job]]:
-        while not self._results.empty():
-            yield self.wait()
+        while self._results:
+            self._open -= 1
+            yield self._results.popleft()
 
-    def wait(self) -> MapResult[Job]:
-        result = self._results.get()
-        self._open -= 1
-        return result
+    def wait(self) -> None:
+        """Wait for the result that is wanted; it may have been there by now."""
+        self._news.get()
 
     def close(self) -> None:
         self._is_left.set()
@@ -122,7 +131,10 @@ class _Threads:
             job = self._perform(index, item, self._is_left.is_set)
         except Exception as caught:  # noqa: BLE001  (it is the result of this input)
             error = caught
-        self._results.put(make_result(index, item, job, error))
+        self._results.append(make_result(index, item, job, error))
+        # The reader says what it wants before it looks, so that one of the two sees the other.
+        if self.wanted is None or self.wanted == index:
+            self._news.put(None)
 
 
 class _Abandoned(Exception):

@@ -130,6 +130,11 @@ class Window(Generic[J]):
         return self._taken - self._yielded < self._concurrency
 
     @property
+    def wanted(self) -> int | None:
+        """The index of the result that leaves next; None for any."""
+        return self._yielded if self._ordered else None
+
+    @property
     def is_empty(self) -> bool:
         """Whether each input that was taken has been yielded."""
         return self._taken == self._yielded
