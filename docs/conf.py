@@ -37,12 +37,20 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # an attribute with an entry of its own would be described twice
 
-# Every reference to a public name of ours must lead somewhere; other names have no page here.
+# Every reference to a name of ours must lead somewhere. The names of others have no page here.
 nitpicky = True
-nitpick_ignore_regex = [
-    ("py:.*", r"(?!chaojiyuyan_).*|chaojiyuyan_\w+\._.*"),
-    ("py:(obj|class)", r".*\.(T_co|[A-Z])"),  # type variables
-]
+nitpick_ignore_regex = [("py:.*", r"(?!chaojiyuyan_).*|chaojiyuyan_\w+\._.*")]
+
+TYPE_VARIABLES = {
+    "C": "Client",
+    "J": "Job | AsyncJob",
+    "T": "Result",
+    "T_co": "Result",
+    "Function": "Callable",
+    "LifespanT": "Callable",
+    "Model": "BaseModel",
+}
+"""What a reader sees in the place of a type variable, or of a type that stands for another's."""
 
 DOCUMENTED = {"module", "class", "exception", "function", "method", "property"}
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 TURN = 10.0
 """Seconds that a target has before the next one's turn."""
 
+ROUND = 200
+"""Number of values between two looks at the clock."""
+
 
 def fuzz(target: Target, seconds: float) -> int:
     """Feed a target for a while.
@@ -41,7 +44,7 @@ def fuzz(target: Target, seconds: float) -> int:
     count = 0
 
     @settings(
-        max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
+        max_examples=ROUND, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
     )
     @given(target.values)
     def feed(value: object) -> None:

@@ -279,6 +279,74 @@ def test_codex_is_connected_and_its_comments_stay(cli: Cli) -> None:
     assert config.read_text() == before
 
 
+COMMAND_JSON = json.dumps(str(COMMAND))
+ENV_JSON = f'{{"HEBING_BASE_URL": "{PRODUCTION}"}}'
+ENTRY_JSON = f'{{"command": {COMMAND_JSON}, "args": ["mcp-server"], "env": {ENV_JSON}}}'
+
+BYTES = {
+    "claude-desktop": (
+        ".config/Claude/claude_desktop_config.json",
+        '{"globalShortcut":"é",  "mcpServers": {"a": {"env": {"T": 1.10}} } }',
+        (
+            '{"globalShortcut":"é",  "mcpServers": {"a": {"env": {"T": 1.10}}, '
+            f'"chaojiyuyan": {ENTRY_JSON} }} }}'
+        ),
+    ),
+    "cursor": (
+        ".cursor/mcp.json",
+        '{"mcpServers": {}, "mcpServers": {"x": "\\u00e9"}}\r\n',
+        (
+            '{"mcpServers": {}, "mcpServers": {"x": "\\u00e9", "chaojiyuyan": '
+            f"{ENTRY_JSON}}}}}\r\n"
+        ),
+    ),
+    "vscode": (
+        ".config/Code/User/mcp.json",
+        '{"inputs": [ ], "servers":{"a":1}}',
+        '{"inputs": [ ], "servers":{"a":1, "chaojiyuyan": '
+        + ENTRY_JSON.replace("{", '{"type": "stdio", ', 1)
+        + "}}",
+    ),
+    "windsurf": (
+        ".codeium/windsurf/mcp_config.json",
+        "{}",
+        (
+            '{\n  "mcpServers": {\n    "chaojiyuyan": {\n'
+            f'      "command": {COMMAND_JSON},\n      "args": [\n        "mcp-server"\n      ],\n'
+            f'      "env": {{\n        "HEBING_BASE_URL": "{PRODUCTION}"\n      }}\n'
+            f"    }}\n  }}\n}}"
+        ),
+    ),
+    "gemini-cli": (
+        ".gemini/settings.json",
+        '\ufeff{"ui": {"theme": "x"}}\n',
+        f'\ufeff{{"ui": {{"theme": "x"}}, "mcpServers": {{"chaojiyuyan": {ENTRY_JSON}}}}}\n',
+    ),
+    "codex": (
+        ".codex/config.toml",
+        '# é\r\nmodel = "o3"\r\n',
+        (
+            '# é\r\nmodel = "o3"\r\n\r\n[mcp_servers.chaojiyuyan]\r\n'
+            f'command = {COMMAND_JSON}\r\nargs = ["mcp-server"]\r\n'
+            f'env = {{ HEBING_BASE_URL = "{PRODUCTION}" }}\r\n'
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("client", BYTES)
+def test_each_file_is_edited_byte_for_byte(cli: Cli, client: str) -> None:
+    name, before, after = BYTES[client]
+    path = cli.home / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(before.encode())
+    done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--client", client)
+    assert done.returncode == 0, done.stderr
+    assert path.read_bytes().decode() == after
+    assert cli("disconnect", "--yes").returncode == 0
+    assert path.read_bytes() == before.encode()
+
+
 def test_all_means_those_that_are_installed_and_the_list_names_the_others(cli: Cli) -> None:
     (cli.home / ".config" / "Code" / "User").mkdir(parents=True)
     done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--client", "all")

@@ -94,6 +94,12 @@ def test_ordinary_text_stays_as_it_is() -> None:
         assert Redactor(key).text(text) == text
 
 
+@pytest.mark.parametrize("text", ["\\", "&#0", "%25", "nxt_ag_", "\\u006", "n"])
+def test_a_hostile_text_is_looked_through_in_one_pass(text: str) -> None:
+    text *= 200_000 // len(text)  # the square of it would take an hour
+    assert Redactor(KEYS[0]).replace(text) == text
+
+
 def test_a_redactor_shows_and_pickles_no_key() -> None:
     redactor = Redactor(KEYS[1])
     assert KEYS[1] not in repr(redactor)

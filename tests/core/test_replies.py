@@ -139,6 +139,15 @@ def test_a_key_in_an_answer_that_was_cut_short_is_masked() -> None:
     assert "verysecret" not in str(caught.value) + caught.value.detail
 
 
+def test_the_response_of_an_error_is_a_copy_of_at_most_a_mebibyte() -> None:
+    body = json.dumps({"detail": "nxt_ag_verysecretkey"}) + " " * (3 << 20)
+    error = error_of(httpx.Response(400, content=body.encode(), headers={"X-Test": "1"}))
+    assert error.response is not None
+    assert len(error.response.content) == 1 << 20
+    assert error.response.headers["x-test"] == "1"
+    assert "verysecret" not in error.response.text
+
+
 def test_a_long_detail_is_cut() -> None:
     assert len(error_of(httpx.Response(400, json={"detail": "x" * 9999})).detail) == 500
 

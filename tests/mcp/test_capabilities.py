@@ -206,6 +206,17 @@ class TestAStrangersSchema:
         assert refusal(node, {"id": 1, "next": {"id": 2}}) is None
         assert refusal(node, {"id": 1, "next": {}}) == "next: 'id' is a required property"
 
+    def test_with_a_simple_pattern_is_enforced(self) -> None:
+        schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^[a-z]+$"}}}
+        assert refusal(schema, {"a": "abc"}) is None
+        assert "does not match" in (refusal(schema, {"a": "ABC"}) or "")
+
+    def test_with_a_pattern_of_another_language_is_listed(self) -> None:
+        schema = {"type": "object", "properties": {"a": {"pattern": r"^\p{L}$"}}, "required": ["a"]}
+        assert make_capability_tool("x", {"input_schema": schema}).input_schema == schema
+        assert refusal(schema, {"a": "é"}) is None
+        assert refusal(schema, {}) == "'a' is a required property"
+
     def test_without_end_ends(self) -> None:
         doubling = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
         bombs: list[Json] = [
@@ -213,6 +224,9 @@ class TestAStrangersSchema:
             {"type": "object", "$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
             {"type": "object", "properties": {"a": {"pattern": "^(a+)+$"}}},
             {"type": "object", "patternProperties": {"^(a+)+$": False}},
+            {"type": "object", "properties": {"a": {"pattern": "a?" * 60 + "a" * 60 + "c"}}},
+            {"type": "object", "properties": {"a": {"pattern": "(a{1,60}){1,60}c"}}},
+            {"type": "object", "properties": {"a": {"pattern": "a*a*a*a*a*a*a*a*c"}}},
         ]
         for bomb in bombs:
             done = threading.Event()

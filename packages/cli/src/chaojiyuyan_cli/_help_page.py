@@ -14,7 +14,7 @@ Account:
   connect     Log in, and register the MCP server with your clients.
   disconnect  Forget the key, and remove the MCP server from your clients.
   login       Log in and save the key; leave MCP clients alone.
-  logout      Forget the saved key; MCP clients are left alone.
+  logout      Forget the saved key; leave MCP clients alone.
   whoami      Show whose key is in use, and that it is accepted.
   status      Show the key and base URL in use, or one job.
   doctor      Check that everything works, and say how to repair it.

@@ -131,7 +131,7 @@ def read_key(option: str) -> str:
         option: The option's value.
 
     Raises:
-        ValueError: It is no key.
+        ValueError: It is not a key.
     """
     if option != FROM_INPUT:
         return checked_api_key(option)

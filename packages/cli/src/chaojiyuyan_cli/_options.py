@@ -190,7 +190,7 @@ class CommandGroup(click.Group):
 
 def _into_session(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
     def store(ctx: click.Context, _: click.Parameter, value: object) -> None:
-        # The option may stand before the command's name and after it: the later one counts.
+        # The option is taken before the command's name and after it; the later one counts.
         if value:
             session = ctx.ensure_object(Session)
             setattr(session, name, value)

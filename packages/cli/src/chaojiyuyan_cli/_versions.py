@@ -15,7 +15,7 @@ def list_installed() -> dict[str, str]:
 
 
 def describe_sdk() -> str:
-    """Return the name and version of the SDK, or of the command line when it stands alone."""
+    """Return the name and version of the SDK, or of the command line when there is no SDK."""
     name, version = "sdk", _read_version("sdk")
     if version is None:
         name, version = "cli", _read_version("cli")

@@ -155,7 +155,10 @@ def _base64_forms(key: bytes) -> Iterator[str]:
 
 
 def _escaped_forms(text: str) -> str:
-    """A pattern for the text, each character of it as it is or in one of the usual escapes."""
+    """A pattern for the text, each character of it as it is or in one of the usual escapes.
+
+    Every repetition is bounded: a hostile text takes a time that grows with its length only.
+    """
     return "".join(map(_escaped_form, text))
 
 
@@ -163,12 +166,12 @@ def _escaped_form(char: str) -> str:
     code = ord(char)
     alternatives = [
         re.escape(char),
-        rf"%(?:25)*{code:02x}",  # RFC 3986, also twice
-        rf"\\+(?:u00|x){code:02x}",  # JSON, JavaScript, Python
-        rf"&\#(?:0*{code}|x0*{code:x});?",  # HTML
+        rf"%(?:25){{0,4}}{code:02x}",  # RFC 3986, also of itself
+        rf"\\{{1,8}}(?:u00|x){code:02x}",  # JSON, JavaScript, Python
+        rf"&\#(?:0{{0,6}}{code}|x0{{0,6}}{code:x});?",  # HTML
     ]
     if char == "/":
-        alternatives += ["_", r"\\+/"]  # base64url; JSON
+        alternatives += ["_", r"\\{1,8}/"]  # base64url; JSON
     elif char == "+":
         alternatives += ["-"]  # base64url
     return f"(?:{'|'.join(alternatives)})"

@@ -103,15 +103,6 @@ class Endpoint:
         """
         return f"http://{_in_brackets(self.host)}:{listener.getsockname()[1]}{PATH}"
 
-    def guard(self, app: ASGIApp, port: int) -> Guard:
-        """Return an application that only those reach who may.
-
-        Args:
-            app: The application.
-            port: The port that is listened on.
-        """
-        return Guard(app, self, port)
-
 
 class Guard:
     """Lets a request through to an application, or answers 401 or 403."""
@@ -200,7 +191,7 @@ def serve(server: Server[None], endpoint: Endpoint, listener: socket.socket) -> 
     security = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the guard does it
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
     config = uvicorn.Config(
-        endpoint.guard(app, listener.getsockname()[1]),
+        Guard(app, endpoint, listener.getsockname()[1]),
         http="h11",  # httptools keeps blanks behind a header's value (RFC 9110, 5.5)
         log_config=None,
         access_log=False,

@@ -26,7 +26,7 @@ MAX_IMAGE_BYTES = 256 * 1024
 MAX_IMAGES = 4
 """Images of one answer at most."""
 
-IMAGES_TIMEOUT = 10.0
+IMAGES_TIMEOUT = 5.0
 """Seconds for all images of an answer together."""
 
 _SIGNATURES = {

@@ -42,7 +42,7 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class _NoOrder:
-    """Stands among the inputs for a line that is not ordered, so that every index is a line."""
+    """Takes the place of an input for a line that is not ordered, so that every index is a line."""
 
     line: Line
     done: bool

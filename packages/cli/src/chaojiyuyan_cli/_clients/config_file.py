@@ -150,7 +150,7 @@ class ConfigFile:
         return McpWriterError(f"{error}. Repair the file, or {remedy}")
 
     def _edit(self, edit: Callable[[str], str], done: str) -> Applied:
-        """Edit what stands in the file now: it may have changed while the user was asked."""
+        """Edit the present content of the file: it may have changed while the user was asked."""
         with locked(self.path):
             data = _read(self.path)
             bom, text = _decode(self.path, data)

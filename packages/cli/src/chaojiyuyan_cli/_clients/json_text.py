@@ -128,13 +128,13 @@ class _Member:
 
 @dataclass(frozen=True)
 class _Object:
-    """Where an object stands in the text, and how its members are laid out."""
+    """The place of an object in the text, and the layout of its members."""
 
     start: int  # of its "{"
     end: int  # of its "}"
     members: list[_Member]
-    separator: str  # stands before a first member
-    closer: str  # stands between an only member and the "}"
+    separator: str  # is put before a first member
+    closer: str  # is put between an only member and the "}"
 
     def last(self, key: str) -> _Member | None:
         return next((member for member in reversed(self.members) if member.key == key), None)
@@ -201,7 +201,7 @@ class _Document:
         return lines.replace("\n", self._newline + indent)
 
     def _indent_of(self, member: _Member) -> str | None:
-        """What stands before the member on its line, None where it does not begin one."""
+        """The whitespace before the member on its line, None when it does not begin one."""
         before = self._text[: member.key_start]
         space = before[len(before.rstrip(" \t\n\r")) :]
         lines = re.split(r"[\n\r]", space)

@@ -82,7 +82,7 @@ def locate_claude_code(home: Path, environ: Mapping[str, str]) -> McpClient:
         home: The user's home folder.
         environ: The environment; ``CLAUDE_CONFIG_DIR`` moves the file.
     """
-    folder = home / environ.get("CLAUDE_CONFIG_DIR", "").strip()  # an absolute folder stands alone
+    folder = home / environ.get("CLAUDE_CONFIG_DIR", "").strip()  # an absolute folder replaces it
     return McpClient(CLAUDE_CODE, "Claude Code", folder / ".claude.json", folder, typed=True)
 
 

@@ -29,7 +29,7 @@ def replace_secrets(entry: Json, placeholder: str) -> Json:
 
     Args:
         entry: The entry of a server.
-        placeholder: Stands where a secret was.
+        placeholder: Takes the place of each secret.
     """
     return _replace_secrets(entry, lambda _: placeholder)
 

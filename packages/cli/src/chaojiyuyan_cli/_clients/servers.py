@@ -1,4 +1,4 @@
-"""How the servers of an MCP client stand in the text of its file, whatever the file's format."""
+"""The servers of an MCP client in the text of its file, whatever the file's format."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("logout", cls=Command)
 @pass_session
 def command(session: Session) -> None:
-    """Forget the saved key; MCP clients are left alone."""
+    """Forget the saved key; leave MCP clients alone."""
     from chaojiyuyan_cli._login import log_out
 
     log_out(session)

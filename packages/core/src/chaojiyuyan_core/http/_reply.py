@@ -13,7 +13,7 @@ from chaojiyuyan_core.api import UnexpectedShape
 from chaojiyuyan_core.redaction import Redactor
 from chaojiyuyan_core.times import parse_http_date
 
-from ._error_body import ErrorBody, describe_body, read_error_body
+from ._error_body import MAX_ERROR_BYTES, ErrorBody, describe_body, read_error_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -190,7 +190,8 @@ class Reply:
         return httpx.Response(
             self.status or 0,
             headers=_redact_headers(httpx.Headers(self.headers), self._redactor),
-            content=self._redactor.body(self.body),
+            # A longer one would take long to look through; what is cut off may begin with the key.
+            content=self._redactor.body(self.body[: 2 * MAX_ERROR_BYTES])[:MAX_ERROR_BYTES],
             request=self._request and redact_request(self._request, self._redactor),
         )
 

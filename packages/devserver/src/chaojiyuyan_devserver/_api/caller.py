@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._store import list_jobs
@@ -19,7 +19,7 @@ from chaojiyuyan_devserver.kernel.views import (
 )
 
 from .bodies import EventList, JobList, JobRequest, SpecList
-from .deps import Caller, JobId, Service, Wait
+from .deps import Caller, JobId, Service, Waiting
 from .route import ApiRoute, answer, document
 
 router = APIRouter(route_class=ApiRoute)
@@ -64,9 +64,7 @@ async def read_jobs(
 
 
 @router.get("/kernel-jobs/{job_id}", name="get", **document({200: JobView}, NOT_FOUND))
-async def read_job(
-    service: Service, agent: Caller, job_id: JobId, wait: Annotated[Wait, Depends()]
-) -> Response:
+async def read_job(service: Service, agent: Caller, job_id: JobId, wait: Waiting) -> Response:
     """Get a job of the caller's own; with ``Prefer: wait`` held until it has ended."""
     job = service.require_job(job_id, agent)
     if wait.seconds is not None and not job.terminal:

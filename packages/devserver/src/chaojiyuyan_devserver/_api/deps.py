@@ -44,21 +44,15 @@ async def authenticate(request: Request) -> Agent:
 class Wait:
     """A client's ``Prefer: wait`` (RFC 7240).
 
+    Args:
+        request: The request.
+        prefer: The header's value, if it is there.
+
     Attributes:
         seconds: For how long the answer may be held, at most ``MAX_WAIT``; None without it.
     """
 
-    def __init__(
-        self,
-        request: Request,
-        prefer: Annotated[
-            str | None,
-            Header(
-                description="`wait=<seconds>`, at most 60: hold the answer until the event.",
-                examples=["wait=2"],
-            ),
-        ] = None,
-    ) -> None:
+    def __init__(self, request: Request, prefer: str | None) -> None:
         match = _WAIT.search(prefer or "")
         self.seconds = min(float(match[1]), MAX_WAIT) if match else None
         self._request = request
@@ -85,10 +79,24 @@ class Wait:
             watching.cancel()
 
 
+async def _get_wait(
+    request: Request,
+    prefer: Annotated[
+        str | None,
+        Header(
+            description="`wait=<seconds>`, at most 60: hold the answer until the event.",
+            examples=["wait=2"],
+        ),
+    ] = None,
+) -> Wait:
+    return Wait(request, prefer)
+
+
 async def _get_service(request: Request) -> KernelService:
     return get_service(request)  # a coroutine function: FastAPI runs others in threads
 
 
 Service = Annotated[KernelService, Depends(_get_service)]
+Waiting = Annotated[Wait, Depends(_get_wait)]
 Caller = Annotated[Agent, Depends(authenticate)]
 JobId = Annotated[str, Path(min_length=1, pattern="^[^/]+$", description="The job's id.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._service import KernelService
@@ -14,7 +14,7 @@ from chaojiyuyan_devserver.kernel.records import Agent
 from chaojiyuyan_devserver.kernel.views import timestamp, view_offer
 
 from .bodies import Bid, Lease, Offers, Registered, Registration, Settlement, Submission
-from .deps import Caller, JobId, Service, Wait
+from .deps import Caller, JobId, Service, Waiting
 from .route import ApiRoute, answer, document
 
 router = APIRouter(route_class=ApiRoute)
@@ -40,7 +40,7 @@ async def register(service: Service, agent: Caller, body: Registration) -> Respo
 async def read_offers(
     service: Service,
     agent: Caller,
-    wait: Annotated[Wait, Depends()],
+    wait: Waiting,
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
     capability_key: str | None = None,
 ) -> Response:

@@ -2,17 +2,19 @@
 
 A capability's schema is the work of whoever published it. It must not make this server read an
 address, nor compute without end: references are resolved inside the schema alone and only so many
-of them, and a stranger's regular expressions are left to the platform, since some take a lifetime
-to find no match.
+of them, and a stranger's regular expression is enforced only where it is simple, since others take
+a lifetime to find no match. The platform holds the input against the whole schema as well.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator, FormatChecker, validators
 from jsonschema.exceptions import SchemaError, best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -30,7 +32,12 @@ MAX_REFERENCES = 10_000
 MAX_SCHEMA_CHARS = 20_000
 """Characters of a capability's schema that is listed and enforced."""
 
+MAX_MATCHED_CHARS = 2_000
+"""Characters of a text that is held against a stranger's regular expression."""
+
 _REFERENCES = ("$ref", "$dynamicRef")
+_QUANTIFIER = re.compile(r"(?<!\()[*+?]|\{\d*,\d*\}")
+_REPEATED_GROUP = re.compile(r"\)[*+?{]")
 
 _Keyword = Any  # jsonschema has no type for the functions behind the keywords
 
@@ -45,6 +52,7 @@ class Checker:
             schema: The schema, valid by JSON Schema 2020-12.
             is_foreign: It comes from a stranger.
         """
+        self._is_foreign = is_foreign
         self._references = 0
         cls = self._limit(Draft202012Validator) if is_foreign else Draft202012Validator
         self._validator = cls(dict(schema), registry=Registry())
@@ -65,7 +73,8 @@ class Checker:
         if misfit is None:
             return None
         complaint = misfit.message
-        if misfit.validator == "pattern":  # its message would quote the pattern
+        if misfit.validator == "pattern" and not self._is_foreign:
+            # The message of the library would quote the pattern.
             complaint = f"{misfit.instance!r} does not fit. {misfit.schema['description']}"
         place = "".join(
             f"[{step}]" if isinstance(step, int) else f".{step}" for step in misfit.path
@@ -75,10 +84,13 @@ class Checker:
     def _limit(self, base: Any) -> Any:
         """Return a validator that computes only so much."""
         counted = {name: self._count(base.VALIDATORS[name]) for name in _REFERENCES}
-        skipped = dict.fromkeys(("pattern", "patternProperties", "unevaluatedProperties"), _skip)
+        skipped = dict.fromkeys(("patternProperties", "unevaluatedProperties"), _skip)
         additional = _unless_patterns(base.VALIDATORS["additionalProperties"])
+        pattern = _if_simple(base.VALIDATORS["pattern"])
         extend: Any = validators.extend
-        return extend(base, {**counted, **skipped, "additionalProperties": additional})
+        return extend(
+            base, {**counted, **skipped, "additionalProperties": additional, "pattern": pattern}
+        )
 
     def _count(self, follow: _Keyword) -> _Keyword:
         def counted(
@@ -107,7 +119,7 @@ def read_object_schema(schema: object) -> dict[str, Any] | None:
     try:
         if len(json.dumps(schema)) > MAX_SCHEMA_CHARS or not _stands_alone(schema):
             return None
-        Draft202012Validator.check_schema(schema)
+        Draft202012Validator.check_schema(schema, format_checker=FormatChecker(()))
     except (SchemaError, ValueError, RecursionError):
         return None
     return schema
@@ -132,6 +144,21 @@ def _stands_alone(schema: object) -> bool:
 
 def _skip(*_: object) -> Iterator[ValidationError]:
     return iter(())
+
+
+def _if_simple(match: _Keyword) -> Callable[..., Iterator[ValidationError]]:
+    """Enforce only a regular expression that cannot take long: with one quantifier, of no group."""
+
+    def matched(
+        validator: Any, value: object, instance: object, schema: Any
+    ) -> Iterator[ValidationError]:
+        pattern = str(value)
+        simple = len(_QUANTIFIER.findall(pattern)) <= 1 and not _REPEATED_GROUP.search(pattern)
+        if simple and len(str(instance)) <= MAX_MATCHED_CHARS:
+            with contextlib.suppress(re.error):  # one in the dialect of another language
+                yield from match(validator, value, instance, schema)
+
+    return matched
 
 
 def _unless_patterns(check: _Keyword) -> Callable[..., Iterator[ValidationError]]:
