@@ -8,10 +8,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from ._observe.logs import configure_logging
+from ._reload import NOT_LOADED, run_reloading
 from ._run.loading import load_worker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .worker import Worker
 
 log = logging.getLogger("chaojiyuyan_worker")
 
@@ -28,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     configure_logging(options.log_format)
     try:
-        worker = load_worker(options.worker)
+        if options.reload:
+            return _run_reloading(options)
+        worker = _load(options)
         if options.concurrency is not None:
             worker.concurrency = options.concurrency
         if options.health_port is not None:
@@ -45,6 +50,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _load(options: argparse.Namespace) -> Worker:
+    """Import the worker; where a reloader waits for a version that can be imported, tell it."""
+    try:
+        return load_worker(options.worker)
+    except Exception:
+        if not options.reloaded:
+            raise
+        log.exception("%s cannot be imported", options.worker)
+        sys.exit(NOT_LOADED)
+
+
+def _run_reloading(options: argparse.Namespace) -> int:
+    arguments = [options.worker, "--log-format", options.log_format]
+    for name in ("concurrency", "health_port"):
+        if (value := getattr(options, name)) is not None:
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    try:
+        return run_reloading(arguments, options.reload_dir)
+    except ModuleNotFoundError as error:
+        if error.name != "watchfiles":
+            raise
+        log.error("--reload needs watchfiles: pip install 'chaojiyuyan-worker[reload]'")
+        return 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m chaojiyuyan_worker",
@@ -54,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=int, metavar="N", help="jobs at a time")
     parser.add_argument("--health-port", type=int, metavar="P", help="serve probes and metrics")
     parser.add_argument("--log-format", choices=["text", "json"], default="text")
+    parser.add_argument(
+        "--reload", action="store_true", help="start again when a *.py here changes: [reload]"
+    )
+    parser.add_argument(
+        "--reload-dir", action="append", default=[], metavar="DIR", help="watch this folder too"
+    )
+    parser.add_argument("--reloaded", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
