@@ -193,3 +193,6 @@ def test_the_instructions_fit_and_speak_of_what_is_offered() -> None:
     reading = describe_server(Choice.of({}, read_only=True).select(TOOLS))
     assert "kernel_create_job" not in reading
     assert "kernel_claim_job" not in reading
+    longest = describe_server(TOOLS[:7], ["x" * 64] * 20)
+    assert len(longest) < LIMIT_OF_CLAUDE_CODE
+    assert "COSTS credits" in longest

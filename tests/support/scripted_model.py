@@ -75,7 +75,7 @@ class ScriptedModel:
         turn = self.turns[-1]
         return json.dumps((turn.get("messages") or turn.get("input"))[-6:], ensure_ascii=False)
 
-    def wait_for_turn(self, number: int, timeout: float = 40) -> str:
+    def wait_for_turn(self, number: int, timeout: float = 100) -> str:
         """Wait until the model was asked so often; return what it was sent last."""
         deadline = time.monotonic() + timeout
         while len(self.turns) < number:

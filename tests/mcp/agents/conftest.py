@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[3]
 NODE_TOOLS = Path(os.environ.get("CHAOJIYUYAN_NODE_TOOLS") or ROOT / ".hatch" / "node") / "bin"
-PATIENCE = 40
+PATIENCE = 100
 """Seconds for a step of an agent; it takes one or two where nothing else runs."""
 
 API_KEY = "sk-ant-api03-of-the-tests"

@@ -23,7 +23,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mcp.server.lowlevel import Server
 
@@ -61,10 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ._lifetime import exit_at_signal
 
     exit_at_signal()
-    try:
-        return _serve_http(start, settings) if start.endpoint else _serve_pipes(start, settings)
-    except ValueError as error:
-        parser.error(str(error))
+
+    def make_server() -> Server[None]:
+        try:
+            return start.make_server(settings)
+        except ValueError as error:
+            parser.error(str(error))
+
+    if start.endpoint is not None:
+        return _serve_http(start.endpoint, make_server)
+    return _serve_pipes(make_server)
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ class _Start:
         return server
 
 
-def _serve_pipes(start: _Start, settings: Settings) -> int:
+def _serve_pipes(make_server: Callable[[], Server[None]]) -> int:
     from ._lifetime import run
     from ._stdio import claim_pipes
 
@@ -145,15 +151,13 @@ def _serve_pipes(start: _Start, settings: Settings) -> int:
     except OSError as error:
         _say(f"standard input and output must be open: {error}")
         return 1
-    run(start.make_server(settings), source, sink)
+    run(make_server(), source, sink)
     return 0
 
 
-def _serve_http(start: _Start, settings: Settings) -> int:
+def _serve_http(endpoint: Endpoint, make_server: Callable[[], Server[None]]) -> int:
     from ._http import serve
 
-    endpoint = start.endpoint
-    assert endpoint is not None  # noqa: S101  # or nobody calls this
     try:
         listener = endpoint.listen()
     except OSError as error:
@@ -162,7 +166,7 @@ def _serve_http(start: _Start, settings: Settings) -> int:
             " with --http HOST:PORT; port 0 takes any that is free"
         )
         return 1
-    server = start.make_server(settings)
+    server = make_server()
     url = endpoint.url(listener)
     _say(f"serving {url}; Ctrl-C ends it")
     if endpoint.is_token_new:

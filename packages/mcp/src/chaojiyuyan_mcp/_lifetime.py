@@ -23,7 +23,7 @@ END_TIMEOUT = 0.8
 """Seconds that an orderly end may take. What hangs then, such as a name look-up, is cut off."""
 
 PARENT_INTERVAL = 0.4
-"""Seconds between two looks whether the parent process is there."""
+"""Seconds between two checks whether the parent process is there."""
 
 
 def exit_at_signal() -> None:
