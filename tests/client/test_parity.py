@@ -37,6 +37,12 @@ def test_names_parameters_and_defaults_are_the_same(sync: type, twin: type) -> N
             assert type(member) is type(public(twin)[name]), name
 
 
+@pytest.mark.parametrize("name", ["wait", "download"])
+def test_a_job_takes_what_its_client_takes(name: str) -> None:
+    of_client = [each for each in signature(NexusClient, name) if each[0] != "job_id"]
+    assert signature(Job, name) == of_client
+
+
 @pytest.mark.parametrize("twin", [AsyncNexusClient, AsyncJob])
 def test_what_does_io_is_awaited_or_iterated(twin: type) -> None:
     for name, member in public(twin).items():

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -17,24 +17,34 @@ from chaojiyuyan_core.http._shelf import MAX_IDLE_SECONDS
 from chaojiyuyan_core.http._stack import ConnectionStack
 from support.hostile import JOB, Peer, hostile
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CALL = api.get_job("j1")
 LISTING = api.list_jobs()
 
 
-def send_each(kind: str, url: str, *calls: api.Call[Any]) -> list[Reply]:
-    """Send calls one after the other on one transport."""
+def send_each(
+    kind: str, url: str, *calls: api.Call[Any], then: Callable[[], object] = bool
+) -> list[Reply]:
+    """Send calls one after the other on one transport; do something after each."""
     builder = RequestBuilder("nxt_ag_key", url, timeout=5)
+    replies = []
 
-    async def main() -> list[Reply]:
+    async def main() -> None:
         transport = AsyncTransport(builder)
-        replies = [await transport.send(call) for call in calls]
+        for call in calls:
+            replies.append(await transport.send(call))
+            then()
         await transport.close()
-        return replies
 
     if kind == "async":
-        return asyncio.run(main())
+        asyncio.run(main())
+        return replies
     transport = Transport(builder)
-    replies = [transport.send(call) for call in calls]
+    for call in calls:
+        replies.append(transport.send(call))
+        then()
     transport.close()
     return replies
 
@@ -80,10 +90,14 @@ def answer_too_long(peer: Peer) -> None:
     peer.stall()
 
 
-@pytest.mark.parametrize(
-    "behave",
-    [answer_and_close, answer_and_close_silently, answer_twice_at_once, answer_too_long],
-)
+def test_a_connection_that_the_server_closed_is_not_used_again(kind: str) -> None:
+    with hostile(answer_and_close_silently) as server:
+        replies = send_each(kind, server.url, *[CALL] * 3, then=server.until_one_closed)
+        assert server.accepted == 3
+    assert all(reply.value(CALL)["id"] == "j1" for reply in replies)
+
+
+@pytest.mark.parametrize("behave", [answer_and_close, answer_twice_at_once, answer_too_long])
 def test_a_connection_that_did_not_end_cleanly_is_not_used_again(kind: str, behave: Any) -> None:
     with hostile(behave) as server:
         replies = send_each(kind, server.url, *[CALL] * 3)

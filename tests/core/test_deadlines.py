@@ -175,6 +175,68 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
         assert send_sync(RequestBuilder(None, "http://localhost"), CALL, 1.0).is_success
 
 
+@pytest.fixture
+def deaf_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A resolver that does not answer before the test ends; the hosts that it was asked for."""
+    ending, asked = threading.Event(), []
+
+    def look_up(host: str, port: int, *args: Any, flags: int = 0, **options: Any) -> Any:
+        if not flags:
+            asked.append(host)
+            ending.wait(30)
+        raise socket.gaierror(socket.EAI_NONAME, "no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield asked
+    ending.set()
+    until_no_thread("chaojiyuyan-lookup")
+
+
+def until_no_thread(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_a_lookup_ends_at_the_deadline(deaf_resolver: list[str]) -> None:
+    builder = RequestBuilder(None, "http://slow.test", timeout=30)
+    reply = ends_in_time(lambda: send_sync(builder, CALL, TIMEOUT))
+    assert isinstance(reply.fault, httpx.ConnectTimeout)
+    assert deaf_resolver == ["slow.test"]
+
+
+def test_lookups_of_one_host_share_a_thread(deaf_resolver: list[str]) -> None:
+    builder = RequestBuilder(None, "http://slow.test", timeout=30)
+    for _ in range(3):
+        assert isinstance(send_sync(builder, CALL, 0.05).fault, httpx.ConnectTimeout)
+    assert deaf_resolver == ["slow.test"]
+
+
+def test_a_lookup_without_a_thread_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, look_up = threading.Thread.start, socket.getaddrinfo
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "chaojiyuyan-lookup":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def only_ipv4(host: str, port: int, **options: Any) -> Any:
+        return look_up(host, port, **{**options, "family": socket.AF_INET})
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", only_ipv4)
+    with hostile(lambda peer: (peer.read_request(), peer.answer())) as server:
+        builder = RequestBuilder(None, f"http://localhost:{server.port}")
+        assert send_sync(builder, CALL, 20).is_success
+
+
+def test_a_host_that_does_not_exist_is_a_connect_error(send: Any) -> None:
+    for host in ("no-such-host.invalid", "x" * 70 + ".test"):
+        fault = send(RequestBuilder(None, f"http://{host}"), CALL, 20).fault
+        assert isinstance(fault, httpx.ConnectError), fault
+
+
 def test_without_a_timeout_of_its_own_an_attempt_ends_without_progress(send: Any) -> None:
     with hostile(silent_after_the_request) as server:
         builder = RequestBuilder("nxt_ag_key", server.url, timeout=TIMEOUT)

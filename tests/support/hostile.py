@@ -78,6 +78,7 @@ class Hostile:
         self._ending = threading.Event()
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
+        self._closed = threading.Semaphore(0)
         self.accepted = 0
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/api/v1"
@@ -103,6 +104,11 @@ class Hostile:
         finally:
             for each in reversed(peer.opened):
                 each.close()
+            self._closed.release()
+
+    def until_one_closed(self) -> None:
+        """Wait until one more connection is closed on this side."""
+        assert self._closed.acquire(timeout=10)
 
     def close(self) -> None:
         self._ending.set()

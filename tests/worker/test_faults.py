@@ -45,14 +45,14 @@ def test_a_dropped_answer_costs_no_job(site, endpoint, when) -> None:
 
 
 @pytest.mark.parametrize("effect", ["503", "429", "html", "junk"])
-def test_a_faulty_answer_on_every_endpoint_costs_no_job(site, effect) -> None:
+def test_a_faulty_answer_on_every_endpoint_costs_no_job(calm_site, effect) -> None:
     endpoints = ("register", "available", "bid", "heartbeat", "submit")
-    worker = site.worker()
+    worker = calm_site.worker()
     runs = counting(worker)
-    site.kernel.set_faults([f"{endpoint}={effect}@1" for endpoint in endpoints])
+    calm_site.kernel.set_faults([f"{endpoint}={effect}@1" for endpoint in endpoints])
     with running(worker):
-        job_id = site.post({"seconds": 1})
-        job = site.ended(job_id)
+        job_id = calm_site.post({"seconds": 1})
+        job = calm_site.ended(job_id)
     assert job["status"] == "succeeded"
     assert job["settlements"] == 1
     assert runs == {job_id: 1}

@@ -57,6 +57,7 @@ class JobClient(Protocol):
         *,
         overwrite: bool = ...,
         max_bytes: int | None = ...,
+        timeout: float = ...,
         on_progress: Callable[[int], object] | None = ...,
     ) -> pathlib.Path:
         """Bring an artifact into a file."""
@@ -89,6 +90,7 @@ class AsyncJobClient(Protocol):
         *,
         overwrite: bool = ...,
         max_bytes: int | None = ...,
+        timeout: float = ...,
         on_progress: Callable[[int], object] | None = ...,
     ) -> pathlib.Path:
         """Bring an artifact into a file."""
@@ -234,11 +236,17 @@ class Job(JobDict[JobClient]):
         *,
         overwrite: bool = False,
         max_bytes: int | None = None,
+        timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
     ) -> pathlib.Path:
         """Bring one of the job's artifacts into a file; see :meth:`NexusClient.download`."""
         return self._bound.download(
-            artifact, to, overwrite=overwrite, max_bytes=max_bytes, on_progress=on_progress
+            artifact,
+            to,
+            overwrite=overwrite,
+            max_bytes=max_bytes,
+            timeout=timeout,
+            on_progress=on_progress,
         )
 
     def events(self) -> Iterator[JobEvent]:
@@ -300,11 +308,17 @@ class AsyncJob(JobDict[AsyncJobClient]):
         *,
         overwrite: bool = False,
         max_bytes: int | None = None,
+        timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
     ) -> pathlib.Path:
         """Bring one of the job's artifacts into a file; see :meth:`NexusClient.download`."""
         return await self._bound.download(
-            artifact, to, overwrite=overwrite, max_bytes=max_bytes, on_progress=on_progress
+            artifact,
+            to,
+            overwrite=overwrite,
+            max_bytes=max_bytes,
+            timeout=timeout,
+            on_progress=on_progress,
         )
 
     def events(self) -> AsyncIterator[JobEvent]:

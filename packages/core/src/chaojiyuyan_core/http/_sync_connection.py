@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 import httpx
 
+from ._lookup import look_up
 from ._requests import MAX_UNSENT_BYTES
 from ._shelf import has_leftovers
 from ._timeouts import Deadline
@@ -104,16 +105,11 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except _UNREACHABLE as fault:
-            raise httpcore.ConnectError(str(fault)) from fault
-        ends = Deadline(self._deadline.ends)
+        ends = Deadline(time.monotonic() + self._deadline.left(timeout, httpcore.ConnectTimeout))
+        found = look_up(host, port, ends.left(None, httpcore.ConnectTimeout))
         last: Exception | None = None
         for index, (family, kind, protocol, _, address) in enumerate(found):
-            left = ends.left(timeout, httpcore.ConnectTimeout)
-            if index == 0:
-                ends = Deadline(time.monotonic() + left)
+            left = ends.left(None, httpcore.ConnectTimeout)
             sock = socket.socket(family, kind, protocol)
             try:
                 # An address that does not answer leaves time for those after it.
