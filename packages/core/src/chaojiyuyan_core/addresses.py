@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from .caller_warnings import warn_caller
+from ._caller_warnings import warn_caller
 
 DEFAULT_BASE_URL = "https://pic.chaojiyuyan.com/api/v1"
 """The production platform."""

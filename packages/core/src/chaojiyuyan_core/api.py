@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
 
-from .paths import quote_id
+from ._paths import quote_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

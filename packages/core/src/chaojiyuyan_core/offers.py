@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import api
+from ._paths import quote_id
 from .errors import ResponseFormatError
-from .paths import quote_id
 
 if TYPE_CHECKING:
     from .http import Reply

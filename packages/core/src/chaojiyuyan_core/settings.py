@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ._caller_warnings import warn_caller
 from .addresses import DEFAULT_BASE_URL, parsed_base_url
-from .caller_warnings import warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

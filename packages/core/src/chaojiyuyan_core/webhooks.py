@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TypedDict, cast
 
-from .caller_warnings import warn_caller
+from ._caller_warnings import warn_caller
 from .errors import WebhookVerificationError
 from .models import JobData
 from .times import parse_iso

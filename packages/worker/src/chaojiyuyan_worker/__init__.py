@@ -15,8 +15,8 @@ from chaojiyuyan_core.errors import (
 
 from ._observe.health import Health, JobProgress
 from ._observe.logs import configure_logging
+from ._process_pools import lifespan_initializer
 from ._run.execution import ExecutorBroken
-from ._run.lifespan import lifespan_initializer
 from ._version import __version__
 from .task import TaskContext
 from .worker import NexusWorker, Worker

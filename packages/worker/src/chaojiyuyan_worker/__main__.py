@@ -7,9 +7,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from ._loading import load_worker
 from ._observe.logs import configure_logging
 from ._reload import NOT_LOADED, run_reloading
-from ._run.loading import load_worker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

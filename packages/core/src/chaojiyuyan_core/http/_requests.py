@@ -134,7 +134,7 @@ class RequestBuilder:
         """
         import httpx
 
-        from chaojiyuyan_core.paths import is_endpoint
+        from chaojiyuyan_core._paths import is_endpoint
 
         # Compressed on the way, a file would not have the size that was announced.
         headers = {"user-agent": self._headers["user-agent"], "accept-encoding": "identity"}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from chaojiyuyan_worker.worker import Worker
+from .worker import Worker
 
 
 def load_worker(place: str) -> Worker:
@@ -22,8 +20,6 @@ def load_worker(place: str) -> Worker:
     module_name, _, attribute = place.partition(":")
     if not module_name or not attribute:
         raise ValueError(f"expected module:worker, such as my_package.jobs:worker, not {place!r}")
-    from chaojiyuyan_worker.worker import Worker
-
     if "" not in sys.path:
         sys.path.insert(0, "")
     module = importlib.import_module(module_name)
