@@ -1,13 +1,14 @@
 """Run the distributions' own tests on the built wheels instead of the checkout.
 
 uv resolves the lowest or the highest versions that the distributions admit and that have wheels for
-the Python; pip or uv installs them with the wheels. ``CHAOJIYUYAN_WHEELS`` names a folder of
-wheels; without it, ``scripts/build`` makes them.
+the Python, and the newest for the tests; pip or uv installs them with the wheels.
+``CHAOJIYUYAN_WHEELS`` names a folder of wheels; without it, ``scripts/build`` makes them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,10 @@ from lock import of_environments, of_packages
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path.name for path in (ROOT / "packages").iterdir())
+UV = ROOT / ".hatch" / "tool" / "bin" / "uv"
+# The locks are of the checkout's own environments.
+VARIABLES = {name: value for name, value in os.environ.items() if name != "UV_CONSTRAINT"}
+TESTS = "tests-of-the-checkout"
 CHECK = """
 import importlib, sysconfig
 
@@ -43,6 +48,36 @@ def built_wheels(folder: Path) -> list[Path]:
     return sorted(Path(given or folder).glob("chaojiyuyan_*.whl"))
 
 
+def resolve(args: argparse.Namespace, wanted: list[str], folder: Path) -> Path:
+    """Resolve what the distributions ask for, and what the tests ask for beside it.
+
+    Args:
+        args: The Python and the dependencies.
+        wanted: The wheels, and what they ask for.
+        folder: Where the files are written.
+
+    Returns:
+        The file of the versions.
+    """
+    # The needs of the tests are those of a project, so uv takes the newest that fit.
+    tests = folder / TESTS
+    tests.mkdir()
+    needs = of_environments(ROOT, tools=False)
+    project = f'[project]\nname = "{TESTS}"\nversion = "0"\ndependencies = {json.dumps(needs)}\n'
+    (tests / "pyproject.toml").write_text(project, encoding="utf-8")
+    source, pins = folder / "wanted.in", folder / "pins.txt"
+    lines = [*wanted, f"{TESTS} @ {tests.as_uri()}"]
+    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    resolution = {"lowest": "lowest-direct", "highest": "highest"}[args.dependencies]
+    run(
+        *(UV, "pip", "compile", "--quiet", "--no-header", "--no-annotate", source),
+        *("--resolution", resolution, "--only-binary", ":all:", "--python", args.python),
+        *("--no-emit-package", TESTS, "--output-file", pins),
+        environment=VARIABLES,
+    )
+    return pins
+
+
 def install(args: argparse.Namespace, wheels: list[Path], environment: Path) -> None:
     """Make an environment with the wheels, what they ask for, and what the tests ask for.
 
@@ -51,27 +86,15 @@ def install(args: argparse.Namespace, wheels: list[Path], environment: Path) -> 
         wheels: The wheels.
         environment: Where it is made.
     """
-    uv = ROOT / ".hatch" / "tool" / "bin" / "uv"
-    # The locks are of the checkout's own environments.
-    variables = {name: value for name, value in os.environ.items() if name != "UV_CONSTRAINT"}
-    pins, wanted = environment.with_suffix(".txt"), environment.with_suffix(".in")
     names = [wheel.name.partition("-")[0].replace("_", "-") for wheel in wheels]
     files = [f"{name} @ {wheel.as_uri()}" for name, wheel in zip(names, wheels, strict=True)]
-    needs = [*of_packages(ROOT), *of_environments(ROOT, tools=False)]
-    wanted.write_text("\n".join([*files, *needs]) + "\n", encoding="utf-8")
-    resolution = {"lowest": "lowest-direct", "highest": "highest"}[args.dependencies]
-    run(
-        *(uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", wanted),
-        *("--resolution", resolution, "--only-binary", ":all:", "--python", args.python),
-        *("--output-file", pins),
-        environment=variables,
-    )
+    pins = resolve(args, [*files, *of_packages(ROOT)], environment.parent)
     seed = ["--seed"] if args.installer == "pip" else []
-    run(uv, "venv", "--quiet", *seed, "--python", args.python, environment, environment=variables)
+    run(UV, "venv", "--quiet", *seed, "--python", args.python, environment, environment=VARIABLES)
     python = environment / "bin" / "python"
-    installer = [python, "-m", "pip"] if args.installer == "pip" else [uv, "pip"]
+    installer = [python, "-m", "pip"] if args.installer == "pip" else [UV, "pip"]
     there = [] if args.installer == "pip" else ["--python", python]
-    run(*installer, "install", "--quiet", *there, "--requirement", pins, environment=variables)
+    run(*installer, "install", "--quiet", *there, "--requirement", pins, environment=VARIABLES)
     modules = [name.replace("-", "_") for name in names]
     run(python, "-I", "-c", CHECK.format(names=modules))
 
