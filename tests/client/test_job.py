@@ -114,3 +114,16 @@ def test_a_failed_job_tells_why() -> None:
     assert error.job is job
     assert str(error) == "Job j1 failed (bad: no good)"
     assert pickle.loads(pickle.dumps(error)).job == job
+
+
+def test_a_failed_job_keeps_no_key_that_an_answer_echoed() -> None:
+    client = NexusClient("nxt_ag_echoed_secret")
+    echo = {"headers": ["Bearer%20nxt%5Fag%5Fechoed%5Fsecret"], "nxt_ag_echoed_secret": 1}
+    job = Job({**DATA, "status": "failed", "error_message": "nxt_ag_echoed_secret", "x": echo})
+    error = JobFailed(job)
+    assert isinstance(error.job, Job)
+    assert error.job.status == "failed"
+    shown = f"{error} {error.job_id} {error.error_message} {dict(error.job)} {pickle.dumps(error)!r}"
+    assert "echoed" not in shown
+    assert job["x"] is echo
+    client.close()

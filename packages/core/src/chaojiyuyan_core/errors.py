@@ -41,6 +41,7 @@ The tree::
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 from ._api_errors import (
     AuthenticationError,
@@ -129,26 +130,42 @@ class JobTimeout(HebingError):
 class JobFailed(HebingError):
     """A job ended other than succeeded.
 
-    Args:
-        job: The job as the API describes it. ``job_id``, ``status``, ``error_code`` and
-            ``error_message`` are taken from it.
+    Attributes:
+        job: The job as the API describes it; a copy with the key masked, where the key is in it.
+        job_id: The job's id.
+        status: How it ended.
+        error_code: Why, as a stable machine code; None where the API did not say.
+        error_message: Why, as text; None where the API did not say.
     """
 
     def __init__(self, job: Mapping[str, object]) -> None:
-        self.job = job
-        self.job_id = str(job.get("id"))
-        self.status = str(job.get("status"))
-        self.error_code = _text(job.get("error_code"))
-        self.error_message = _text(job.get("error_message"))
+        """Name the job, how it ended and why."""
+        self.job = _mask_job(job)
+        self.job_id = str(self.job.get("id"))
+        self.status = str(self.job.get("status"))
+        self.error_code = _text(self.job.get("error_code"))
+        self.error_message = _text(self.job.get("error_message"))
         reason = ": ".join(part for part in (self.error_code, self.error_message) if part)
         reason = f" ({reason[:_MAX_REASON_CHARS]})" if reason else ""
         super().__init__(f"Job {self.job_id} {self.status}{reason}")
 
 
-def _text(value: object) -> str | None:
-    from .redaction import mask_keys
+def _mask_job(job: Mapping[str, object]) -> Mapping[str, object]:
+    from .redaction import mask_values
 
-    return None if value is None else mask_keys(str(value))
+    values = dict(job)
+    masked = mask_values(values)
+    if masked == values:
+        return job
+    if not isinstance(job, dict):
+        return masked
+    changed = copy(job)
+    changed.update(masked)
+    return changed
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 class PriceTooHigh(HebingError):

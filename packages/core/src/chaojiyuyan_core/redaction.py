@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -47,6 +47,15 @@ def mask_keys(text: str) -> str:
     for redactor in list(_redactors):
         text = redactor.replace(text)
     return _KEY.sub(lambda match: mask_key(match.group()), text)
+
+
+def mask_values(value: T) -> T:
+    """Return a JSON value with every agent key masked in each of its texts.
+
+    Args:
+        value: What ``json.loads`` returns.
+    """
+    return _map_texts(value, mask_keys)
 
 
 class Redactor:
@@ -88,26 +97,13 @@ class Redactor:
         masked = mask_key(self._key)
         return self._pattern.sub(lambda _: masked, text)  # a text would be read as a template
 
-    def value(self, value: T, depth: int = 0) -> T:
+    def value(self, value: T) -> T:
         """Return a JSON value with the key masked in each of its texts.
 
         Args:
             value: What ``json.loads`` returns.
-            depth: The levels above it.
         """
-        cleaned: object = value
-        if isinstance(value, str):
-            cleaned = self.text(value)
-        elif isinstance(value, (dict, list)) and depth >= MAX_DEPTH:
-            cleaned = None
-        elif isinstance(value, dict):
-            cleaned = {
-                self.value(name, depth + 1): self.value(item, depth + 1)
-                for name, item in value.items()
-            }
-        elif isinstance(value, list):
-            cleaned = [self.value(item, depth + 1) for item in value]
-        return cleaned  # type: ignore[return-value]
+        return _map_texts(value, self.text)
 
     def body(self, content: bytes) -> bytes:
         """Return the bytes of an answer with the key masked.
@@ -143,6 +139,23 @@ class Redactor:
 
 
 _redactors: WeakSet[Redactor] = WeakSet()
+
+
+def _map_texts(value: T, change: Callable[[str], str], depth: int = 0) -> T:
+    """A JSON value with each of its texts changed; what lies below MAX_DEPTH is dropped."""
+    changed: object = value
+    if isinstance(value, str):
+        changed = change(value)
+    elif isinstance(value, (dict, list)) and depth >= MAX_DEPTH:
+        changed = None
+    elif isinstance(value, dict):
+        changed = {
+            _map_texts(name, change, depth + 1): _map_texts(item, change, depth + 1)
+            for name, item in value.items()
+        }
+    elif isinstance(value, list):
+        changed = [_map_texts(item, change, depth + 1) for item in value]
+    return changed  # type: ignore[return-value]
 
 
 def _base64_forms(key: bytes) -> Iterator[str]:
