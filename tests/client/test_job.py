@@ -123,7 +123,9 @@ def test_a_failed_job_keeps_no_key_that_an_answer_echoed() -> None:
     error = JobFailed(job)
     assert isinstance(error.job, Job)
     assert error.job.status == "failed"
-    shown = f"{error} {error.job_id} {error.error_message} {dict(error.job)} {pickle.dumps(error)!r}"
+    shown = (
+        f"{error} {error.job_id} {error.error_message} {dict(error.job)} {pickle.dumps(error)!r}"
+    )
     assert "echoed" not in shown
     assert job["x"] is echo
     client.close()
