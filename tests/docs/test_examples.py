@@ -51,7 +51,7 @@ REASONS = {
     "checkout": ("runs a script of this checkout, which the tests or CI run as they are", 13),
     "container": ("needs a container engine or a cluster", 8),
     "framework": ("needs an agent framework; scripts/test-frameworks runs it with each", 3),
-    "server": ("needs a server that is not ours, such as a collector of traces", 1),
+    "server": ("serves until somebody stops it; the tests of the worker start it", 1),
     "program": ("needs a program that is not ours, or a person at a browser", 10),
 }
 
