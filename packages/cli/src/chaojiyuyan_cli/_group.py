@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SECTIONS = {
     "Account": ("connect", "disconnect", "login", "logout", "whoami", "status", "doctor"),
     "Jobs": ("capabilities", "call", "batch", "rerun", "jobs", "events", "download"),
-    "Working and serving": ("worker", "mcp-server", "listen", "dev"),
+    "Working and serving": ("init", "worker", "mcp-server", "listen", "dev"),
     "This program": ("completion", "version"),
 }
 """The names of the commands, in the order of the help page."""

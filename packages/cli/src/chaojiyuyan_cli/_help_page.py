@@ -29,6 +29,7 @@ Jobs:
   download      Download the artifacts of a job.
 
 Working and serving:
+  init        Write a small project to begin with.
   worker      Run a worker: an echo stub, or your own by --app.
   mcp-server  Serve MCP over standard input and output.
   listen      Post webhooks of your jobs to a local address.
