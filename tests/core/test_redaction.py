@@ -8,6 +8,8 @@ import copy
 import json
 import logging
 import pickle
+import sys
+import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,7 +25,7 @@ from chaojiyuyan_core.redaction import Redactor, mask_keys
 from support.hostile import Peer, hostile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 KEYS = ["nxt_ag_0123456789abcdefghij", "sk/live+0123456789==abcdefghij", "a-key-of~another.kind-99"]
 
@@ -228,3 +230,34 @@ def test_a_reply_and_a_builder_show_no_key() -> None:
     request = builder.build(api.get_job("j1"))
     reply = Reply(200, {"x": KEYS[0]}, KEYS[0].encode(), request=request)
     assert not shows(repr(reply) + repr(builder), KEYS[0])
+
+
+@pytest.fixture
+def many_switches() -> Iterator[None]:
+    """Threads that take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("many_switches")
+def test_a_text_is_masked_while_other_threads_make_clients() -> None:
+    ending = threading.Event()
+
+    def make_redactors() -> None:
+        while not ending.is_set():
+            Redactor(KEYS[1])
+
+    kept = [Redactor(f"{KEYS[2]}-{number}") for number in range(50)]
+    threads = [threading.Thread(target=make_redactors) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(100):
+            assert not shows(mask_keys(f"{KEYS[2]}-7"), f"{KEYS[2]}-7")
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+    assert len(kept) == 50

@@ -11,7 +11,7 @@ import base64
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,9 @@ def mask_keys(text: str) -> str:
     Args:
         text: Such as a log line or the message of an error.
     """
-    for redactor in list(_redactors):
+    # The list is made in one step: another thread may make a client at this moment.
+    alive = [redactor for each in _redactors.valuerefs() if (redactor := each()) is not None]
+    for redactor in {redactor._key: redactor for redactor in alive}.values():
         text = redactor.replace(text)
     return _KEY.sub(lambda match: mask_key(match.group()), text)
 
@@ -68,7 +70,7 @@ class Redactor:
     def __init__(self, key: str | None) -> None:
         self._key = key if key and len(key) >= MIN_SECRET_LENGTH else None
         if self._key:
-            _redactors.add(self)
+            _redactors[id(self)] = self
 
     def __repr__(self) -> str:
         """Show the key masked."""
@@ -138,7 +140,7 @@ class Redactor:
         return re.compile("|".join(_escaped_forms(form) for form in forms), re.IGNORECASE)
 
 
-_redactors: WeakSet[Redactor] = WeakSet()
+_redactors: WeakValueDictionary[int, Redactor] = WeakValueDictionary()
 
 
 def _map_texts(value: T, change: Callable[[str], str], depth: int = 0) -> T:
