@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, strategies as st
 
-from chaojiyuyan_core import api, paths
+from chaojiyuyan_core import _paths as paths, api
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 OF_ONE_JOB: list[Any] = [api.get_job, api.job_events, api.bid, api.heartbeat]
