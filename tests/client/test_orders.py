@@ -252,6 +252,28 @@ def test_a_strange_schema_fetches_nothing_and_refuses_nothing(
     client.call("dear.v1", {"a": 1}, validate=True)
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"pattern": "^(a+)+$"}}},
+        {"patternProperties": {"^(a+)+$": {}}},
+        {
+            "$defs": {
+                **{f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)},
+                "d40": {},
+            },
+            "$ref": "#/$defs/d0",
+        },
+    ],
+    ids=["pattern", "patternProperties", "references"],
+)
+def test_a_hostile_schema_does_not_stop_a_call(
+    client: Any, monkeypatch: pytest.MonkeyPatch, schema: Any
+) -> None:
+    monkeypatch.setitem(CATALOG[1], "input_schema", schema)
+    client.call("dear.v1", {"a": "a" * 60 + "b", "a" * 60 + "b": 1}, validate=True)
+
+
 def test_without_the_extra_the_error_names_it(
     client: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,8 @@ DECLARED_FOR_OTHERS = {
 # What a package imports from the dependencies of what it declares: a range of ours could only
 # contradict theirs. pytest imports the plugin, not the other way round.
 BROUGHT = {
-    "core": {"anyio", "httpcore"},  # by httpx
+    # by httpx; anyio brings typing-extensions below Python 3.13, core needs it below 3.11
+    "core": {"anyio", "httpcore", "typing-extensions"},
     # by httpx and jsonschema; OpenTelemetry is used only where the program has loaded it
     "client": {"anyio", "opentelemetry-api", "referencing"},
     "devserver": {"markupsafe", "pydantic-core", "pytest", "starlette", "typing-extensions"},

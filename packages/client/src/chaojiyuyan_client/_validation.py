@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from chaojiyuyan_core.errors import InputInvalid
@@ -36,8 +35,8 @@ def require_validator() -> None:
 def check_input(payload: Mapping[str, Any], schema: object) -> None:
     """Check an input against a capability's schema.
 
-    A schema that is not one, or that refers to another document, checks nothing that it cannot:
-    the platform has the last word.
+    A schema that is none, or that refers to another document, checks nothing; slow parts of one are
+    left out. The platform has the last word.
 
     Args:
         payload: The input.
@@ -50,19 +49,12 @@ def check_input(payload: Mapping[str, Any], schema: object) -> None:
     require_validator()
     if not isinstance(schema, dict):
         return
-    import jsonschema
-    from jsonschema.validators import validator_for
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
+    from .foreign_schema import ForeignSchema, UncheckableSchema
 
-    cls = validator_for(schema, default=jsonschema.Draft202012Validator)
-    # An empty registry: a reference that leaves the schema is an error, never a request.
-    validator = cls(schema, registry=Registry())
     try:
-        cls.check_schema(schema)
-        finding = jsonschema.exceptions.best_match(validator.iter_errors(payload))
-    except (jsonschema.SchemaError, Unresolvable, re.error, RecursionError):
+        misfit = ForeignSchema(schema).find_misfit(payload)
+    except UncheckableSchema:
         return
-    if finding is not None:
-        path = ".".join(str(part) for part in finding.absolute_path)
-        raise InputInvalid(escape_text(path, MAX_REASON), escape_text(finding.message, MAX_REASON))
+    if misfit is not None:
+        path = ".".join(str(part) for part in misfit.absolute_path)
+        raise InputInvalid(escape_text(path, MAX_REASON), escape_text(misfit.message, MAX_REASON))

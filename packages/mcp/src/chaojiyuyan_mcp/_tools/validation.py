@@ -1,45 +1,23 @@
-"""Arguments held against a JSON Schema, which may come from a stranger.
-
-A capability's schema is the work of whoever published it. It must not make this server read an
-address, nor compute without end: references are resolved inside the schema alone and only so many
-of them, and a stranger's regular expression is enforced only where it is simple, since others take
-a lifetime to find no match. The platform holds the input against the whole schema as well.
-"""
+"""Arguments held against a JSON Schema, which may come from a stranger."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, FormatChecker, validators
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+
+from chaojiyuyan_client.foreign_schema import REFERENCES, ForeignSchema, UncheckableSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from jsonschema.exceptions import ValidationError
+    from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
-MAX_REFERENCES = 10_000
-"""References that one check follows: where each names two others, their number doubles."""
-
 MAX_SCHEMA_CHARS = 20_000
 """Characters of a capability's schema that is listed and enforced."""
-
-MAX_MATCHED_CHARS = 2_000
-"""Characters of a text that is held against a stranger's regular expression."""
-
-_REFERENCES = ("$ref", "$dynamicRef")
-_QUANTIFIER = re.compile(r"(?<!\()[*+?]|\{\d*,\d*\}")
-_REPEATED_GROUP = re.compile(r"\)[*+?{]")
-
-_Keyword = Any  # jsonschema has no type for the functions behind the keywords
 
 
 class Checker:
@@ -52,10 +30,8 @@ class Checker:
             schema: The schema, valid by JSON Schema 2020-12.
             is_foreign: It comes from a stranger.
         """
-        self._is_foreign = is_foreign
-        self._references = 0
-        cls = self._limit(Draft202012Validator) if is_foreign else Draft202012Validator
-        self._validator = cls(dict(schema), registry=Registry())
+        self._foreign = ForeignSchema(schema) if is_foreign else None
+        self._own = Draft202012Validator(dict(schema))
 
     def find_misfit(self, arguments: Mapping[str, object]) -> str | None:
         """Return what does not fit, with its place; None where everything does.
@@ -63,49 +39,25 @@ class Checker:
         Args:
             arguments: The arguments of a call.
         """
-        self._references = 0
-        try:
-            misfit = best_match(self._validator.iter_errors(arguments))
-        except (_TooManyReferencesError, RecursionError, Unresolvable) as error:
-            # The platform holds the input against the schema as well.
-            log.warning("a capability's input_schema could not be enforced: %r", error)
-            return None
+        if self._foreign is None:
+            misfit = best_match(self._own.iter_errors(arguments))
+        else:
+            try:
+                misfit = self._foreign.find_misfit(arguments)
+            except UncheckableSchema as error:
+                # The platform holds the input against the schema as well.
+                log.warning("a capability's input_schema could not be enforced: %s", error)
+                return None
         if misfit is None:
             return None
         complaint = misfit.message
-        if misfit.validator == "pattern" and not self._is_foreign:
+        if misfit.validator == "pattern" and self._foreign is None:
             # The message of the library would quote the pattern.
             complaint = f"{misfit.instance!r} does not fit. {misfit.schema['description']}"
         place = "".join(
             f"[{step}]" if isinstance(step, int) else f".{step}" for step in misfit.path
         )
         return f"{place.lstrip('.')}: {complaint}" if place else complaint
-
-    def _limit(self, base: Any) -> Any:
-        """Return a validator that computes only so much."""
-        counted = {name: self._count(base.VALIDATORS[name]) for name in _REFERENCES}
-        skipped = dict.fromkeys(("patternProperties", "unevaluatedProperties"), _skip)
-        additional = _unless_patterns(base.VALIDATORS["additionalProperties"])
-        pattern = _if_simple(base.VALIDATORS["pattern"])
-        extend: Any = validators.extend
-        return extend(
-            base, {**counted, **skipped, "additionalProperties": additional, "pattern": pattern}
-        )
-
-    def _count(self, follow: _Keyword) -> _Keyword:
-        def counted(
-            validator: Any, value: object, instance: object, schema: Any
-        ) -> Iterator[ValidationError]:
-            self._references += 1
-            if self._references > MAX_REFERENCES:
-                raise _TooManyReferencesError
-            yield from follow(validator, value, instance, schema)
-
-        return counted
-
-
-class _TooManyReferencesError(Exception):
-    """A schema refers to itself more often than any useful one does."""
 
 
 def read_object_schema(schema: object) -> dict[str, Any] | None:
@@ -136,38 +88,7 @@ def _stands_alone(schema: object) -> bool:
             rest += part.values()
             if "x-mcp-header" in part or "$id" in part:
                 return False
-            for name in _REFERENCES:
+            for name in REFERENCES:
                 if not str(part.get(name, "#")).startswith("#"):
                     return False
     return True
-
-
-def _skip(*_: object) -> Iterator[ValidationError]:
-    return iter(())
-
-
-def _if_simple(match: _Keyword) -> Callable[..., Iterator[ValidationError]]:
-    """Enforce only a regular expression that cannot take long: with one quantifier, of no group."""
-
-    def matched(
-        validator: Any, value: object, instance: object, schema: Any
-    ) -> Iterator[ValidationError]:
-        pattern = str(value)
-        simple = len(_QUANTIFIER.findall(pattern)) <= 1 and not _REPEATED_GROUP.search(pattern)
-        if simple and len(str(instance)) <= MAX_MATCHED_CHARS:
-            with contextlib.suppress(re.error):  # one in the dialect of another language
-                yield from match(validator, value, instance, schema)
-
-    return matched
-
-
-def _unless_patterns(check: _Keyword) -> Callable[..., Iterator[ValidationError]]:
-    """Leave `additionalProperties` alone where names may be allowed by a pattern."""
-
-    def checked(
-        validator: Any, value: object, instance: object, schema: Any
-    ) -> Iterator[ValidationError]:
-        if "patternProperties" not in schema:
-            yield from check(validator, value, instance, schema)
-
-    return checked

@@ -6,6 +6,7 @@ import functools
 import inspect
 import typing
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chaojiyuyan_core.errors import InvalidInput
@@ -234,8 +235,8 @@ def _raw_annotations(function: Any) -> dict[str, Any]:
     try:
         return getattr(function, "__annotations__", {})
     except NameError:  # Python 3.14 evaluates them here, those under `if TYPE_CHECKING` too
-        import annotationlib  # type: ignore[import-not-found]
-
-        return annotationlib.get_annotations(  # type: ignore[no-any-return]
+        annotationlib = import_module("annotationlib")
+        forms: dict[str, Any] = annotationlib.get_annotations(
             function, format=annotationlib.Format.STRING
         )
+        return forms
