@@ -241,8 +241,7 @@ def _has_no_default(field: dataclasses.Field[Any]) -> bool:
 
 
 def _read_model(value: object, hint: Any, path: str) -> Any:
-    import pydantic
-
+    pydantic: Any = sys.modules["pydantic"]  # loaded by whoever made the model
     try:
         return hint.model_validate(value)
     except pydantic.ValidationError as error:
