@@ -27,7 +27,7 @@ html_title = f"chaojiyuyan SDK {release}"
 html_theme_options = {"top_of_page_buttons": []}
 html_copy_source = False
 myst_heading_anchors = 4
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["deflist", "tasklist"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

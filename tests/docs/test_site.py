@@ -22,6 +22,9 @@ def test_the_site_builds_without_a_warning() -> None:
     cli = (ROOT / "site" / "cli.html").read_text(encoding="utf-8")
     for command in ("connect", "call", "mcp-server"):
         assert f'id="chaojiyuyan-{command}"' in cli
+    index = (ROOT / "site" / "searchindex.js").read_text(encoding="utf-8")
+    for stem in ("heartbeat", "timeout", "retri"):  # "retry", as the search shortens it
+        assert re.search(rf'\b{stem}"?:\[', index), f"the search does not find {stem}"
 
 
 def test_the_errors_page_names_every_exception() -> None:
