@@ -20,6 +20,9 @@ else:
     Logger = logging.LoggerAdapter  # generic at run time from Python 3.11 on
 
 
+TASK_LOGGER = "chaojiyuyan_worker.task"
+"""The logger of all tasks."""
+
 _MAX_PROGRESS_CHARS = 200
 """Maximum length of the message of a progress, in characters."""
 
@@ -39,6 +42,7 @@ class TaskContext:
         validation_errors: Why the platform refused the last attempt's output, a text each.
         artifacts: What :meth:`attach` has added.
         state: What the worker's lifespan has yielded; None without one.
+        logger: The logger behind :attr:`log`.
         last_progress: What :meth:`progress` told last in this attempt, or None.
 
     Args:
@@ -70,6 +74,7 @@ class TaskContext:
         self.artifacts: list[Artifact] = []
         self.state: Any = None
         self.last_progress: JobProgress | None = None
+        self.logger = logging.getLogger(TASK_LOGGER)
         self._cancelled: str | None = None
         self._hooks: list[Callable[[], object]] = []
 
@@ -178,7 +183,7 @@ class TaskContext:
     @property
     def log(self) -> Logger:
         """A logger whose records carry ``job_id``, ``task_run_id`` and ``capability_key``."""
-        return _JobLogger(logging.getLogger("chaojiyuyan_worker.task"), self.labels)
+        return _JobLogger(self.logger, self.labels)
 
     @property
     def labels(self) -> dict[str, object]:

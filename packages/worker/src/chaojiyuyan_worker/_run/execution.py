@@ -9,6 +9,7 @@ from chaojiyuyan_core.errors import WorkerError
 from chaojiyuyan_worker.task import TaskContext
 
 from .capacity import count_workers
+from .cluster import Cluster, find_client
 from .lifespan import ProcessState
 from .supervision import Supervisor
 
@@ -57,6 +58,7 @@ class Execution:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._service: Service | None = None
         self._closed = False
+        self._clusters: dict[object, Cluster] = {}
 
     def run(
         self, handler: Handler, task: TaskContext, *, on_start: Callable[[], object] = lambda: None
@@ -74,19 +76,25 @@ class Execution:
             BaseException: Whatever the handler raises.
         """
         executor = handler.executor or self._executor
+        if executor is not None and (client := find_client(executor)) is not None:
+            on_start()
+            return self._run_on_cluster(client, executor, handler, task)
         if executor is not None:
             return self._run_on(executor, handler, task, on_start)
         on_start()
         if handler.is_async:
             return self._run_on_loop(handler, task)
-        return _call(handler.call, task)
+        return call_handler(handler.call, task)
 
     def close(self) -> None:
         """Stop the event loop; an executor that was handed in is not ours to shut down."""
         with self._lock:
             self._closed = True
+            clusters = list(self._clusters.values())
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._loop.stop)
+        for cluster in clusters:
+            cluster.close()
 
     def _run_on(
         self,
@@ -127,6 +135,29 @@ class Execution:
             return result
         output, task.artifacts = result
         return output
+
+    def _run_on_cluster(
+        self, client: object, executor: Executor, handler: Handler, task: TaskContext
+    ) -> object:
+        from concurrent.futures import CancelledError
+
+        def submit(*arguments: Any) -> Future[Any]:
+            try:
+                return executor.submit(*arguments)
+            except Exception as error:
+                raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
+
+        def wait(future: Future[Any]) -> Any:
+            try:
+                return self._result(future)
+            except CancelledError as error:
+                raise ExecutorBroken("the cluster cancelled the run of a handler") from error
+
+        with self._lock:
+            cluster = self._clusters.get(client)
+            if cluster is None:
+                cluster = self._clusters[client] = Cluster(client)
+        return cluster.run(submit, handler.call, task, wait)
 
     def _run_on_loop(self, handler: Handler, task: TaskContext) -> object:
         import asyncio
@@ -226,7 +257,7 @@ def run_elsewhere(
     _leave_interrupts_to_parent()
     task = TaskContext.from_plain(data)
     task.state = ProcessState.value
-    return _call(function, task), task.artifacts
+    return call_handler(function, task), task.artifacts
 
 
 def _start(
@@ -236,10 +267,10 @@ def _start(
     if task.cancelled:
         raise NotStarted("the lease was lost in the queue of the executor")
     on_start()
-    return _call(function, task)
+    return call_handler(function, task)
 
 
-def _call(function: Callable[[TaskContext], object], task: TaskContext) -> object:
+def call_handler(function: Callable[[TaskContext], object], task: TaskContext) -> object:
     """Call a handler where no event loop of ours is: a coroutine gets one of its own."""
     import inspect
 
@@ -248,7 +279,9 @@ def _call(function: Callable[[TaskContext], object], task: TaskContext) -> objec
         if inspect.iscoroutine(result):
             import asyncio
 
-            return asyncio.run(cast("Coroutine[object, object, object]", result))
+            return asyncio.run(
+                _await_cancellably(cast("Coroutine[object, object, object]", result), task)
+            )
     except Exception:
         raise
     except BaseException as error:
@@ -260,6 +293,22 @@ def _call(function: Callable[[TaskContext], object], task: TaskContext) -> objec
             raise concurrent.futures.CancelledError(*error.args) from error
         raise
     return result
+
+
+async def _await_cancellably(
+    coroutine: Coroutine[object, object, object], task: TaskContext
+) -> object:
+    """Await a coroutine, which is cancelled when its task is."""
+    import asyncio
+
+    loop, inner = asyncio.get_running_loop(), asyncio.ensure_future(coroutine)
+
+    def cancel() -> None:
+        with suppress(RuntimeError):  # the loop is closed: the coroutine has ended
+            loop.call_soon_threadsafe(inner.cancel)
+
+    task.on_cancel(cancel)
+    return await inner
 
 
 def _leave_interrupts_to_parent() -> None:
