@@ -122,3 +122,14 @@ def test_a_failed_job_shows_no_key_and_a_bounded_reason() -> None:
     assert "0123" not in str(error)
     assert len(str(error)) < 600
     del builder
+
+
+def test_texts_from_outside_are_bounded() -> None:
+    endless = "x" * 100_000
+    raised = [
+        errors.JobTimeout("j", 1.0, status=endless),
+        errors.BidRejected("j", endless),
+        errors.SubmitValidationFailed("j", [endless, "second"]),
+    ]
+    assert all(len(str(error)) < 1000 for error in raised)
+    assert raised[2].validation_errors == [endless, "second"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import httpx
@@ -21,6 +22,7 @@ from chaojiyuyan_core.answers import (
     read_submit,
 )
 from chaojiyuyan_core.http import Reply
+from chaojiyuyan_core.redaction import Redactor
 from support.replies import NOW, after, answer, data, date_of, fault, page, refusal
 
 GATEWAY_404 = answer(404, message="no Route matched with those values")
@@ -258,3 +260,25 @@ def test_an_undecided_answer_carries_its_error_and_pause() -> None:
 )
 def test_only_the_api_itself_refuses_a_key(reply, refused) -> None:
     assert is_key_refused(reply) is refused
+
+
+KEY = "nxt_ag_echoed-secret"
+
+
+def echoed(**fields) -> Reply:
+    """A success in which the server repeats the agent key."""
+    body = json.dumps({"data": fields}).encode()
+    return Reply(200, date_of(), body, redactor=Redactor(KEY))
+
+
+def test_a_refused_bid_shows_no_key_that_was_echoed() -> None:
+    reading = read_bid(echoed(accepted=False, code=f"no {KEY}", hint=[KEY]), NOW)
+    assert isinstance(reading, BidRefused)
+    assert "echoed" not in f"{reading.code} {reading.fields}"
+
+
+def test_a_refused_output_shows_no_key_that_was_echoed() -> None:
+    reply = echoed(settled=False, code=KEY, validation_errors=[f"Bearer%20{KEY}"])
+    reading = read_submit(reply)
+    assert isinstance(reading, OutputRefused)
+    assert "echoed" not in f"{reading.code} {reading.validation_errors}"

@@ -155,7 +155,8 @@ def read_bid(reply: Reply, now: datetime) -> Award | BidRefused | Undecided:
     if not isinstance(result, Exception):
         if result["accepted"]:
             return Award(result, lease_seconds(result.get("lease_expires_at"), reply, now))
-        return BidRefused(str(result.get("code", "refused")), cast("Mapping[str, object]", result))
+        fields = cast("Mapping[str, object]", reply.redact(result))
+        return BidRefused(str(fields.get("code", "refused")), fields)
     code = reply.code
     if code in _BID_CODES or reply.status == 409:
         return BidRefused(code or "http_409", getattr(result, "fields", {}))
@@ -185,8 +186,9 @@ def read_submit(reply: Reply) -> Settled | OutputRefused | LeaseGone | Undecided
     if not isinstance(result, Exception):
         if result.get("settled") is not False:
             return Settled(result)
-        code = str(result.get("code") or "validation_failed")
-        return OutputRefused(read_validation_errors(result) or [code], code)
+        fields = cast("Mapping[str, object]", reply.redact(result))
+        code = str(fields.get("code") or "validation_failed")
+        return OutputRefused(read_validation_errors(fields) or [code], code)
     if isinstance(result, UnprocessableError) and reply.is_api:
         found = read_validation_errors(result.fields) or [result.detail]
         return OutputRefused(found, result.code or "validation_failed")

@@ -58,7 +58,7 @@ from ._api_errors import (
 )
 from .models import UNTAKEN_JOB_STATUSES
 
-_MAX_REASON_CHARS = 500  # a worker writes the reason, at whatever length
+_MAX_REASON_CHARS = 500  # a server or a worker writes the reason, at whatever length
 
 __all__ = [
     "AuthenticationError",
@@ -118,7 +118,7 @@ class JobTimeout(HebingError):
 
     def __init__(self, job_id: str, timeout: float, *, status: str | None = None) -> None:
         """Name the job, and how it stands."""
-        state = f": it is {status}" if status else ""
+        state = f": it is {status[:_MAX_REASON_CHARS]}" if status else ""
         if status in UNTAKEN_JOB_STATUSES:
             state += ", and no worker has taken it"
         super().__init__(f"Job {job_id} did not end within {timeout:g} s{state}")
@@ -153,9 +153,8 @@ class JobFailed(HebingError):
 def _mask_job(job: Mapping[str, object]) -> Mapping[str, object]:
     from .redaction import mask_values
 
-    values = dict(job)
-    masked = mask_values(values)
-    if masked == values:
+    masked = mask_values(dict(job))
+    if masked == job:
         return job
     if not isinstance(job, dict):
         return masked
@@ -260,7 +259,7 @@ class BidRejected(WorkerError):
     """
 
     def __init__(self, job_id: str, code: str, *, awarded_to_agent_id: str | None = None) -> None:
-        super().__init__(f"Bid on job {job_id} rejected: {code}")
+        super().__init__(f"Bid on job {job_id} rejected: {code[:_MAX_REASON_CHARS]}")
         self.job_id = job_id
         self.code = code
         self.awarded_to_agent_id = awarded_to_agent_id
@@ -307,7 +306,8 @@ class SubmitValidationFailed(WorkerError):
     """
 
     def __init__(self, job_id: str, validation_errors: Sequence[str]) -> None:
-        super().__init__(f"Output of job {job_id} refused: {'; '.join(validation_errors)}")
+        found = "; ".join(validation_errors)[:_MAX_REASON_CHARS]
+        super().__init__(f"Output of job {job_id} refused: {found}")
         self.job_id = job_id
         self.validation_errors = list(validation_errors)
 

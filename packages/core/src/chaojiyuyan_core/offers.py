@@ -51,15 +51,15 @@ def read_offers(reply: Reply) -> list[TaskInfo | BadOffer]:
         if found is None:
             raise
         rows = found
-    return [_read_offer(row) for row in rows]
+    return [_read_offer(row, reply) for row in rows]
 
 
-def _read_offer(row: object) -> TaskInfo | BadOffer:
+def _read_offer(row: object, reply: Reply) -> TaskInfo | BadOffer:
     try:
         offer = api.offer(row)
         quote_id(offer["job_id"])
     except ValueError as error:
-        return BadOffer(str(error))
+        return BadOffer(reply.redact(str(error)))
     length = len(offer["job_id"])
     if length > MAX_JOB_ID_CHARS:
         return BadOffer(f"expected an offer with a job id, got one of {length} characters")

@@ -156,6 +156,14 @@ class Reply:
         text = self._redactor.text(f"{call.method} {call.path}: {reason}")
         raise self._complete(errors.ResponseFormatError(self.status or 0, text))
 
+    def redact(self, value: T) -> T:
+        """Return a value that the answer holds with the key masked in its texts, for an error.
+
+        Args:
+            value: What :meth:`value` returned, or a part of it.
+        """
+        return self._redactor.value(value)
+
     def error(self) -> Exception:
         """Return the exception that this reply stands for, whatever the answer's body holds.
 

@@ -152,7 +152,7 @@ class Polling:
             call = api.register_capabilities(self._unregistered[0])
             reply = self._wire.send(call, REGISTER_SECONDS)
             try:
-                tell_registration(reply.value(call))
+                tell_registration(reply.redact(reply.value(call)))
             except Exception as error:  # noqa: BLE001 - an error of the API or of the wire
                 return Fault(reply, error)
             self._unregistered.pop(0)
