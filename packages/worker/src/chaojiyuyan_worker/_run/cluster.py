@@ -18,6 +18,9 @@ from chaojiyuyan_core.errors import NonRetryableError
 from chaojiyuyan_worker._observe.logger import get_logger
 from chaojiyuyan_worker.task import TASK_LOGGER, TaskContext
 
+from .calling import call_handler
+from .lifespan import ProcessState
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor, Future
@@ -155,9 +158,6 @@ def run_on_node(
         data: The task, from :meth:`TaskContext.to_plain`.
         call: How the worker's process is spoken to.
     """
-    from .execution import call_handler
-    from .lifespan import ProcessState
-
     node = _dask("distributed").get_worker()
     task = TaskContext.from_plain(data)
     task.state = ProcessState.value
