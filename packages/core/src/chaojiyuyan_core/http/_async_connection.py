@@ -8,6 +8,7 @@ Loaded with the first request: it needs httpx. anyio carries it on asyncio and o
 from __future__ import annotations
 
 import contextlib
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -22,6 +23,8 @@ from ._tls import shared_ssl_context
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
+
+    from anyio.abc import AsyncResource
 
     from ._shelf import Origin
 
@@ -83,7 +86,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._inner = httpcore.AnyIOBackend()
-        self._opened: list[httpcore.AsyncNetworkStream] = []
+        self._opened: list[httpcore.AsyncNetworkStream | AsyncResource] = []
 
     async def connect_tcp(
         self,
@@ -98,12 +101,24 @@ class _Backend(httpcore.AsyncNetworkBackend):
             stream = await self._inner.connect_tcp(host, port, timeout=left)
         except (UnicodeError, OverflowError) as fault:
             raise httpcore.ConnectError(str(fault)) from fault
+        except BaseException as fault:
+            self._own_forgotten(fault)
+            raise
         return self.own(stream)
 
     def own(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
         """Keep a stream that is to be closed with the connection."""
         self._opened.append(stream)
         return _Stream(self, stream, self._deadline)
+
+    def _own_forgotten(self, fault: BaseException) -> None:
+        # anyio.connect_tcp (4.16 and before) does not close the stream that it has opened when it
+        # is cancelled at that moment. Only its frame still knows the stream.
+        for frame, _ in traceback.walk_tb(fault.__traceback__):
+            if frame.f_code.co_name == "connect_tcp":
+                stream = frame.f_locals.get("connected_stream")
+                if stream is not None:
+                    self._opened.append(stream)
 
     async def aclose(self) -> None:
         """Close what was opened, also where httpcore lost sight of it when it was cancelled."""
