@@ -112,8 +112,8 @@ class _Backend(httpcore.AsyncNetworkBackend):
         return _Stream(self, stream, self._deadline)
 
     def _own_forgotten(self, fault: BaseException) -> None:
-        # anyio.connect_tcp (4.16 and before) does not close the stream that it has opened when it
-        # is cancelled at that moment. Only its frame still knows the stream.
+        # Before anyio 4.16, connect_tcp does not close the stream that it has opened when it is
+        # cancelled at that moment. Only its frame still knows the stream.
         for frame, _ in traceback.walk_tb(fault.__traceback__):
             if frame.f_code.co_name == "connect_tcp":
                 stream = frame.f_locals.get("connected_stream")
