@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
+from functools import lru_cache
 
 _FRACTION = re.compile(r"[.,](\d+)")
 
@@ -27,6 +28,7 @@ def parse_iso(value: object) -> datetime | None:
     return time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
 
 
+@lru_cache(maxsize=16)  # it changes once a second, and comes with every answer
 def parse_http_date(value: str | None) -> datetime | None:
     """Read the date of an HTTP header (RFC 9110, 5.6.7); None for anything else."""
     if not value:

@@ -114,18 +114,12 @@ class TransportBase(Generic[C]):
             fetch=attempt.fetch,
         )
 
-    def _read_body(self, attempt: Attempt, response: httpx.Response) -> bytes | None:
-        """Return the body of an answer that a hook of a client handed in has read, or None."""
-        import httpx
-
-        try:
-            content = response.content
-        except httpx.ResponseNotRead:
-            return None
+    def _take_read(self, attempt: Attempt, response: httpx.Response) -> bytes:
+        """Return the body of an answer that a hook of a client handed in has read."""
         body = open_body(
             response.status_code, {}, max_bytes=self._max_response_bytes, fetch=attempt.fetch
         )
-        body.feed(content)
+        body.feed(response.content)
         return body.finish()
 
     def _reply(self, attempt: Attempt, response: httpx.Response, body: bytes) -> Reply:

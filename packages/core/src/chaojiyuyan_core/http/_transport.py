@@ -133,9 +133,8 @@ class Transport(TransportBase["httpx.Client"]):
             response.close()
 
     def _read(self, attempt: Attempt, response: httpx.Response) -> bytes:
-        read = self._read_body(attempt, response)
-        if read is not None:
-            return read
+        if response.is_stream_consumed:  # a hook of a client handed in has read it
+            return self._take_read(attempt, response)
         body = self._open_body(attempt, response)
         for chunk in cast("httpx.SyncByteStream", response.stream):
             attempt.check_deadline()
@@ -244,9 +243,8 @@ class AsyncTransport(TransportBase["httpx.AsyncClient"]):
         raise httpx.ReadTimeout("The total time of the attempt is over")
 
     async def _read(self, attempt: Attempt, response: httpx.Response) -> bytes:
-        read = self._read_body(attempt, response)
-        if read is not None:
-            return read
+        if response.is_stream_consumed:  # a hook of a client handed in has read it
+            return self._take_read(attempt, response)
         body = self._open_body(attempt, response)
         async for chunk in cast("httpx.AsyncByteStream", response.stream):
             attempt.check_deadline()
