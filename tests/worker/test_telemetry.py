@@ -76,8 +76,9 @@ def test_a_job_that_failed_is_a_span_in_error(told) -> None:
 def test_without_opentelemetry_nothing_is_told() -> None:
     code = (
         "import sys; sys.modules['opentelemetry'] = None\n"
-        "from chaojiyuyan_worker._observe.telemetry import Telemetry, telemetry\n"
-        "assert type(telemetry()) is Telemetry"
+        "from chaojiyuyan_worker._observe.telemetry import Telemetry, with_telemetry\n"
+        "own = Telemetry()\n"
+        "assert with_telemetry(own) is own"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     with Telemetry().job(TASK, LEASE):

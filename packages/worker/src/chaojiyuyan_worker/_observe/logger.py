@@ -19,9 +19,10 @@ class SafeLogger(Adapter):
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Log a message as ``Logger.log`` does, and drop what a handler raises."""
-        kwargs.setdefault("stacklevel", 2)
-        with suppress(Exception):
-            self.logger.log(level, msg, *args, **kwargs)
+        if self.logger.isEnabledFor(level):
+            kwargs.setdefault("stacklevel", 2)
+            with suppress(Exception):
+                self.logger.log(level, msg, *args, **kwargs)
 
     def process(
         self, msg: object, kwargs: MutableMapping[str, Any]

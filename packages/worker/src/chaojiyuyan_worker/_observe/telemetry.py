@@ -11,13 +11,13 @@ Each job is a span ``process <capability_key>``, current while the handler runs.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_worker._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from opentelemetry.trace import Link
@@ -30,7 +30,7 @@ SCOPE = "chaojiyuyan_worker"
 
 
 class Telemetry:
-    """Tells nobody anything: what is used where OpenTelemetry is not installed."""
+    """Tells nobody anything."""
 
     def job(self, task: TaskContext, lease: Lease) -> AbstractContextManager[None]:  # noqa: ARG002
         """Surround a job, from its award to its end.
@@ -58,37 +58,37 @@ class Telemetry:
 
 
 class Together(Telemetry):
-    """Tells several others.
+    """Tells two others.
 
     Args:
-        others: Whom it tells.
+        outer: Surrounds each job, and the other with it.
+        inner: Whom it tells as well.
     """
 
-    def __init__(self, others: Sequence[Telemetry]) -> None:
-        self._others = others
+    def __init__(self, outer: Telemetry, inner: Telemetry) -> None:
+        self._outer = outer
+        self._inner = inner
 
     @contextmanager
     def job(self, task: TaskContext, lease: Lease) -> Iterator[None]:
         """Surround a job with what the others surround it with."""
-        with ExitStack() as stack:
-            for other in self._others:
-                stack.enter_context(other.job(task, lease))
+        with self._outer.job(task, lease), self._inner.job(task, lease):
             yield
 
     def handled(self, task: TaskContext, seconds: float) -> None:
         """Tell the others how long a run of the handler took."""
-        for other in self._others:
-            other.handled(task, seconds)
+        self._outer.handled(task, seconds)
+        self._inner.handled(task, seconds)
 
     def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
         """Tell the others what became of a job."""
-        for other in self._others:
-            other.ended(task, verdict, margin)
+        self._outer.ended(task, verdict, margin)
+        self._inner.ended(task, verdict, margin)
 
     def heartbeat(self, seconds: float) -> None:
         """Tell the others how long a heartbeat took."""
-        for other in self._others:
-            other.heartbeat(seconds)
+        self._outer.heartbeat(seconds)
+        self._inner.heartbeat(seconds)
 
 
 class OpenTelemetry(Telemetry):
@@ -160,9 +160,13 @@ class OpenTelemetry(Telemetry):
         self._heartbeat.record(seconds)
 
 
-def telemetry() -> Telemetry:
-    """Return what tells of this process's jobs."""
+def with_telemetry(own: Telemetry) -> Telemetry:
+    """Return what tells OpenTelemetry too, where it is installed.
+
+    Args:
+        own: What else is told.
+    """
     try:
-        return OpenTelemetry()
+        return Together(own, OpenTelemetry())
     except ImportError:
-        return Telemetry()
+        return own

@@ -49,6 +49,7 @@ class Handler:
         input_type: The type of its input; None leaves that to its annotation.
         output_type: The type of its output; None leaves that to its annotation.
         signature: How it wants to be called.
+        is_async: Whether it is a coroutine function, an object's ``__call__`` included.
     """
 
     capability_key: str
@@ -59,6 +60,7 @@ class Handler:
     input_type: Any = None
     output_type: Any = None
     signature: Signature = field(init=False)
+    is_async: bool = field(init=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.capability_key, str) or not self.capability_key.strip():
@@ -73,6 +75,7 @@ class Handler:
             self.function, self.capability_key, self.input_type, self.output_type
         )
         object.__setattr__(self, "signature", signature)
+        object.__setattr__(self, "is_async", _is_async(self.function))
 
     @property
     def call(self) -> Callable[[TaskContext], Any]:
@@ -81,13 +84,11 @@ class Handler:
             TypedCall(self.function, self.signature) if self.signature.takes_data else self.function
         )
 
-    @property
-    def is_async(self) -> bool:
-        """Whether the function is a coroutine function, an object's ``__call__`` included."""
-        function = self.function
-        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-            getattr(function, "__call__", None)  # noqa: B004 - its kind is asked for
-        )
+
+def _is_async(function: Callable[..., object]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - its kind is asked for
+    )
 
 
 def check_concurrency(concurrency: int) -> int:
