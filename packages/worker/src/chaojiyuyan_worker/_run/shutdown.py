@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_worker._observe.logger import get_logger
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+_mask: ContextVar[set[int | signal.Signals] | None] = ContextVar("mask", default=None)
+"""The signal mask of a thread that is forking; each thread has a context of its own."""
 
 
 class SignalWatch:
@@ -63,10 +68,25 @@ class SignalWatch:
         self._arrived.put(None)
 
     @classmethod
+    def block_for_fork(cls) -> None:
+        """Hold the signals back: a child that gets one before :meth:`restore_in_child` loses it."""
+        if cls._current is not None:
+            _mask.set(signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS))
+
+    @staticmethod
+    def unblock_mask() -> None:
+        """Let the signals through again on the thread that has forked."""
+        mask = _mask.get()
+        if mask is not None:
+            _mask.set(None)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    @classmethod
     def restore_in_child(cls) -> None:
         """Give the signals back in a process that a handler has forked: no worker runs there."""
         if cls._current is not None:
             cls._current._restore()
+        cls.unblock_mask()
 
     def _restore(self) -> None:
         SignalWatch._current = None
@@ -89,7 +109,11 @@ class SignalWatch:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=SignalWatch.restore_in_child)
+    os.register_at_fork(
+        before=SignalWatch.block_for_fork,
+        after_in_parent=SignalWatch.unblock_mask,
+        after_in_child=SignalWatch.restore_in_child,
+    )
 
 
 def end_process(code: int) -> None:
