@@ -172,8 +172,9 @@ class Observer:
         """
         until = datetime.fromisoformat(data["lease_expires_at"].replace("Z", "+00:00")).timestamp()
         offset = self.weather.date
-        now = EPOCH + self.scheduler.now
-        # Without a Date the process reads its own clock, which is right in these worlds.
-        server = int(now + offset) if offset is not None else now - self.weather.latency
-        length = until - server
+        # Without a Date a process can only ask its own clock, which may be wrong: then the lease
+        # lasts for its full length from when the request was sent, and no longer.
+        if offset is None:
+            return MAX_LEASE
+        length = until - int(EPOCH + self.scheduler.now + offset)
         return min(MAX_LEASE, length) if length > MARGIN else MAX_LEASE
