@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_LEASE = 30.0
 """Seconds that a worker may believe a lease to last at most."""
 
+MIN_LEASE = 2.0
+"""Seconds below which the ``Date`` of an answer counts as wrong."""
+
 MARGIN = 1.0
 """Seconds that a worker takes off a lease."""
 
@@ -40,6 +43,7 @@ class Belief:
     Attributes:
         run: The task run that was awarded to it.
         deadline: Virtual time after which it must send nothing for the job.
+        held_until: Virtual time until which it has no reason to give the job up by itself.
         gone: The platform told it that the job is not its any more.
         settled: Its submit was acknowledged.
         refused: Its last output was refused, and no heartbeat has confirmed the lease since.
@@ -49,6 +53,7 @@ class Belief:
 
     run: str
     deadline: float
+    held_until: float
     gone: bool = False
     settled: bool = False
     refused: bool = False
@@ -134,8 +139,10 @@ class Observer:
         data = answer.body if isinstance(answer.body, dict) else {}
         if request.kind == "bid":
             if answer.status == 200 and data.get("accepted"):
-                deadline = sent + self.believed_length(data) - MARGIN
-                seen.beliefs[request.job_id] = Belief(data["task_run_id"], deadline)
+                shortest, longest = self.believed_lengths(data)
+                seen.beliefs[request.job_id] = Belief(
+                    data["task_run_id"], sent + longest - MARGIN, sent + shortest - MARGIN
+                )
                 seen.heartbeats.pop(request.job_id, None)
                 seen.idle_polls.clear()
             return
@@ -143,8 +150,9 @@ class Observer:
         if belief is None or belief.run != request.run:
             return
         if request.kind == "heartbeat" and "lease_expires_at" in data:
-            deadline = sent + self.believed_length(data) - MARGIN
-            belief.deadline = max(belief.deadline, deadline)
+            shortest, longest = self.believed_lengths(data)
+            belief.deadline = max(belief.deadline, sent + longest - MARGIN)
+            belief.held_until = max(belief.held_until, sent + shortest - MARGIN)
             belief.refused = False
         code = data.get("detail", {}).get("code") if isinstance(data.get("detail"), dict) else None
         if code in ("task_run_not_found", "lease_expired"):
@@ -164,17 +172,17 @@ class Observer:
         if request.kind == "submit" and belief is not None and belief.run == request.run:
             belief.unsettled = self.scheduler.now
 
-    def believed_length(self, data: dict[str, Any]) -> float:
-        """Return how long a lease lasts for one who reads the answer, in seconds.
+    def believed_lengths(self, data: dict[str, Any]) -> tuple[float, float]:
+        """Return the least and the most seconds that one may think a lease lasts by an answer.
 
         The platform's lease is whole; the ``Date`` is cut to the second below, which may add up to
-        a second to the length, and the maximum takes that off again.
+        a second to the length, and the maximum takes that off again. Without a ``Date`` that can be
+        right a process asks its own clock, which may be wrong too; then the lease lasts for its
+        full length from when the request was sent, and no longer.
         """
         until = datetime.fromisoformat(data["lease_expires_at"].replace("Z", "+00:00")).timestamp()
-        offset = self.weather.date
-        # Without a Date a process can only ask its own clock, which may be wrong: then the lease
-        # lasts for its full length from when the request was sent, and no longer.
-        if offset is None:
-            return MAX_LEASE
-        length = until - int(EPOCH + self.scheduler.now + offset)
-        return min(MAX_LEASE, length) if length > MARGIN else MAX_LEASE
+        now, offset = EPOCH + self.scheduler.now, self.weather.date
+        length = 0.0 if offset is None else until - int(now + offset)
+        if length < MIN_LEASE:
+            return min(MAX_LEASE, until - now), MAX_LEASE
+        return min(MAX_LEASE, length), min(MAX_LEASE, length)

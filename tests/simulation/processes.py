@@ -142,7 +142,7 @@ class WorkerProcess:
             self._scheduler.violate(
                 f"{name} runs {task.job_id} again and did not ask for its lease"
             )
-        holds = not belief.gone and self._scheduler.now < belief.deadline - 0.01
+        holds = not belief.gone and self._scheduler.now < belief.held_until - 0.01
         if not begins and task.cancelled and holds and self._stopped_at is None:
             self._scheduler.violate(f"{name} gave up {task.job_id}, which it still holds")
 
