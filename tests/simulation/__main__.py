@@ -50,12 +50,12 @@ class Totals:
             self.faults[name] = self.faults.get(name, 0) + count
 
 
-def run_batch(first: int) -> Totals:
-    """Run the worlds of a batch of seeds, in one process."""
+def run_batch(first: int, count: int) -> Totals:
+    """Run the worlds of so many seeds, in one process."""
     from .world import simulate
 
     totals = Totals()
-    for seed in range(first, first + BATCH):
+    for seed in range(first, first + count):
         report = simulate(seed)
         totals.seeds += 1
         totals.steps += report.steps
@@ -77,21 +77,21 @@ def run_many(
     end = time.monotonic() + minutes * 60 if minutes else None
     totals = Totals()
 
-    def batches() -> Iterator[int]:
+    def batches() -> Iterator[tuple[int, int]]:
         for start in range(first, first + seeds, BATCH):
             if (totals.violations and not keep_going) or (end and time.monotonic() > end):
                 return
-            yield start
+            yield start, min(BATCH, first + seeds - start)
 
     if jobs == 1:
-        for start in batches():
-            totals.add(run_batch(start))
+        for batch in batches():
+            totals.add(run_batch(*batch))
         return totals
     # Each process ends after a while: greenlets of killed processes are never quite collected.
     with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=20) as pool:
         waiting = []
-        for start in batches():
-            waiting.append(pool.apply_async(run_batch, (start,)))
+        for batch in batches():
+            waiting.append(pool.apply_async(run_batch, batch))
             while len(waiting) >= 2 * jobs:
                 totals.add(waiting.pop(0).get())
         for result in waiting:

@@ -108,13 +108,6 @@ _ALL = [
         seed=2,
     ),
     Plant(
-        "bids without end after a fault",
-        f"{_RUN}.slot",
-        "        self._parts.offers.suspend(delay)\n",
-        "        pass\n",
-        seed=432,
-    ),
-    Plant(
         "polls without a pause after a fault",
         f"{_RUN}.pacing",
         "delay = max(FAULTS.backoff(self.faults, draw), retry_after or 0.0)",
