@@ -38,7 +38,7 @@ def run_simulator(*arguments: str, timeout: float = 300.0) -> subprocess.Complet
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("mode", [[], ["--statements"]], ids=["locks", "statements"])
 def test_every_world_holds_every_invariant(mode: list[str]) -> None:
-    done = run_simulator("--minutes", "0.4", "--seeds", "100000", *mode)
+    done = run_simulator("--minutes", "0.25", "--seeds", "100000", *mode)
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     worlds = int(re.findall(r"(\d+) worlds", done.stdout)[0])
