@@ -62,8 +62,11 @@ def test_it_runs_by_its_lock(
     unpacked = tmp_path / "unpacked"
     with zipfile.ZipFile(bundle) as archive:
         archive.extractall(unpacked)
-    config = json.loads((unpacked / "manifest.json").read_text())["server"]["mcp_config"]
-    asked = {"api_key": kernel.api_key, "base_url": kernel.base_url, "read_only": "true"}
+    manifest = json.loads((unpacked / "manifest.json").read_text())
+    config = manifest["server"]["mcp_config"]
+    settings = manifest["user_config"].items()
+    asked = {name: str(field["default"]) for name, field in settings if "default" in field}
+    asked |= {"api_key": kernel.api_key, "base_url": kernel.base_url, "read_only": "true"}
 
     def filled(text: str) -> str:
         """Fill in the placeholders, as Claude Desktop does."""

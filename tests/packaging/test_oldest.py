@@ -127,7 +127,10 @@ def test_devserver(
         env=environment.variables(),
     )
     assert process.stdout is not None
-    base_url, key = process.stdout.readline().strip(), process.stdout.readline().strip()
+    # Standard error is mixed in: the console's address, with its token, comes from there.
+    lines = iter(process.stdout.readline, "")
+    base_url = next(line.strip() for line in lines if line.startswith("http"))
+    key = next(line.strip() for line in lines if line.startswith("nxt_ag_"))
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=base_url, headers=headers, trust_env=False) as caller:
         job = {"capability_key": "test.echo.v1", "input_payload": {}}
