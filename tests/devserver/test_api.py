@@ -265,3 +265,15 @@ def test_dates_are_the_kernels(kernel: LocalKernel, kernel_client: httpx.Client)
     answer = kernel_client.post("/kernel-jobs", json=ECHO)
     year = data(answer, 201)["created_at"][:4]
     assert year in answer.headers["date"]
+
+
+def test_json_too_deep_to_be_read_again_is_refused(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
+    job_id = data(kernel_client.post("/kernel-jobs", json=ECHO), 201)["id"]
+    deep: dict[str, Any] = {}
+    for _ in range(250):
+        deep = {"a": deep}
+    with pytest.raises(RuntimeError, match="422"):
+        kernel.settle(job_id, deep)
+    assert data(kernel_client.get(f"/kernel-jobs/{job_id}"))["status"] == "bidding"

@@ -1,5 +1,4 @@
 """The whole ASGI application: the guard in front, behind it the API, and the other pages."""
-# ruff: noqa: TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import NotRequired, TypedDict
 
 from chaojiyuyan_devserver.kernel import Order, Result
-from chaojiyuyan_devserver.kernel.views import (  # noqa: TC001 - pydantic reads them
+from chaojiyuyan_devserver.kernel.views import (
     EventView,
     JobSummary,
     OfferView,

@@ -1,5 +1,4 @@
 """The caller's operations: call a capability, follow the job, read the catalog."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._store import SnapshotError, list_deliveries
@@ -17,46 +15,28 @@ from chaojiyuyan_devserver.kernel.records import Delivery, Transfer
 from chaojiyuyan_devserver.kernel.views import timestamp, view_event, view_job
 
 from . import triggers
-from .deps import Service, get_service
-from .route import answer, describe_errors, refuse
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+from .bodies import Json
+from .deps import Service
+from .route import ApiRoute, answer
 
 
-class ControlRoute(APIRoute):
+class ControlRoute(ApiRoute):
     """A route for the holder of a token, and for no web page even with it."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler with what is around it; it returns when everything is on disk."""
-        handle = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                _require_token(request)
-                response = await handle(request)
-            except Refusal as refusal:
-                return refuse(refusal)
-            except RequestValidationError as error:
-                return describe_errors(error)
-            await get_service(request).saved()
-            return response
-
-        return handler
+    def check(self, request: Request) -> None:
+        """Refuse a request without the token, and every one from a page."""
+        token = request.headers.get("x-control-token", "").encode()
+        access = request.app.state.access
+        tokens = [t.encode() for t in (access.control_token, access.console_token) if t]
+        right = any(hmac.compare_digest(token, known) for known in tokens)
+        if not right or "origin" in request.headers or "sec-fetch-site" in request.headers:
+            text = "The control endpoints need the control token."
+            raise Refusal(403, "control_denied", text)
 
 
 router = APIRouter(prefix="/_control", include_in_schema=False, route_class=ControlRoute)
 Text = Annotated[str, Body(embed=True)]
 Number = Annotated[float, Body(embed=True)]
-
-
-def _require_token(request: Request) -> None:
-    token = request.headers.get("x-control-token", "").encode()
-    access = request.app.state.access
-    tokens = [t.encode() for t in (access.control_token, access.console_token) if t]
-    right = any(hmac.compare_digest(token, known) for known in tokens)
-    if not right or "origin" in request.headers or "sec-fetch-site" in request.headers:
-        raise Refusal(403, "control_denied", "The control endpoints need the control token.")
 
 
 @router.get("/console")
@@ -167,8 +147,8 @@ async def expire_lease(job_id: str, service: Service) -> Response:
 async def settle_job(
     job_id: str,
     service: Service,
-    output: Annotated[dict[str, Any], Body(embed=True)],
-    artifacts: Annotated[list[dict[str, Any]], Body(embed=True)],
+    output: Annotated[Json, Body(embed=True)],
+    artifacts: Annotated[list[Json], Body(embed=True)],
 ) -> Response:
     """Let a job succeed with any output."""
     service.kernel.jobs.settle(service.require_job(job_id), Result(output, artifacts))

@@ -1,5 +1,4 @@
 """The operations of the device login (RFC 8628)."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -34,11 +34,12 @@ class ApiRoute(APIRoute):
 
         async def serve(request: Request) -> Response:
             try:
+                self.check(request)
                 response = await handle(request)
             except Refusal as refusal:
-                response = refuse(refusal)
+                response = _refuse(refusal)
             except RequestValidationError as error:
-                response = describe_errors(error)
+                response = _describe_errors(error)
             await get_service(request).saved()
             return response
 
@@ -48,6 +49,9 @@ class ApiRoute(APIRoute):
             return await (strike(faults, endpoint, request, serve) if faults else serve(request))
 
         return handler
+
+    def check(self, request: Request) -> None:
+        """Refuse a request before anything of it is read."""
 
 
 class _JsonRequest(Request):
@@ -78,7 +82,7 @@ def answer_bare(
     return Response(body, status, headers, media_type="application/json")
 
 
-def refuse(refusal: Refusal) -> Response:
+def _refuse(refusal: Refusal) -> Response:
     """Return a refusal as the platform words it."""
     headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None
     return answer_bare({"detail": refusal.detail()}, refusal.status, headers)
@@ -120,7 +124,7 @@ def _refusal(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
     return {"model": Invalid if status == 422 else Refused, "description": text}
 
 
-def describe_errors(error: RequestValidationError) -> Response:
+def _describe_errors(error: RequestValidationError) -> Response:
     """Return FastAPI's own 422, without the input itself, which need not be text."""
     found = [
         {"type": one["type"], "loc": list(one["loc"]), "msg": one["msg"]} for one in error.errors()

@@ -1,5 +1,4 @@
 """The worker's operations: register, look for work, bid, extend the lease, submit."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Balances: the accounts, and what moved between them."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

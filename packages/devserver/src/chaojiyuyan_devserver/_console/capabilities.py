@@ -1,5 +1,4 @@
 """The catalog, and a form to call a capability."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Forms are taken only from this server's own pages."""
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

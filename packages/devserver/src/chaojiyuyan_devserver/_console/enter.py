@@ -1,5 +1,4 @@
 """The page that asks for the console's token."""
-# ruff: noqa: TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """One job: its page, and what a person does to it there."""
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """The list of jobs, with its search."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Agent keys: make one, see it once, name it, revoke it."""
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 A page names its topics in ``/live?on=…``: kinds of records (``Job``, ``Agent``, …) or a job's id.
 On each event it asks for itself again and morphs its live part; nothing is polled.
 """
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

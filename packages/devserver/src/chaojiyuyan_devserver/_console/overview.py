@@ -1,5 +1,4 @@
 """The first page: how to connect, what happens, what waits for a decision."""
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Time and faults: let the kernel's clock run ahead, and let requests fail on purpose."""
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Webhooks: where an account's events go, their secrets, and the deliveries."""
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Workers: what they handle, what they hold, and when they were last seen."""
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 
 from __future__ import annotations
 

@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from chaojiyuyan_devserver.kernel.records import TERMINAL_STATUSES, Attempt, Event, Job, Payload
 
-from .rows import TABLES
-
 if TYPE_CHECKING:
-    import sqlite3
-
     from .store import Store
 
-_JOB = TABLES[Job]
-_SELECT = f"SELECT {', '.join(_JOB.columns)} FROM jobs "  # noqa: S608 - our own names
 MAX_CHARTED = 20_000
 """Number of jobs, newest first, that the charts are restored from."""
 _OPEN = "status IN ('bidding', 'running') AND status <> 'succeeded'"
@@ -34,8 +28,8 @@ def find_repeated(store: Store, agent_id: str, idempotency_key: str) -> Job | No
 
 def open_jobs(store: Store) -> list[Job]:
     """Return the jobs that have not ended, oldest first."""
-    rows = store.read(f"{_SELECT} WHERE {_OPEN} ORDER BY number")
-    return _complete(store, [_bare(row) for row in rows], _OPEN_PARTS)
+    jobs = store.records(Job, f"WHERE {_OPEN} ORDER BY number")
+    return _complete(store, jobs, _OPEN_PARTS)
 
 
 def last_number(store: Store) -> int:
@@ -93,20 +87,13 @@ def list_jobs(
         clauses.append("capability_key = ?")
         values.append(capability_key)
     where = " AND ".join(clauses)
-    query = f"{_SELECT} WHERE {where} ORDER BY number DESC LIMIT ? OFFSET ?"
-    return [_bare(row) for row in store.read(query, *values, limit, offset)]
+    where = f"WHERE {where} ORDER BY number DESC LIMIT ? OFFSET ?"
+    return store.records(Job, where, *values, limit, offset)
 
 
 def _find(store: Store, where: str, *values: str) -> Job | None:
-    rows = store.read(_SELECT + where, *values)
-    if not rows:
-        return None
-    job = _bare(rows[0])
-    return _complete(store, [job], "WHERE job = ?", job.number)[0]
-
-
-def _bare(row: sqlite3.Row) -> Job:
-    return Job(**_JOB.arguments(row), input_envelope={}, channel_context=None)
+    jobs = store.records(Job, where, *values)
+    return _complete(store, jobs, "WHERE job = ?", jobs[0].number)[0] if jobs else None
 
 
 def _complete(store: Store, jobs: list[Job], where: str, *values: Any) -> list[Job]:

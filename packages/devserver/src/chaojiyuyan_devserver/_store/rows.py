@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from pydantic_core import from_json
+
 from chaojiyuyan_devserver.kernel.records import (
     Account,
     Agent,
@@ -22,8 +24,7 @@ from chaojiyuyan_devserver.kernel.records import (
 )
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Row: TypeAlias = dict[str, Any]
 RecordT = TypeVar("RecordT")
@@ -37,8 +38,8 @@ class Table(Generic[RecordT]):
         kind: The records' class.
         name: The table's name.
         key: The columns of which there is one row; empty where records are only added.
-        encoded: The columns that hold JSON.
-        columns: The record's fields that are columns.
+        columns: The record's fields that are columns: all, or the first ones.
+        places: Which of the columns hold JSON.
         values: Reads the columns' values off a record.
         upsert: The SQL that writes a record.
     """
@@ -46,29 +47,24 @@ class Table(Generic[RecordT]):
     kind: type[RecordT]
     name: str
     key: tuple[str, ...]
-    encoded: frozenset[str]
     columns: tuple[str, ...]
+    places: tuple[int, ...]
     values: Callable[[RecordT], tuple[Any, ...]]
     upsert: str
 
     def row(self, record: RecordT) -> tuple[Any, ...]:
         """Return a record's values in the order of the columns."""
-        values = self.values(record)
-        if not self.encoded:
-            return values
-        return tuple(
-            json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-            if column in self.encoded
-            else value
-            for column, value in zip(self.columns, values, strict=True)
-        )
+        values = list(self.values(record))
+        for place in self.places:
+            values[place] = json.dumps(values[place], ensure_ascii=False, separators=(",", ":"))
+        return tuple(values)
 
-    def arguments(self, row: sqlite3.Row) -> Row:
-        """Return a row's values as the record's constructor takes them."""
-        return {
-            column: json.loads(row[column]) if column in self.encoded else row[column]
-            for column in self.columns
-        }
+    def record(self, row: Sequence[Any]) -> RecordT:
+        """Return the record of a row, whose values are in the order of the columns."""
+        values = list(row)
+        for place in self.places:
+            values[place] = from_json(values[place])
+        return self.kind(*values)
 
 
 def _table(
@@ -82,7 +78,8 @@ def _table(
         changed = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in key)
         upsert += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}"
     read = attrgetter(*columns)
-    return Table(kind, name, key, frozenset(encoded.split()), columns, read, upsert)
+    places = tuple(columns.index(column) for column in encoded.split())
+    return Table(kind, name, key, columns, places, read, upsert)
 
 
 _JOB_PARTS = "input_envelope channel_context output_envelope attempts artifacts events"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_devserver.kernel import State
@@ -10,17 +12,32 @@ from chaojiyuyan_devserver.kernel.records import Account, Agent, Delivery, Devic
 from .jobs import last_number, open_jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .store import Store
 
 
 def load_state(store: Store) -> State:
     """Return the stored state; jobs that have ended stay in the database."""
-    return State(
-        store.records(Account),
-        store.records(Agent),
-        store.records(DeviceLogin),
-        store.records(Webhook),
-        store.records(Delivery, "WHERE status = 'pending'"),
-        open_jobs(store),
-        last_number(store),
-    )
+    with _without_collector():
+        return State(
+            store.records(Account),
+            store.records(Agent),
+            store.records(DeviceLogin),
+            store.records(Webhook),
+            store.records(Delivery, "WHERE status = 'pending'"),
+            open_jobs(store),
+            last_number(store),
+        )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    # It would look through all records several times while they are made, and free none.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

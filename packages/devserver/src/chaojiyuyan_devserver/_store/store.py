@@ -106,7 +106,9 @@ class Store:
         table = TABLES[kind]
         columns = ", ".join(table.columns)
         query = f"SELECT {columns} FROM {table.name} {where}"  # noqa: S608 - our own names
-        return [kind(**table.arguments(row)) for row in self.read(query, *values)]
+        cursor = self.database.cursor()
+        cursor.row_factory = None  # plain tuples: half the time of rows with names
+        return [table.record(row) for row in cursor.execute(query, values)]
 
     def setting(self, name: str) -> str | None:
         """Return a stored setting, or None."""

@@ -21,6 +21,14 @@ class Board:
         self._by_idempotency: dict[tuple[str, str], Job] = {}
         self._deadlines: list[tuple[float, str]] = []
 
+    def restore(self, jobs: Iterable[Job]) -> None:
+        """Take over open jobs, oldest first."""
+        for job in jobs:
+            self.add(job)
+            if job.status == "bidding":
+                self.offer(job)
+        self._sort_deadlines()
+
     def add(self, job: Job) -> None:
         """Add a job."""
         self.jobs[job.id] = job
@@ -62,8 +70,7 @@ class Board:
         # A deadline that moved later is noticed when the earlier one comes up. Deadlines of jobs
         # that ended long before are removed once they outnumber the open jobs.
         if len(self._deadlines) > 2 * len(self.jobs) + 64:
-            self._deadlines = [(job.deadline, job.id) for job in self.jobs.values()]
-            heapq.heapify(self._deadlines)
+            self._sort_deadlines()
         heapq.heappush(self._deadlines, (job.deadline, job.id))
 
     def next_deadline(self) -> float | None:
@@ -84,3 +91,7 @@ class Board:
         if deadline is None or deadline > now:
             return None
         return self.jobs[heapq.heappop(self._deadlines)[1]]
+
+    def _sort_deadlines(self) -> None:
+        self._deadlines = [(job.deadline, job.id) for job in self.jobs.values()]
+        heapq.heapify(self._deadlines)

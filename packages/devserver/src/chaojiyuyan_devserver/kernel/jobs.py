@@ -43,11 +43,7 @@ class Jobs:
             last_number: The number of the newest job that was ever made.
         """
         self.last_number = last_number
-        for job in jobs:
-            self.board.add(job)
-            if job.status == "bidding":
-                self.board.offer(job)
-            self.board.watch(job)
+        self.board.restore(jobs)
 
     # -- the caller ------------------------------------------------------------------------------
 

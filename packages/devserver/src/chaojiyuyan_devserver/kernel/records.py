@@ -195,8 +195,6 @@ class Job:
     account_id: str
     capability_key: str
     price_nc: int
-    input_envelope: Json
-    channel_context: Json | None
     idempotency_key: str | None
     timeout_sec: int
     created_at: float
@@ -204,10 +202,12 @@ class Job:
     bid_expires_at: float
     status: str = "bidding"
     payout_nc: int | None = None
-    output_envelope: Json | None = None
     error_code: str | None = None
     error_message: str | None = None
     completed_at: float | None = None
+    input_envelope: Json = field(default_factory=dict)
+    channel_context: Json | None = None
+    output_envelope: Json | None = None
     attempts: list[Attempt] = field(default_factory=list)
     artifacts: list[Json] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
