@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.http import RequestBuilder, Transport
+from chaojiyuyan_core.http._sync_connection import Connection
+from support.hostile import Peer, hostile
+
+if TYPE_CHECKING:
+    from chaojiyuyan_core.http import Reply
 
 LARGE = {"text": "x" * (40 << 20)}
 
@@ -65,3 +72,80 @@ def test_an_attempt_that_is_aborted_ends_at_once(reads_all) -> None:
 
 def test_aborting_an_idle_transport_does_nothing() -> None:
     Transport(RequestBuilder("nxt_ag_test_test", "http://127.0.0.1:1")).abort()
+
+
+def answer_once(peer: Peer) -> None:
+    peer.read_request()
+    peer.answer()
+    peer.read_request()
+    peer.stall()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_abort_while_an_idle_connection_is_taken_counts(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hostile(answer_once) as server:
+        transport = Transport(RequestBuilder("nxt_ag_key", server.url))
+        assert transport.send(api.get_job("j1")).is_success
+        is_stale = Connection.is_stale
+
+        def abort_and_look(self: Connection) -> bool:
+            if moment == "before":
+                transport.abort()
+                return is_stale(self)
+            found = is_stale(self)
+            transport.abort()
+            return found
+
+        monkeypatch.setattr(Connection, "is_stale", abort_and_look)
+        reply = transport.send(api.get_job("j1"), 5)
+        assert "is over" in str(reply.fault)  # and not what a server answered, or did not
+        assert server.accepted == 1
+        transport.close()
+
+
+def test_an_abort_before_a_connection_opens_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile(answer_once) as server:
+        transport = Transport(RequestBuilder("nxt_ag_key", server.url))
+        monkeypatch.setattr(
+            "chaojiyuyan_core.http._proxies.find_proxy", lambda *_: transport.abort()
+        )
+        assert transport.send(api.get_job("j1"), 5).fault is not None
+        assert server.accepted == 0
+        transport.close()
+
+
+def test_a_transport_goes_on_after_an_abort() -> None:
+    with hostile(answer_once) as server:
+        transport = Transport(RequestBuilder("nxt_ag_key", server.url))
+        transport.abort()
+        assert transport.send(api.get_job("j1")).is_success
+        transport.abort()
+        transport.close()
+
+
+def end_by_aborts(transport: Transport) -> Reply:
+    """Send a call that would take long, and abort until it has ended, as it must at once."""
+    replies: list[Reply] = []
+    sender = threading.Thread(target=lambda: replies.append(transport.send(api.get_job("j1"), 60)))
+    sender.start()
+    ends = time.monotonic() + 5
+    while sender.is_alive() and time.monotonic() < ends:
+        transport.abort()
+        sender.join(0.01)
+    assert not sender.is_alive()
+    return replies[0]
+
+
+def test_an_abort_ends_an_attempt_that_connects(deaf_port: int) -> None:
+    transport = Transport(RequestBuilder("nxt_ag_key", f"http://127.0.0.1:{deaf_port}"))
+    assert end_by_aborts(transport).fault is not None
+    transport.close()
+
+
+def test_an_abort_ends_a_tls_handshake() -> None:
+    with hostile(lambda peer: peer.stall()) as server:
+        transport = Transport(RequestBuilder("nxt_ag_key", f"https://127.0.0.1:{server.port}"))
+        assert end_by_aborts(transport).fault is not None
+        transport.close()

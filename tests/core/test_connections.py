@@ -15,6 +15,7 @@ from chaojiyuyan_core import api
 from chaojiyuyan_core.http import AsyncTransport, Reply, RequestBuilder, Transport
 from chaojiyuyan_core.http._shelf import MAX_IDLE_SECONDS
 from chaojiyuyan_core.http._stack import ConnectionStack
+from chaojiyuyan_core.http._timeouts import Deadline
 from support.hostile import JOB, Peer, hostile
 
 if TYPE_CHECKING:
@@ -221,7 +222,11 @@ class Made:
     def close(self) -> None:
         self.closed = True
 
+    def shut_down(self) -> None:
+        pass
 
+
+NEVER = Deadline()
 ONE, OTHER = (b"http", b"one", 80), (b"http", b"other", 80)
 
 
@@ -233,18 +238,18 @@ def make_stack(max_connections: int = 5) -> tuple[ConnectionStack, list[float]]:
 
 def test_the_connection_given_back_last_is_taken_first() -> None:
     stack, _ = make_stack()
-    first, second = stack.take(ONE, 1), stack.take(ONE, 1)
+    first, second = stack.take(ONE, 1, NEVER), stack.take(ONE, 1, NEVER)
     stack.give_back(first)
     stack.give_back(second)
-    assert stack.take(ONE, 1) is second
-    assert stack.take(ONE, 1) is first
-    assert stack.take(OTHER, 1) not in (first, second)
+    assert stack.take(ONE, 1, NEVER) is second
+    assert stack.take(ONE, 1, NEVER) is first
+    assert stack.take(OTHER, 1, NEVER) not in (first, second)
 
 
 def test_idle_connections_are_closed_after_a_while() -> None:
     stack, time = make_stack()
-    old: Any = stack.take(ONE, 1)
-    used: Any = stack.take(ONE, 1)
+    old: Any = stack.take(ONE, 1, NEVER)
+    used: Any = stack.take(ONE, 1, NEVER)
     stack.give_back(old)
     time[0] = MAX_IDLE_SECONDS + 1
     stack.give_back(used)
@@ -253,31 +258,54 @@ def test_idle_connections_are_closed_after_a_while() -> None:
 
 def test_a_connection_that_the_server_closed_is_not_taken() -> None:
     stack, _ = make_stack(1)
-    stale: Any = stack.take(ONE, 1)
+    stale: Any = stack.take(ONE, 1, NEVER)
     stack.give_back(stale)
     stale.stale = True
-    assert stack.take(ONE, 1) is not stale
+    assert stack.take(ONE, 1, NEVER) is not stale
     assert stale.closed
 
 
 def test_an_idle_connection_elsewhere_makes_room() -> None:
     stack, _ = make_stack(1)
-    other: Any = stack.take(OTHER, 1)
+    other: Any = stack.take(OTHER, 1, NEVER)
     stack.give_back(other)
-    assert stack.take(ONE, 0).origin == ONE
+    assert stack.take(ONE, 0, NEVER).origin == ONE
     assert other.closed
     with pytest.raises(httpx.PoolTimeout, match="All 1 connections were in use for 0 s"):
-        stack.take(ONE, 0)
+        stack.take(ONE, 0, NEVER)
 
 
 def test_a_closed_stack_closes_what_is_given_back() -> None:
     stack, _ = make_stack()
-    idle: Any = stack.take(ONE, 1)
-    used: Any = stack.take(ONE, 1)
+    idle: Any = stack.take(ONE, 1, NEVER)
+    used: Any = stack.take(ONE, 1, NEVER)
     stack.give_back(idle)
     stack.close()
     assert (idle.closed, used.closed) == (True, False)
     stack.give_back(used)
     assert used.closed
     with pytest.raises(RuntimeError, match="closed"):
-        stack.take(ONE, 1)
+        stack.take(ONE, 1, NEVER)
+
+
+def test_a_wait_for_a_connection_ends_when_its_deadline_is_moved() -> None:
+    stack, _ = make_stack(1)
+    used = stack.take(ONE, 1, NEVER)
+    deadline = Deadline()
+    faults: list[pytest.ExceptionInfo[httpx.PoolTimeout]] = []
+
+    def wait() -> None:
+        with pytest.raises(httpx.PoolTimeout) as caught:
+            stack.take(ONE, 1000, deadline)
+        faults.append(caught)
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    deadline.pass_now()
+    for _ in range(500):
+        stack.wake_up()
+        waiting.join(0.01)
+        if not waiting.is_alive():
+            break
+    assert faults
+    stack.drop(used)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import threading
 import time
@@ -141,20 +140,6 @@ def test_a_tls_handshake_ends_at_the_deadline(send: Any, behave: Any) -> None:
         builder = RequestBuilder("nxt_ag_key", server.url.replace("http:", "https:"), timeout=30)
         reply = ends_in_time(lambda: send(builder, CALL, TIMEOUT))
     assert isinstance(reply.fault, httpx.ConnectTimeout)
-
-
-@pytest.fixture
-def deaf_port() -> Iterator[int]:
-    """A port whose backlog is full: the system answers no further connection, like a firewall."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            sock = stack.enter_context(socket.socket())
-            sock.setblocking(False)
-            sock.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
 
 
 def test_connecting_ends_at_the_deadline(send: Any, deaf_port: int) -> None:

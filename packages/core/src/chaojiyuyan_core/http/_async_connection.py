@@ -34,7 +34,6 @@ class AsyncConnection(httpx.AsyncHTTPTransport):
 
     Attributes:
         origin: Where it leads.
-        deadline: When the exchange that it is used for ends.
 
     Args:
         origin: Where it leads.
@@ -43,8 +42,7 @@ class AsyncConnection(httpx.AsyncHTTPTransport):
 
     def __init__(self, origin: Origin, proxy: str | None) -> None:
         self.origin = origin
-        self.deadline = Deadline()
-        self._backend = _Backend(self.deadline)
+        self._backend = _Backend()
         # As in the sync twin. Without a pool there is also no lock made for each request, which
         # looks for a package "sniffio" on the disk each time (encode/httpcore #1103), and no
         # connection that a cancelled request leaves stuck in the pool.
@@ -60,6 +58,14 @@ class AsyncConnection(httpx.AsyncHTTPTransport):
             limits = httpx.Limits(max_connections=1)
             super().__init__(verify=shared_ssl_context(), proxy=proxy, limits=limits)
             self._pool._network_backend = self._backend
+
+    def begin(self, deadline: Deadline) -> None:
+        """Use the connection for an exchange.
+
+        Args:
+            deadline: When the exchange ends; an abort moves it.
+        """
+        self._backend.deadline = deadline
 
     def is_reusable(self) -> bool:
         """Tell whether the exchange ended so that another one may follow."""
@@ -83,8 +89,8 @@ class AsyncConnection(httpx.AsyncHTTPTransport):
 class _Backend(httpcore.AsyncNetworkBackend):
     """Opens the connection's stream by anyio, so that nothing asks which event loop it runs on."""
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
+    def __init__(self) -> None:
+        self.deadline = Deadline()
         self._inner = httpcore.AnyIOBackend()
         self._opened: list[httpcore.AsyncNetworkStream | AsyncResource] = []
 
@@ -96,7 +102,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        left = self._deadline.left(timeout, httpcore.ConnectTimeout)
+        left = self.deadline.left(timeout, httpcore.ConnectTimeout)
         try:
             stream = await self._inner.connect_tcp(host, port, timeout=left)
         except (UnicodeError, OverflowError) as fault:
@@ -109,7 +115,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
     def own(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
         """Keep a stream that is to be closed with the connection."""
         self._opened.append(stream)
-        return _Stream(self, stream, self._deadline)
+        return _Stream(self, stream)
 
     def _own_forgotten(self, fault: BaseException) -> None:
         # Before anyio 4.16, connect_tcp does not close the stream that it has opened when it is
@@ -131,12 +137,9 @@ class _Backend(httpcore.AsyncNetworkBackend):
 class _Stream(httpcore.AsyncNetworkStream):
     """A stream whose reads and writes end at the deadline; writes go out as in the sync twin."""
 
-    def __init__(
-        self, backend: _Backend, stream: httpcore.AsyncNetworkStream, deadline: Deadline
-    ) -> None:
+    def __init__(self, backend: _Backend, stream: httpcore.AsyncNetworkStream) -> None:
         self._backend = backend
         self._stream = stream
-        self._deadline = deadline
         self._unsent = b""
         self._write_timeout: float | None = None
         self._is_broken = False
@@ -148,7 +151,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                 await self._send(buffer)
             except httpcore.WriteError:
                 self._is_broken = True  # a server may refuse the request before it has all of it
-        left = self._deadline.left(timeout, httpcore.ReadTimeout)
+        left = self._backend.deadline.left(timeout, httpcore.ReadTimeout)
         return await self._stream.read(max_bytes, left)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -162,7 +165,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             await self._send(buffer)
 
     async def _send(self, buffer: bytes) -> None:
-        left = self._deadline.left(self._write_timeout, httpcore.WriteTimeout)
+        left = self._backend.deadline.left(self._write_timeout, httpcore.WriteTimeout)
         await self._stream.write(buffer, left)
 
     async def aclose(self) -> None:
@@ -174,7 +177,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        left = self._deadline.left(timeout, httpcore.ConnectTimeout)
+        left = self._backend.deadline.left(timeout, httpcore.ConnectTimeout)
         return self._backend.own(await self._stream.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> Any:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ._async_connection import AsyncConnection
     from ._sync_connection import Connection
+    from ._timeouts import Deadline
 
 
 class ConnectionStack:
@@ -45,12 +46,13 @@ class ConnectionStack:
         self._changed = Condition()
         _stacks.add(self)
 
-    def take(self, origin: Origin, max_wait: float) -> Connection:
+    def take(self, origin: Origin, max_wait: float, deadline: Deadline) -> Connection:
         """Take an idle connection, or a new one that is not yet open.
 
         Args:
             origin: Where it is to lead.
             max_wait: Seconds to wait while all are in use.
+            deadline: When the wait ends in any case; an abort moves it.
 
         Raises:
             httpx.PoolTimeout: All are in use for that long.
@@ -58,7 +60,7 @@ class ConnectionStack:
         """
         ends = self._shelf.clock() + max_wait
         while True:
-            connection, unused = self._take(origin, ends, max_wait)
+            connection, unused = self._take(origin, ends, max_wait, deadline)
             for each in unused:
                 each.close()
             if not connection.is_stale():  # outside of the lock: it asks the system
@@ -66,7 +68,7 @@ class ConnectionStack:
             self.drop(connection)
 
     def _take(
-        self, origin: Origin, ends: float, max_wait: float
+        self, origin: Origin, ends: float, max_wait: float, deadline: Deadline
     ) -> tuple[Connection, list[Connection]]:
         """Return a connection, and those to close in its favour."""
         shelf = self._shelf
@@ -81,7 +83,8 @@ class ConnectionStack:
                     connection = self._connect(origin)
                     shelf.in_use.add(connection)
                     return connection, unused
-                if not self._changed.wait(max(ends - shelf.clock(), 0)):
+                left = min(ends, deadline.ends) - shelf.clock()
+                if not self._changed.wait(max(left, 0)):
                     raise all_in_use_fault(shelf.max_connections, max_wait)
 
     def give_back(self, connection: Connection) -> None:
@@ -112,11 +115,15 @@ class ConnectionStack:
             self._changed.notify()
         connection.close()
 
-    def abort(self) -> None:
-        """End the exchanges under way, also one that is blocked in a read or a write."""
+    def wake_up(self) -> None:
+        """Wake up whoever is blocked in an exchange or waits for a connection.
+
+        Each looks at its deadline then.
+        """
         with self._changed:
+            self._changed.notify_all()
             for connection in self._shelf.in_use:
-                connection.abort()
+                connection.shut_down()
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they are given back."""

@@ -8,7 +8,6 @@ Loaded with the first request: it needs httpx.
 from __future__ import annotations
 
 import contextlib
-import math
 import select
 import socket
 import ssl
@@ -37,7 +36,6 @@ class Connection(httpx.HTTPTransport):
 
     Attributes:
         origin: Where it leads.
-        deadline: When the exchange that it is used for ends.
 
     Args:
         origin: Where it leads.
@@ -46,8 +44,7 @@ class Connection(httpx.HTTPTransport):
 
     def __init__(self, origin: Origin, proxy: str | None) -> None:
         self.origin = origin
-        self.deadline = Deadline()
-        self._backend = _Backend(self.deadline)
+        self._backend = _Backend()
         # httpx has no public way to choose the network backend, nor a transport without a pool,
         # whose bookkeeping costs more than all the rest of a request (encode/httpcore #1035).
         if proxy is None:
@@ -66,6 +63,14 @@ class Connection(httpx.HTTPTransport):
             # To such a proxy TLS runs inside TLS, which httpcore's own backend can carry and a
             # socket cannot; each of its steps is bounded, the sum of them is not.
 
+    def begin(self, deadline: Deadline) -> None:
+        """Use the connection for an exchange.
+
+        Args:
+            deadline: When the exchange ends; an abort moves it.
+        """
+        self._backend.deadline = deadline
+
     def is_reusable(self) -> bool:
         """Tell whether the exchange ended so that another one may follow."""
         return not self._direct or (self._pool.is_idle() and not has_leftovers(self._pool))
@@ -80,9 +85,8 @@ class Connection(httpx.HTTPTransport):
             self._pool.close()
         self._backend.close()
 
-    def abort(self) -> None:
-        """End the exchange under way, from another thread; the one that sends gets a fault."""
-        self.deadline.ends = -math.inf
+    def shut_down(self) -> None:
+        """Wake up the thread that is blocked in the exchange; its deadline is in the past."""
         self._backend.shut_down()
 
     def abandon(self) -> None:
@@ -93,8 +97,8 @@ class Connection(httpx.HTTPTransport):
 class _Backend(httpcore.NetworkBackend):
     """Makes the connection's socket; httpcore's own backend bounds each step, not the whole."""
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
+    def __init__(self) -> None:
+        self.deadline = Deadline()
         self._sockets: list[socket.socket] = []
 
     def connect_tcp(
@@ -105,13 +109,15 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        ends = Deadline(time.monotonic() + self._deadline.left(timeout, httpcore.ConnectTimeout))
-        found = look_up(host, port, ends.left(None, httpcore.ConnectTimeout))
+        fault_type = httpcore.ConnectTimeout
+        ends = Deadline(time.monotonic() + self.deadline.left(timeout, fault_type))
+        found = look_up(host, port, ends.left(None, fault_type))
         last: Exception | None = None
         for index, (family, kind, protocol, _, address) in enumerate(found):
-            left = ends.left(None, httpcore.ConnectTimeout)
             sock = socket.socket(family, kind, protocol)
+            self._sockets = [sock]  # known before it connects, for an abort meanwhile
             try:
+                left = self.deadline.left(ends.left(None, fault_type), fault_type)
                 # An address that does not answer leaves time for those after it.
                 sock.settimeout(left / (len(found) - index))
                 sock.connect(address)
@@ -122,8 +128,7 @@ class _Backend(httpcore.NetworkBackend):
                     raise
                 last = fault
             else:
-                self._sockets = [sock]
-                return _Stream(self, sock, self._deadline)
+                return _Stream(self, sock)
         kind_of_fault = (
             httpcore.ConnectTimeout if isinstance(last, TimeoutError) else httpcore.ConnectError
         )
@@ -134,10 +139,12 @@ class _Backend(httpcore.NetworkBackend):
         self._sockets.append(sock)
 
     def shut_down(self) -> None:
-        """Wake up whoever is blocked in a read or a write."""
+        """Wake up whoever is blocked while it connects, reads or writes."""
         for sock in list(self._sockets):
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                # An SSLSocket's own method first goes over to plain text, which would let the
+                # thread that sends show the key.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close what was opened, also where httpcore lost sight of it in the middle."""
@@ -153,10 +160,9 @@ class _Stream(httpcore.NetworkStream):
     saves a packet, and two of the moments at which a thread gives up the interpreter lock.
     """
 
-    def __init__(self, backend: _Backend, sock: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, backend: _Backend, sock: socket.socket) -> None:
         self._backend = backend
         self._socket = sock
-        self._deadline = deadline
         self._unsent = b""
         self._write_timeout: float | None = None
         self._is_broken = False
@@ -169,7 +175,7 @@ class _Stream(httpcore.NetworkStream):
                 self._is_broken = True  # a server may refuse the request before it has all of it
             self._unsent = b""
         try:
-            self._socket.settimeout(self._deadline.left(timeout, httpcore.ReadTimeout))
+            self._socket.settimeout(self._backend.deadline.left(timeout, httpcore.ReadTimeout))
             return self._socket.recv(max_bytes)
         except TimeoutError as fault:
             raise httpcore.ReadTimeout(str(fault)) from fault
@@ -190,7 +196,7 @@ class _Stream(httpcore.NetworkStream):
         rest = memoryview(buffer)
         try:
             while rest:
-                left = self._deadline.left(self._write_timeout, httpcore.WriteTimeout)
+                left = self._backend.deadline.left(self._write_timeout, httpcore.WriteTimeout)
                 self._socket.settimeout(left)
                 rest = rest[self._socket.send(rest) :]
         except TimeoutError as fault:
@@ -208,17 +214,20 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            self._socket.settimeout(self._deadline.left(timeout, httpcore.ConnectTimeout))
-            sock = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+            self._socket.settimeout(self._backend.deadline.left(timeout, httpcore.ConnectTimeout))
+            sock = ssl_context.wrap_socket(
+                self._socket, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
+            self._backend.own(sock)
+            sock.do_handshake()
         except BaseException as fault:
-            self.close()
+            self._backend.close()
             if isinstance(fault, TimeoutError):
                 raise httpcore.ConnectTimeout(str(fault)) from fault
             if isinstance(fault, _UNREACHABLE):
                 raise httpcore.ConnectError(str(fault)) from fault
             raise
-        self._backend.own(sock)
-        return _Stream(self._backend, sock, self._deadline)
+        return _Stream(self._backend, sock)
 
     def get_extra_info(self, info: str) -> Any:
         if info == "ssl_object":

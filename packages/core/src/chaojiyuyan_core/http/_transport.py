@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._requests import RequestBuilder
     from ._shelf import Origin
     from ._sync_connection import Connection
+    from ._timeouts import Deadline
 
 DEFAULT_MAX_CONNECTIONS = 1000
 """Connections of one transport: each wait for a job may occupy one."""
@@ -69,6 +70,7 @@ class Transport(TransportBase["httpx.Client"]):
                 raise TypeError("http_client is an httpx.AsyncClient: pass an httpx.Client")
         super().__init__(builder, http_client, max_response_bytes)
         self._stack = ConnectionStack(_connect, max_connections)
+        self._deadlines: set[Deadline] = set()  # of the attempts under way
 
     def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
         """Send a call once.
@@ -88,18 +90,26 @@ class Transport(TransportBase["httpx.Client"]):
         attempt = None
         try:
             attempt = self._start(call, timeout)
+            self._deadlines.add(attempt.deadline)
             if self.http_client is None:
                 return self._send_own(attempt)
             return self._send_by(self.http_client, attempt)
         except faults as fault:
             return self._fault(attempt, fault)
+        finally:
+            if attempt is not None:
+                self._deadlines.discard(attempt.deadline)
 
     def abort(self) -> None:
         """End the attempts under way, from another thread: each returns a fault at once.
 
-        What was sent by a client that was handed in ends at its deadline.
+        A lookup of a host name ends first, and so does a phase of a request that was sent by a
+        client that was handed in.
         """
-        self._stack.abort()
+        # Before the connections: an attempt that is between two steps finds its end at the next.
+        for deadline in list(self._deadlines):
+            deadline.pass_now()
+        self._stack.wake_up()
 
     def close(self) -> None:
         """Close the connections, unless they are another transport's or of a client handed in."""
@@ -107,9 +117,10 @@ class Transport(TransportBase["httpx.Client"]):
             self._stack.close()
 
     def _send_own(self, attempt: Attempt) -> Reply:
-        connection = self._stack.take(attempt.origin, attempt.pool_timeout())
+        deadline = attempt.deadline
+        connection = self._stack.take(attempt.origin, attempt.pool_timeout(), deadline)
         try:
-            connection.deadline.ends = attempt.deadline.ends
+            connection.begin(deadline)
             response = connection.handle_request(attempt.request)
             reply = self._reply(attempt, response, self._read(attempt, response))
             response.close()
@@ -209,7 +220,7 @@ class AsyncTransport(TransportBase["httpx.AsyncClient"]):
     async def _send_own(self, attempt: Attempt) -> Reply:
         connection = await self._stack.take(attempt.origin, attempt.pool_timeout())
         try:
-            connection.deadline.ends = attempt.deadline.ends
+            connection.begin(attempt.deadline)
             response = await connection.handle_async_request(attempt.request)
             reply = self._reply(attempt, response, await self._read(attempt, response))
             await response.aclose()
