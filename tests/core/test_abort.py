@@ -125,11 +125,12 @@ def test_a_transport_goes_on_after_an_abort() -> None:
         transport.close()
 
 
-def end_by_aborts(transport: Transport) -> Reply:
+def end_by_aborts(transport: Transport, begun: threading.Event | None = None) -> Reply:
     """Send a call that would take long, and abort until it has ended, as it must at once."""
     replies: list[Reply] = []
     sender = threading.Thread(target=lambda: replies.append(transport.send(api.get_job("j1"), 60)))
     sender.start()
+    assert begun is None or begun.wait(10)
     ends = time.monotonic() + 5
     while sender.is_alive() and time.monotonic() < ends:
         transport.abort()
@@ -145,7 +146,14 @@ def test_an_abort_ends_an_attempt_that_connects(deaf_port: int) -> None:
 
 
 def test_an_abort_ends_a_tls_handshake() -> None:
-    with hostile(lambda peer: peer.stall()) as server:
+    begun = threading.Event()
+
+    def take_a_hello(peer: Peer) -> None:
+        peer.socket.recv(1)
+        begun.set()
+        peer.stall()
+
+    with hostile(take_a_hello) as server:
         transport = Transport(RequestBuilder("nxt_ag_key", f"https://127.0.0.1:{server.port}"))
-        assert end_by_aborts(transport).fault is not None
+        assert end_by_aborts(transport, begun).fault is not None
         transport.close()
