@@ -24,9 +24,9 @@ DECLARED_FOR_OTHERS = {
 # contradict theirs. pytest imports the plugin, not the other way round.
 BROUGHT = {
     # by httpx; anyio brings typing-extensions below Python 3.13, core needs it below 3.11
-    "core": {"anyio", "httpcore", "typing-extensions"},
-    # by httpx and jsonschema; OpenTelemetry is used only where the program has loaded it
-    "client": {"anyio", "opentelemetry-api", "referencing"},
+    "core": {"httpcore", "typing-extensions"},
+    # by jsonschema; OpenTelemetry is used only where the program has loaded it
+    "client": {"opentelemetry-api", "referencing"},
     "devserver": {"markupsafe", "pydantic-core", "pytest", "starlette", "typing-extensions"},
     "mcp": {"mcp-types", "referencing", "starlette", "uvicorn"},  # by mcp and jsonschema
 }

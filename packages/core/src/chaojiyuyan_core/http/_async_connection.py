@@ -8,7 +8,6 @@ Loaded with the first request: it needs httpx. anyio carries it on asyncio and o
 from __future__ import annotations
 
 import contextlib
-import traceback
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,8 +22,6 @@ from ._tls import shared_ssl_context
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
-
-    from anyio.abc import AsyncResource
 
     from ._shelf import Origin
 
@@ -92,7 +89,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
     def __init__(self) -> None:
         self.deadline = Deadline()
         self._inner = httpcore.AnyIOBackend()
-        self._opened: list[httpcore.AsyncNetworkStream | AsyncResource] = []
+        self._opened: list[httpcore.AsyncNetworkStream] = []
 
     async def connect_tcp(
         self,
@@ -107,24 +104,12 @@ class _Backend(httpcore.AsyncNetworkBackend):
             stream = await self._inner.connect_tcp(host, port, timeout=left)
         except (UnicodeError, OverflowError) as fault:
             raise httpcore.ConnectError(str(fault)) from fault
-        except BaseException as fault:
-            self._own_forgotten(fault)
-            raise
         return self.own(stream)
 
     def own(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
         """Keep a stream that is to be closed with the connection."""
         self._opened.append(stream)
         return _Stream(self, stream)
-
-    def _own_forgotten(self, fault: BaseException) -> None:
-        # Before anyio 4.16, connect_tcp does not close the stream that it has opened when it is
-        # cancelled at that moment. Only its frame still knows the stream.
-        for frame, _ in traceback.walk_tb(fault.__traceback__):
-            if frame.f_code.co_name == "connect_tcp":
-                stream = frame.f_locals.get("connected_stream")
-                if stream is not None:
-                    self._opened.append(stream)
 
     async def aclose(self) -> None:
         """Close what was opened, also where httpcore lost sight of it when it was cancelled."""
