@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from chaojiyuyan_devserver._console.routes import ROUTERS
+from chaojiyuyan_devserver._console import router
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 def post_paths() -> list[str]:
-    found = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    found = [route for route in router.routes if isinstance(route, APIRoute)]
     return [route.path for route in found if "POST" in route.methods]
 
 

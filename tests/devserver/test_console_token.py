@@ -11,7 +11,6 @@ import pytest
 
 from chaojiyuyan_devserver._api import Access, create_app
 from chaojiyuyan_devserver._catalog_files import load_builtin
-from chaojiyuyan_devserver._console.csrf import form_token
 from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel import Catalog, Rules
 
@@ -43,7 +42,7 @@ def with_console_token(steps: Callable[[httpx.AsyncClient, KernelService], Any])
 def test_with_a_token_the_console_opens_only_to_it() -> None:
     async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
         login, _ = service.start_login("program")
-        csrf = form_token(service)
+        csrf = service.form_token
         approval = {"code": login.user_code, "decision": "approve", "csrf_token": csrf}
         for answer in (
             await client.get("/"),

@@ -58,6 +58,7 @@ class KernelService:
         ready_agent: The agent whose key is printed at the start.
         ready_key: Its key.
         activity: What ended in the last minutes.
+        form_token: What the console's forms carry.
     """
 
     ready_agent: Agent
@@ -73,7 +74,7 @@ class KernelService:
         self._timer: asyncio.TimerHandle | None = None
         self.waiters = Waiters()
         self.faults = Faults()
-        self.form_secret = secrets.token_bytes(32)
+        self.form_token = secrets.token_hex(32)
         self.clock = Clock()
         self.store = Store(folder.database if folder is not None else None)
         self.clock.offset = float(self.store.setting(_CLOCK_OFFSET) or 0)

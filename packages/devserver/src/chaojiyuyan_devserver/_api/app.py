@@ -111,7 +111,6 @@ def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
     site = FastAPI(openapi_url=None)
     site.state.service = service
     site.state.access = access
-    site.state.console_token = access.console_token
     site.add_exception_handler(Refusal, _refuse)
 
     @site.get("/openapi.json", include_in_schema=False)

@@ -66,10 +66,7 @@ async def read_ready_agent(service: Service) -> Response:
 @router.get("/accounts/{account_id}")
 async def read_account(account_id: str, service: Service) -> Response:
     """Get an account's balance."""
-    found = service.kernel.ledger.accounts.get(account_id)
-    if found is None:
-        raise Refusal(404, "account_not_found", "There is no such account.")
-    return answer(asdict(found))
+    return answer(asdict(service.kernel.ledger.require(account_id)))
 
 
 @router.post("/logins/{user_code}")
@@ -87,6 +84,7 @@ async def decide_login(
 @router.put("/accounts/{account_id}/webhook")
 async def configure_webhook(account_id: str, service: Service, url: Text, secret: Text) -> Response:
     """Send the account's events to a URL."""
+    service.kernel.ledger.require(account_id)
     service.kernel.webhooks.configure(account_id, url, secret)
     return answer({})
 

@@ -1,6 +1,18 @@
 """The console: pages for the person at this machine, rendered here and kept live by htmx."""
 
-from .page import not_found_page
-from .routes import router
+from . import (  # noqa: F401 - each adds its pages to the router
+    activate,
+    balances,
+    capabilities,
+    job,
+    jobs,
+    keys,
+    live,
+    overview,
+    simulate,
+    webhooks,
+    workers,
+)
+from .page import not_found_page, router
 
 __all__ = ["not_found_page", "router"]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._api.deps import Service
 
-from .csrf import OwnForm
-from .page import PageRoute, page
-
-router = APIRouter(route_class=PageRoute)
+from .entry import OwnForm
+from .page import page, router
 
 
 @router.get("/activate")
@@ -34,5 +32,4 @@ async def decide(
 ) -> Response:
     """Approve or deny a login."""
     login = service.kernel.logins.decide(code, decision == "approve", service.clock())
-    await service.saved()
     return page(request, "activate_done.html", login=login)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._store import list_transfers
 
-from .page import PageRoute, page
-
-router = APIRouter(route_class=PageRoute)
+from .page import page, router
 
 
 @router.get("/balances")
 async def balances(request: Request, service: Service) -> Response:
     """Show all accounts and the newest transfers."""
-    await service.saved()
     accounts = service.kernel.ledger.accounts
     return page(
         request,

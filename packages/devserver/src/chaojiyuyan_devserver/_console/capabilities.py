@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
@@ -13,16 +13,13 @@ from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel import Order, Refusal, Spec
 
-from .csrf import OwnForm
+from .entry import OwnForm
 from .forms import Field, Json, fields_of, mark_errors, parse_object, read_fields
-from .keys import find_agent
 from .language import Language
-from .page import PageRoute, language_of, page
+from .page import language_of, page, router
 
 MAX_TIMEOUT = 86400
 """The longest timeout of a job, in seconds."""
-
-router = APIRouter(route_class=PageRoute)
 
 
 @dataclass
@@ -51,15 +48,10 @@ class Call:
         return bool(self.errors) or any(one.error for one in self.fields or ())
 
 
-def find_spec(service: KernelService, capability_key: str) -> Spec:
-    """Return a capability by its key.
-
-    Raises:
-        Refusal: 404 ``unknown_capability``.
-    """
+def _require_spec(service: KernelService, capability_key: str) -> Spec:
     spec = service.kernel.catalog.get(capability_key)
     if spec is None:
-        raise Refusal(404, "unknown_capability", "there is no such capability")
+        raise Refusal(404, "unknown_capability", "There is no such capability.")
     return spec
 
 
@@ -92,7 +84,7 @@ async def capability(
     request: Request, service: Service, capability_key: str, form: str = "fields"
 ) -> Response:
     """Show one capability with its form; ``?form=json`` for one field of JSON."""
-    spec = find_spec(service, capability_key)
+    spec = _require_spec(service, capability_key)
     fields = fields_of(spec.input_schema) if form != "json" else None
     examples = spec.input_schema.get("examples") or [{}]
     text = json.dumps(examples[0], indent=2, ensure_ascii=False)
@@ -102,11 +94,11 @@ async def capability(
 @router.post("/catalog/{capability_key:path}", dependencies=[OwnForm])
 async def call_capability(request: Request, service: Service, capability_key: str) -> Response:
     """Call it and go to the job, or show what is wrong."""
-    spec = find_spec(service, capability_key)
+    spec = _require_spec(service, capability_key)
     form = await request.form()
     language = language_of(request)
     call, value = _read(spec, form, language)
-    agent = find_agent(service, call.agent_id)
+    agent = service.kernel.agents.require(call.agent_id)
     if agent.revoked_at is not None:
         call.errors.append(language("form.revoked"))
     if not call.is_wrong:
@@ -118,7 +110,6 @@ async def call_capability(request: Request, service: Service, capability_key: st
                 timeout_sec=int(call.timeout) if call.timeout else None,
             )
             job, _ = service.create_job(agent, order)
-            await service.saved()
         except Refusal as refusal:
             _note(call, refusal)
         else:

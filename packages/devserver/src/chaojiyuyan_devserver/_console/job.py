@@ -6,39 +6,25 @@ import json
 import secrets
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import Form, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._service import KernelService
-from chaojiyuyan_devserver._store import list_strikes
+from chaojiyuyan_devserver._store import list_deliveries, list_strikes
 from chaojiyuyan_devserver.kernel import Order, Refusal
 from chaojiyuyan_devserver.kernel.records import Job
 
-from . import artifacts, charts, read
-from .csrf import OwnForm
+from . import artifacts, charts
+from .entry import OwnForm
 from .explain import explain
 from .forms import parse_object
-from .page import PageRoute, language_of, page
+from .page import language_of, page, router
 from .text import MAX_JSON
 from .timeline import build_timeline
 
 EVERY = 1
 """Seconds between two looks at a job that runs: its bar grows."""
-
-router = APIRouter(route_class=PageRoute)
-
-
-def find_job(service: KernelService, job_id: str) -> Job:
-    """Return a job by its id.
-
-    Raises:
-        Refusal: 404 ``kernel_job_not_found``.
-    """
-    job = service.find_job(job_id)
-    if job is None:
-        raise Refusal(404, "kernel_job_not_found", "there is no such job")
-    return job
 
 
 def _page(
@@ -60,9 +46,9 @@ def _page(
         spec=service.kernel.catalog.get(job.capability_key),
         explanation=explain(job, handlers, language),
         timeline=timeline,
-        bars=charts.attempt_bars(timeline, language),
+        bars=charts.place_spans(timeline),
         artifacts=[artifacts.describe(artifact) for artifact in job.artifacts],
-        deliveries=read.recent_deliveries(service.store, job_id=job.id),
+        deliveries=list_deliveries(service.store, "WHERE job_id = ?", job.id),
         rerun_text=written if text is None and len(written) <= MAX_JSON else text,
         rerun_error=error,
     )
@@ -71,22 +57,20 @@ def _page(
 @router.get("/jobs/{job_id}")
 async def job_page(request: Request, service: Service, job_id: str) -> Response:
     """Show one job."""
-    await service.saved()
-    return _page(request, service, find_job(service, job_id))
+    return _page(request, service, service.require_job(job_id))
 
 
 @router.post("/jobs/{job_id}/cancel", dependencies=[OwnForm])
 async def cancel_job(service: Service, job_id: str) -> Response:
     """End a job without a result; the API has no call for it."""
-    service.kernel.jobs.cancel(find_job(service, job_id))
-    await service.saved()
+    service.kernel.jobs.cancel(service.require_job(job_id))
     return RedirectResponse(f"/jobs/{job_id}", 303)
 
 
 @router.post("/jobs/{job_id}/skip", dependencies=[OwnForm])
 async def skip_to_deadline(service: Service, job_id: str) -> Response:
     """Move the kernel's clock to where this job's lease, bid window or timeout ends."""
-    job = find_job(service, job_id)
+    job = service.require_job(job_id)
     if not job.terminal:
         await service.skip(max(0.0, job.deadline - service.clock()))
     return RedirectResponse(f"/jobs/{job_id}", 303)
@@ -101,10 +85,9 @@ async def rerun_job(
 ) -> Response:
     """Order a job's input again, as it was or changed, and go to the new job.
 
-    The same caller pays; an agent whose key is revoked orders nothing, so the ready agent takes
-    its place.
+    The same caller pays, or the ready agent where that one's key is revoked.
     """
-    job = find_job(service, job_id)
+    job = service.require_job(job_id)
     caller = service.kernel.agents.by_id[job.agent_id]
     try:
         value = job.input_envelope if text is None else parse_object(text, language_of(request))
@@ -117,7 +100,6 @@ async def rerun_job(
         )
         payer = caller if caller.revoked_at is None else service.ready_agent
         made, _ = service.create_job(payer, order)
-        await service.saved()
     except ValueError as error:
         return _page(request, service, job, text, str(error))
     except Refusal as refusal:
@@ -131,10 +113,10 @@ async def artifact(
     service: Service, job_id: str, place: Annotated[int, Path(ge=0, lt=10_000)]
 ) -> Response:
     """Send the content that an artifact carries with it, to be shown and not run."""
-    found = find_job(service, job_id).artifacts
+    found = service.require_job(job_id).artifacts
     shown = artifacts.content(found[place]) if place < len(found) else None
     if shown is None:
-        raise Refusal(404, "no_such_artifact", "there is no such artifact")
+        raise Refusal(404, "no_such_artifact", "There is no such artifact.")
     headers = {"Content-Security-Policy": artifacts.SANDBOX, "Cache-Control": "private"}
     return Response(shown[1], headers=headers, media_type=shown[0])
 
@@ -144,7 +126,7 @@ async def job_part(
     service: Service, job_id: str, part: Literal["input", "context", "output", "artifacts"]
 ) -> Response:
     """Send a job's input, context, output or artifacts, whole and as they are."""
-    job = find_job(service, job_id)
+    job = service.require_job(job_id)
     parts = {
         "input": job.input_envelope,
         "context": job.channel_context,

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._api.deps import Service
@@ -15,7 +15,7 @@ from chaojiyuyan_devserver._store import last_number
 from chaojiyuyan_devserver.kernel import Refusal
 
 from . import search
-from .page import PageRoute, page
+from .page import page, router
 from .search import JobFilter
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ SEARCH_INTERVAL = 5
 
 MAX_TEXT = 200
 """How long a text to search for may be."""
-
-router = APIRouter(route_class=PageRoute)
 
 Number = Annotated["int | None", Query(ge=0, le=2**53)]
 Text = Annotated[str, Query(max_length=MAX_TEXT)]
@@ -54,7 +52,6 @@ async def jobs(
     top: Number = None,
 ) -> Response:
     """Show the list, newest first; ``top`` keeps jobs that are newer than it for later."""
-    await service.saved()
     now = service.clock()
     chosen = {
         "q": q.strip(),

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._service import KernelService
-from chaojiyuyan_devserver.kernel import Refusal
 from chaojiyuyan_devserver.kernel.records import Agent
 
-from .csrf import OwnForm
-from .page import PageRoute, page
-
-router = APIRouter(route_class=PageRoute)
+from .entry import OwnForm
+from .page import page, router
 
 Name = Annotated[str, Form(max_length=200, pattern=r"\S")]
-
-
-def find_agent(service: KernelService, agent_id: str) -> Agent:
-    """Return an agent by its id.
-
-    Raises:
-        Refusal: 404 ``agent_not_found``.
-    """
-    agent = service.kernel.agents.by_id.get(agent_id)
-    if agent is None:
-        raise Refusal(404, "agent_not_found", "there is no such agent")
-    return agent
 
 
 def _list(request: Request, service: KernelService, made: tuple[Agent, str] | None) -> Response:
@@ -69,24 +54,23 @@ async def make_key(
 @router.get("/keys/{agent_id}")
 async def key_page(request: Request, service: Service, agent_id: str) -> Response:
     """Show one key."""
-    agent = find_agent(service, agent_id)
+    agent = service.kernel.agents.require(agent_id)
     account = service.kernel.ledger.accounts[agent.account_id]
-    is_ready = agent is service.ready_agent
     return page(
         request,
         "key.html",
         live=("Agent", "Account"),
         agent=agent,
         account=account,
-        is_ready=is_ready,
+        is_ready=agent is service.ready_agent,
     )
 
 
 @router.post("/keys/{agent_id}/name", dependencies=[OwnForm])
 async def rename_key(service: Service, agent_id: str, name: Name) -> Response:
     """Give a key another name."""
-    service.kernel.agents.rename(find_agent(service, agent_id), name)
-    await service.saved()
+    agents = service.kernel.agents
+    agents.rename(agents.require(agent_id), name)
     return RedirectResponse(f"/keys/{agent_id}", 303)
 
 
@@ -94,5 +78,4 @@ async def rename_key(service: Service, agent_id: str, name: Name) -> Response:
 async def revoke_key(service: Service, agent_id: str) -> Response:
     """End a key."""
     service.kernel.agents.revoke(agent_id, service.clock())
-    await service.saved()
     return RedirectResponse(f"/keys/{agent_id}", 303)

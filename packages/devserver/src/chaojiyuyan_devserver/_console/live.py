@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response, StreamingResponse
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._waiters import Changed
 
-from .page import PageRoute
+from .page import router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,8 +27,6 @@ MIN_INTERVAL = 0.2
 
 QUIET_TIMEOUT = 15.0
 """Seconds after which a sign of life is sent, by which a closed page is noticed."""
-
-router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/live")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._service import KernelService
 
 from . import charts, search
-from .csrf import OwnForm
+from .entry import OwnForm
 from .jobs import STATUSES, choose_columns
-from .page import PageRoute, language_of, page
+from .page import language_of, page, router
 
 MAX_JOBS = 12
 """How many of the newest jobs the page shows."""
 
-router = APIRouter(route_class=PageRoute)
-
 
 async def _page(request: Request, service: KernelService, api_key: str = "") -> Response:
-    await service.saved()
     kernel, now, language = service.kernel, service.clock(), language_of(request)
     find = kernel.logins.find
     intervals = service.activity.window(now)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
+from fastapi import APIRouter, Form, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,14 +16,11 @@ from chaojiyuyan_devserver._version import __version__
 from chaojiyuyan_devserver.kernel import Refusal
 
 from . import assets, text
-from .csrf import form_token
 from .entry import is_open, is_token, let_in
 from .language import Language, choose_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
-
-    from starlette.requests import Request
 
 # Nothing but what this server itself sends is loaded or run, whatever a payload holds.
 HEADERS = {
@@ -50,26 +48,19 @@ NAVIGATION = (
 SECTIONS = {"": "overview", "activate": "keys", "deliveries": "webhooks"}
 """The section of a page whose path starts with another word."""
 
-_templates = Environment(
+templates = Environment(
     loader=PackageLoader(__package__),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(text.FILTERS)
-_templates.globals.update(navigation=NAVIGATION, version=__version__, assets=assets.DIGEST)
+templates.filters.update(text.FILTERS)
+templates.globals.update(navigation=NAVIGATION, version=__version__, assets=assets.DIGEST)
 
 
 def language_of(request: Request) -> Language:
-    """Return the language of a request's answer.
-
-    Args:
-        request: What is answered.
-
-    Returns:
-        The language that the browser prefers.
-    """
+    """Return the language that the browser prefers."""
     return choose_language(request.headers.get("accept-language", ""))
 
 
@@ -93,16 +84,13 @@ def page(
         every: Renew it also so many seconds apart, for what changes without being recorded.
         address: Where the page is found again; the request's own address by default.
         **context: The template's own values.
-
-    Returns:
-        The page.
     """
     service = get_service(request)
     language = language_of(request)
     first = request.url.path.split("/")[1]
-    body = _templates.get_template(template).render(
+    body = templates.get_template(template).render(
         t=language,
-        csrf_token=form_token(service),
+        csrf_token=service.form_token,
         now=service.clock(),
         clock_offset=service.clock.offset,
         faults_on=bool(service.faults.texts),
@@ -117,26 +105,28 @@ def page(
     return Response(
         body.encode("utf-8", "replace"),
         status,
-        {
-            "Cache-Control": "no-store",
-            "Content-Language": language.code,
-            "Vary": "Accept-Language",
-        },
+        {"Cache-Control": "no-store", "Content-Language": language.code, "Vary": "Accept-Language"},
         media_type="text/html",
     )
 
 
 class PageRoute(APIRoute):
-    """A route whose refusals are pages, behind the console's token."""
+    """A route whose refusals are pages, behind the console's token.
+
+    A page shows what is on disk, and a form is answered when what it did is.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with all that around it."""
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
+            service = get_service(request)
             try:
                 if is_open(request) or self.path == "/enter":
+                    await service.saved()
                     response = await handle(request)
+                    await service.saved()
                 else:
                     response = _way_in(request)
             except Refusal as refusal:
@@ -152,44 +142,42 @@ class PageRoute(APIRoute):
         return handler
 
 
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+"""All pages of the console."""
+router.include_router(assets.router)
+
+
+@router.post("/enter")
+async def enter(
+    request: Request, token: Annotated[str, Form()], target: Annotated[str, Form()] = "/"
+) -> Response:
+    """Take the token, or the whole link with it, and go on to the page that was asked for."""
+    if is_token(request, token.strip().rpartition("token=")[2]):
+        return let_in(request, target)
+    return _ask_for_token(request, target, wrong=True)
+
+
 def not_found_page(request: Request) -> Response:
-    """Return the page for an address that the console does not have.
-
-    Args:
-        request: What is answered.
-
-    Returns:
-        The page with status 404, or the one that asks for the console's token.
-    """
+    """Return the 404 for an address that the console does not have, or ask for the token."""
     is_in = is_open(request)
     response = _error_page(request, 404, "no_such_page") if is_in else _way_in(request)
     response.headers.update(HEADERS)
     return response
 
 
-def ask_for_token(request: Request, target: str, *, wrong: bool = False) -> Response:
-    """Return the page that asks for the console's token.
-
-    Args:
-        request: What is answered.
-        target: The path to go on to.
-        wrong: Whether another token was tried before.
-
-    Returns:
-        The page with status 401.
-    """
+def _ask_for_token(request: Request, target: str, *, wrong: bool = False) -> Response:
     return page(request, "enter.html", status=401, target=target, wrong=wrong)
 
 
 def _way_in(request: Request) -> Response:
     if request.method != "GET":
-        return ask_for_token(request, "/")
+        return _ask_for_token(request, "/")
     token = request.query_params.get("token", "")
     if token and is_token(request, token):
         # out of the address at once, which stays in the browser's history
         url = request.url.remove_query_params("token")
         return let_in(request, f"{url.path}?{url.query}".removesuffix("?"))
-    return ask_for_token(request, request.url.path + _query(request))
+    return _ask_for_token(request, request.url.path + _query(request))
 
 
 def _query(request: Request) -> str:

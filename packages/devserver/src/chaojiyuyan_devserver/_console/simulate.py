@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver._api.deps import Service
@@ -13,16 +13,14 @@ from chaojiyuyan_devserver._faults import EFFECTS, ENDPOINTS, EVERY, PRESETS
 from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel.records import Job
 
-from .csrf import OwnForm
-from .page import PageRoute, language_of, page
+from .entry import OwnForm
+from .page import language_of, page, router
 
 SKIPS = (10, 30, 300, 3600)
 """The choices of seconds to skip."""
 
 MAX_SKIP = 30 * 86400
 """The longest time to skip at once, in seconds."""
-
-router = APIRouter(route_class=PageRoute)
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,6 @@ def _page(request: Request, service: KernelService, error: str = "", text: str =
 @router.get("/simulate")
 async def simulate(request: Request, service: Service) -> Response:
     """Show the kernel's time and its faults."""
-    await service.saved()
     return _page(request, service)
 
 

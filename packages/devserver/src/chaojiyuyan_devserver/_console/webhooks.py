@@ -5,40 +5,33 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._ids import new_id
 from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver._store import list_deliveries
 from chaojiyuyan_devserver.kernel import Refusal
 from chaojiyuyan_devserver.kernel.records import Delivery
 
-from . import read
-from .csrf import OwnForm
-from .page import PageRoute, language_of, page
-
-router = APIRouter(route_class=PageRoute)
+from .entry import OwnForm
+from .page import language_of, page, router
 
 Grace = Annotated[int, Form(ge=0, le=30 * 86400)]  # seconds
 
 
-def find_delivery(service: KernelService, delivery_id: str) -> Delivery:
-    """Return a delivery by its id.
-
-    Raises:
-        Refusal: 404 ``delivery_not_found``.
-    """
-    delivery = read.find_delivery(service.store, delivery_id)
-    if delivery is None:
-        raise Refusal(404, "delivery_not_found", "there is no such delivery")
-    return delivery
+def _require_delivery(service: KernelService, delivery_id: str) -> Delivery:
+    found = list_deliveries(service.store, "WHERE id = ?", delivery_id)
+    if not found:
+        raise Refusal(404, "delivery_not_found", "There is no such delivery.")
+    return found[0]
 
 
 def _page(request: Request, service: KernelService, error: str = "", url: str = "") -> Response:
     kernel = service.kernel
     account_id = request.query_params.get("account") or service.ready_agent.account_id
-    _require_account(service, account_id)
+    kernel.ledger.require(account_id)
     webhook = kernel.webhooks.by_account.get(account_id)
     return page(
         request,
@@ -50,13 +43,8 @@ def _page(request: Request, service: KernelService, error: str = "", url: str = 
         webhook=webhook,
         url=url or (webhook.url if webhook else ""),
         error=error,
-        deliveries=read.recent_deliveries(service.store, account_id=account_id),
+        deliveries=list_deliveries(service.store, "WHERE account_id = ?", account_id),
     )
-
-
-def _require_account(service: KernelService, account_id: str) -> None:
-    if account_id not in service.kernel.ledger.accounts:
-        raise Refusal(404, "account_not_found", "there is no such account")
 
 
 def _back(account_id: str) -> Response:
@@ -66,7 +54,6 @@ def _back(account_id: str) -> Response:
 @router.get("/webhooks")
 async def webhooks(request: Request, service: Service) -> Response:
     """Show an account's endpoint and deliveries; the owner's unless ``?account=`` names another."""
-    await service.saved()
     return _page(request, service)
 
 
@@ -75,32 +62,27 @@ async def set_url(
     request: Request, service: Service, account: str, url: Annotated[str, Form()] = ""
 ) -> Response:
     """Send the account's events to this URL; an empty one stops them."""
-    _require_account(service, account)
+    service.kernel.ledger.require(account)
     url = url.strip()
     if url and not url.startswith(("http://", "https://")):
         return _page(request, service, language_of(request)("webhooks.not_web"), url)
     known = service.kernel.webhooks.by_account.get(account)
     service.kernel.webhooks.configure(account, url, known.secret if known else new_id("whsec"))
-    await service.saved()
     return _back(account)
 
 
 @router.post("/webhooks/secret", dependencies=[OwnForm])
 async def rotate(service: Service, account: str, grace: Grace) -> Response:
     """Sign with a new secret; receivers accept the old one for ``grace`` seconds more."""
-    webhook = service.kernel.webhooks.by_account.get(account)
-    if webhook is None:
-        raise Refusal(404, "webhook_not_found", "this account has no webhook")
-    service.kernel.webhooks.rotate(webhook, new_id("whsec"), grace)
-    await service.saved()
+    webhooks = service.kernel.webhooks
+    webhooks.rotate(webhooks.require(account), new_id("whsec"), grace)
     return _back(account)
 
 
 @router.get("/deliveries/{delivery_id}")
 async def delivery_page(request: Request, service: Service, delivery_id: str) -> Response:
     """Show one delivery: its body, and how each try went."""
-    await service.saved()
-    delivery = find_delivery(service, delivery_id)
+    delivery = _require_delivery(service, delivery_id)
     return page(
         request,
         "delivery.html",
@@ -114,6 +96,5 @@ async def delivery_page(request: Request, service: Service, delivery_id: str) ->
 @router.post("/deliveries/{delivery_id}/resend", dependencies=[OwnForm])
 async def resend(service: Service, delivery_id: str) -> Response:
     """Send a delivery's body once more."""
-    again = service.kernel.webhooks.resend(find_delivery(service, delivery_id))
-    await service.saved()
+    again = service.kernel.webhooks.resend(_require_delivery(service, delivery_id))
     return RedirectResponse(f"/deliveries/{again.id}", 303)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver.kernel.records import Job
 
-from .page import PageRoute, page
+from .page import page, router
 
 AWAY_AFTER = 120
 """Seconds without a request after which a worker is away; a poll may be held for 60."""
-
-router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/workers")

@@ -39,6 +39,17 @@ class Ledger:
         self._on_change(account)
         return account
 
+    def require(self, account_id: str) -> Account:
+        """Return an account by its id.
+
+        Raises:
+            Refusal: 404 ``account_not_found``.
+        """
+        account = self.accounts.get(account_id)
+        if account is None:
+            raise Refusal(404, "account_not_found", "There is no such account.")
+        return account
+
     def grant(self, account_id: str, amount_nc: int, at: float) -> None:
         """Give an account money from the issuer."""
         issuer = self.accounts.get(ISSUER) or self.open(ISSUER, "Issuer")
