@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
@@ -108,6 +110,21 @@ def test_coroutines_share_one_event_loop(site) -> None:
         jobs = [site.post({"n": n}) for n in range(4)]
         assert [site.ended(job_id)["output_envelope"]["n"] for job_id in jobs] == [0, 1, 2, 3]
     assert len(loops) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_is_handled_while_a_coroutine_runs(execution) -> None:
+    arrived = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: arrived.set())
+
+    async def handle(_task):
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        return {"arrived": await asyncio.to_thread(arrived.wait, 5)}
+
+    try:
+        assert execution.run(Handler(ECHO, handle), task_of()) == {"arrived": True}
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,15 @@ def test_an_idle_worker_is_gone_at_once(site) -> None:
         process.terminate()
         assert process.wait(10) == 0
         taken.append(time.monotonic() - begun)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tgkill")
+def test_a_signal_that_another_thread_gets_drains(site) -> None:
+    process = site.start()
+    until(lambda: "registered" in site.log())
+    threads = {int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()}
+    ctypes.CDLL(None).tgkill(process.pid, max(threads - {process.pid}), signal.SIGTERM)
+    assert process.wait(10) == 0
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

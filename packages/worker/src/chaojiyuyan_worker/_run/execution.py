@@ -12,6 +12,7 @@ from .calling import call_handler
 from .capacity import count_workers
 from .cluster import Cluster, find_client
 from .lifespan import ProcessState
+from .runtime import max_wait
 from .supervision import Supervisor
 
 if TYPE_CHECKING:
@@ -192,7 +193,8 @@ class Execution:
                 on_start = None
             else:
                 done.wait(START_TICK)
-        done.wait()
+        while not done.wait(max_wait(self._runtime)):
+            pass  # a signal may have come
         return future.result()
 
     def start_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from .runtime import max_wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from .capacity import Capacity
     from .given_up import GivenUp
     from .runtime import Runtime
-
-TICK = 1.0 if sys.platform == "win32" else None
-"""Seconds that a slot's wait may last: an endless one keeps Windows from delivering Ctrl-C."""
 
 MAX_KEPT_AHEAD = 20
 """How many offers may still be kept when a poll for more is sent ahead of need."""
@@ -42,6 +40,7 @@ class Offers:
     def __init__(self, capacity: Capacity, given_up: GivenUp, runtime: Runtime) -> None:
         self._capacity = capacity
         self._given_up = given_up
+        self._runtime = runtime
         self._clock = runtime.clock
         self._random = runtime.random
         self._lock = runtime.lock()
@@ -75,7 +74,7 @@ class Offers:
                     self._offered.notify_all()  # the last one may have expired
                     return None
                 self._notify_if_wanted()  # what was kept may have expired
-                self._offered.wait(TICK)
+                self._offered.wait(max_wait(self._runtime))
         return None
 
     def note_award(self) -> None:

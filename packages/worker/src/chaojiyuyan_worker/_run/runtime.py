@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAX_MAIN_THREAD_WAIT = 0.5
+"""Maximum seconds of one wait on the main thread."""
+
 
 class Lock(Protocol):
     """A mutex: ``threading.Lock`` as a context manager."""
@@ -159,6 +162,18 @@ class Runtime:
         import asyncio
 
         return asyncio.new_event_loop()
+
+
+def max_wait(runtime: Runtime) -> float | None:
+    """Return how many seconds one wait on the calling thread may last; None for any time.
+
+    Python handles signals on the main thread, and only between two waits: one that comes just
+    before a wait begins, or that another thread receives, does not interrupt it.
+
+    Args:
+        runtime: Tells which thread is the main one.
+    """
+    return MAX_MAIN_THREAD_WAIT if runtime.is_main_thread() else None
 
 
 def boot_clock() -> float:
