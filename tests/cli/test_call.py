@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chaojiyuyan_cli._artifacts import file_name
+from chaojiyuyan_cli._failures import explain
+from chaojiyuyan_core.errors import JobTimeout, PermissionDeniedError
 from support.command_line import finish, interrupt, job_id_of
 
 if TYPE_CHECKING:
@@ -185,6 +187,15 @@ def test_a_wait_that_times_out_is_exit_code_2(connected: Cli) -> None:
     assert done.stderr.startswith("Timeout: ")
     job_id = done.stdout.splitlines()[0].removeprefix("Job created: ")
     assert f"chaojiyuyan status {job_id}" in done.stderr
+
+
+def test_a_wait_that_times_out_names_the_last_fault() -> None:
+    late = JobTimeout("j1", 3.0, status="running")
+    late.__cause__ = PermissionDeniedError(403, "an HTML page titled 'Access denied'")
+    text, code = explain(late)
+    assert code == 2
+    assert "it is running; the last request failed: " in text
+    assert "'Access denied'; the job goes on, see `chaojiyuyan status j1`" in text
 
 
 def test_ctrl_c_leaves_the_job_and_says_how_to_find_it(connected: Cli) -> None:

@@ -82,6 +82,12 @@ def test_faults_do_not_end_it(story: Story, follow: Any) -> None:
     assert story.tell(follow(), *chapters) == ["e0", "e1", "e2"]
 
 
+def test_a_page_of_a_gateway_does_not_end_it(story: Story, follow: Any) -> None:
+    page = httpx.Response(403, html="<html>Access denied</html>")
+    chapters = [("queued", 1), page, ("succeeded", 2)]
+    assert story.tell(follow(), *chapters) == ["e0", "e1"]
+
+
 def test_a_refusal_ends_it(story: Story, follow: Any) -> None:
     with pytest.raises(AuthenticationError):
         story.tell(follow(), ("queued", 1), 401)

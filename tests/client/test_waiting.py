@@ -223,6 +223,19 @@ def test_a_refusal_ends_it_at_once(
     assert script.sleeps == []
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_page_of_a_gateway_does_not_end_it(
+    script: Any, answer: Any, wait: Any, status: int
+) -> None:
+    page = httpx.Response(status, html="<html><title>Access denied</title></html>")
+    answers = [answer(200, data=RUNNING), page, page, answer(200, data=DONE)]
+    assert script.play(wait(), *answers) == DONE
+    assert script.sleeps == [0.1, 0.5, 1.0]
+    with pytest.raises(JobTimeout) as caught:
+        script.play(wait(20), page)
+    assert "Access denied" in str(caught.value.__cause__)
+
+
 def test_every_change_of_status_is_told_once(script: Any, answer: Any, wait: Any) -> None:
     told: list[str] = []
     statuses = ["queued", "queued", "bidding", "running", "running", "succeeded"]

@@ -72,10 +72,10 @@ def explain(error: Exception, base_url: str | None = None) -> tuple[str, int]:
 
 def _reason(error: Exception) -> tuple[str, int]:
     if isinstance(error, JobTimeout):
-        return (
-            f"Timeout: {error}; the job goes on, see `chaojiyuyan status {error.job_id}`",
-            EX_API_ERROR,
-        )
+        fault = error.__cause__
+        failed = f"; the last request failed: {fault}" if fault is not None else ""
+        command = f"`chaojiyuyan status {error.job_id}`"
+        return f"Timeout: {error}{failed}; the job goes on, see {command}", EX_API_ERROR
     if isinstance(error, DeviceFlowError):
         return f"Login failed: {error}", EX_API_ERROR
     if isinstance(error, AuthenticationError):

@@ -27,6 +27,9 @@ HOLD_MARGIN = 1
 MIN_ATTEMPT_SECONDS = 0.3
 """Seconds that an attempt is given, though the deadline is nearer: the last one is made there."""
 
+_GATEWAY_STATUSES = frozenset({401, 403, 404})
+"""Statuses that say something about the key or the job only where the API itself answers."""
+
 
 def wait_for_job(
     job_id: str,
@@ -45,8 +48,8 @@ def wait_for_job(
 
     Each request asks the server to hold its answer until then (``Prefer: wait``, RFC 7240). A
     server that does not is polled at growing intervals, the last time at the deadline; several
-    waits poll together. A fault on the wire, a 5xx or an invalid answer does not end
-    the wait, another error does.
+    waits poll together. A fault on the wire, a 5xx, an invalid answer, or a page of a gateway with
+    401, 403 or 404 does not end the wait, another error does.
 
     Args:
         job_id: The job's id.
@@ -67,7 +70,7 @@ def wait_for_job(
 
     Raises:
         JobTimeout: The deadline passed; its cause is the fault of the last attempt, if any.
-        HebingAPIError: The API refused to show the job.
+        HebingAPIError: The API itself refused to show the job.
     """
     check_seconds("timeout", timeout)
     interval = Interval(FIRST_INTERVAL, max(_check_interval(poll_interval), FIRST_INTERVAL))
@@ -155,7 +158,9 @@ def _check_interval(poll_interval: float) -> float:
 
 
 def may_pass(error: Exception, reply: Reply) -> bool:
-    """Whether the fault may be over by the next attempt."""
+    """Whether the fault may be over by the next attempt: the API itself has not refused."""
+    if reply.status in _GATEWAY_STATUSES and not reply.is_api:
+        return True
     return isinstance(error, (ServerError, ResponseFormatError)) or reply.is_transient
 
 
