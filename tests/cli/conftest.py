@@ -1,4 +1,4 @@
-"""The command, its terminal, and what it talks to."""
+"""Fixtures for the command, its terminal and the servers that it talks to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def connected(cli: Cli, kernel: LocalKernel) -> Cli:
 
 @pytest.fixture
 def terminal(cli: Cli) -> Iterator[Callable[..., Terminal]]:
-    """Starts the command on a terminal."""
+    """Start the command on a terminal."""
     started = []
 
     def start(*arguments: str, columns: int = 100, **env: str) -> Terminal:
@@ -66,7 +66,7 @@ def platform() -> Iterator[FakePlatform]:
 
 @pytest.fixture(scope="session")
 def node_tools() -> Path:
-    """The folder with Node 22 and the MCP clients, as scripts/node-tools installs them."""
+    """Return the folder in which scripts/node-tools installs Node 22 and the MCP clients."""
     checkout = Path(__file__).parents[2]
     folder = Path(os.environ.get("CHAOJIYUYAN_NODE_TOOLS") or checkout / ".hatch" / "node")
     if not (folder / "bin" / "claude").exists():

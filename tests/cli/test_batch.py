@@ -1,4 +1,4 @@
-"""`batch`: a job for each line, once, whatever ends a run."""
+"""`batch` orders one job for each line, also when a run was interrupted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def count_jobs(cli: Cli) -> int:
 
 @pytest.fixture
 def fresh(cli: Cli, kernel_factory: Callable[..., LocalKernel]) -> LocalKernel:
-    """A kernel of the test's own, with the command logged in to it."""
+    """A separate kernel for the test, with the command logged in to it."""
     kernel = kernel_factory()
     cli.log_in(kernel.base_url, kernel.api_key)
     return kernel
@@ -75,7 +75,7 @@ def inputs(cli: Cli) -> Path:
 
 
 @pytest.mark.usefixtures("worker")
-def test_every_line_gets_a_row_and_a_second_run_orders_nothing(cli: Cli, inputs: Path) -> None:
+def test_each_line_gets_a_row_and_a_rerun_orders_nothing(cli: Cli, inputs: Path) -> None:
     with inputs.open("ab") as file:
         file.write('not JSON\n[1]\n{"text": "ü\\u2028"}'.encode())
     results = cli.home / "results.jsonl"
@@ -104,9 +104,7 @@ def test_every_line_gets_a_row_and_a_second_run_orders_nothing(cli: Cli, inputs:
     assert count_jobs(cli) == 21
 
 
-def test_failed_lines_are_ordered_anew_when_that_is_wanted(
-    cli: Cli, fresh: LocalKernel, inputs: Path
-) -> None:
+def test_retry_failed_orders_failed_lines_again(cli: Cli, fresh: LocalKernel, inputs: Path) -> None:
     inputs.write_text('{"n": 1}\n')
     command = ["batch", CAP, str(inputs), "--output", "results.jsonl"]
     process = cli.start(*command)
@@ -137,7 +135,7 @@ def wait_for_job(cli: Cli) -> str:
 
 
 @pytest.mark.parametrize("end", ["interrupt", "kill"])
-def test_a_run_that_was_ended_resumes_and_orders_nothing_twice(
+def test_an_interrupted_run_resumes_without_double_orders(
     cli: Cli, fresh: LocalKernel, inputs: Path, end: str
 ) -> None:
     command = ["batch", CAP, str(inputs), "--output", "results.jsonl", "--concurrency", "5"]
@@ -170,7 +168,7 @@ def test_a_run_that_was_ended_resumes_and_orders_nothing_twice(
     assert count_jobs(cli) == 20
 
 
-def test_two_runs_on_one_results_file_are_refused(
+def test_a_second_run_on_the_same_results_file_is_refused(
     cli: Cli, fresh: LocalKernel, inputs: Path
 ) -> None:
     command = ["batch", CAP, str(inputs), "--output", "results.jsonl"]
@@ -183,7 +181,7 @@ def test_two_runs_on_one_results_file_are_refused(
     finish(process)
 
 
-def test_a_job_that_goes_on_is_taken_up_by_the_next_run(
+def test_the_next_run_waits_for_an_unfinished_job(
     cli: Cli, fresh: LocalKernel, inputs: Path
 ) -> None:
     inputs.write_text('{"n": 1}\n')
@@ -211,7 +209,7 @@ def test_a_job_that_goes_on_is_taken_up_by_the_next_run(
         ([CAP, "inputs.jsonl", "--output", "r", "--api"], 2, "No such option"),
     ],
 )
-def test_what_cannot_run_says_why(
+def test_a_batch_that_cannot_start_says_why(
     connected: Cli, inputs: Path, arguments: list[str], code: int, why: str
 ) -> None:
     done = connected("batch", *arguments)
@@ -220,7 +218,7 @@ def test_what_cannot_run_says_why(
     assert inputs.read_text().count("\n") == 20
 
 
-def test_a_refused_key_ends_the_run(cli: Cli, kernel: LocalKernel, inputs: Path) -> None:
+def test_a_refused_key_stops_the_batch(cli: Cli, kernel: LocalKernel, inputs: Path) -> None:
     cli.log_in(kernel.base_url, "nxt_ag_no_such_key_here")
     done = cli("batch", CAP, str(inputs), "--output", "results.jsonl")
     assert done.returncode == 2
@@ -229,7 +227,7 @@ def test_a_refused_key_ends_the_run(cli: Cli, kernel: LocalKernel, inputs: Path)
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_terminal_sees_the_progress(inputs: Path, terminal: Callable[..., Terminal]) -> None:
+def test_a_terminal_shows_the_progress(inputs: Path, terminal: Callable[..., Terminal]) -> None:
     shown = terminal("batch", CAP, str(inputs), "--output", "results.jsonl")
     shown.expect(r"\[[#-]{20}\]\s+\d+%  \d+/20 done  0 failed  [\d.]+/s")
     assert shown.end() == 0
@@ -266,15 +264,13 @@ def test_every_line_is_read_and_counted(
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_a_line_is_an_object_or_says_why_not(
-    data: bytes, payload: dict[str, object] | None
-) -> None:
+def test_an_invalid_line_has_a_reason(data: bytes, payload: dict[str, object] | None) -> None:
     line = parse_line(1, data)
     assert line.payload == payload
     assert bool(line.problem) == (payload is None)
 
 
-def test_a_line_without_end_is_one_failed_row() -> None:
+def test_a_line_that_is_too_long_is_one_failed_row() -> None:
     data = io.BytesIO(b"x" * (MAX_LINE + 5) + b'\n{"a": 1}\n')
     first, second = read_lines(data)
     assert "longer than" in first.problem
@@ -295,7 +291,7 @@ def test_a_line_without_end_is_one_failed_row() -> None:
         b"\xff\xfe\n",
     ],
 )
-def test_a_file_that_is_none_of_this_batch_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_batch_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "results"
     path.write_bytes(content)
     with pytest.raises(UserError, match="is not a results file"), open_results(path, 3):
@@ -303,7 +299,7 @@ def test_a_file_that_is_none_of_this_batch_is_refused(tmp_path: Path, content: b
     assert path.read_bytes() == content
 
 
-def test_a_torn_row_is_removed_and_a_whole_one_kept(tmp_path: Path) -> None:
+def test_an_incomplete_row_is_removed_and_a_complete_one_kept(tmp_path: Path) -> None:
     path = tmp_path / "results"
     whole = b'{"line": 1, "status": "succeeded"}\n'
     for end, kept in ((b'{"line": 2, "status": "fai', whole), (whole.rstrip(), whole * 2)):
@@ -324,7 +320,7 @@ with open_results(Path(sys.argv[1]), 3):
 """
 
 
-def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
+def test_the_lock_is_released_when_its_process_ends(tmp_path: Path) -> None:
     path = tmp_path / "results"
     process = subprocess.Popen(
         [sys.executable, "-c", LOCKER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -340,7 +336,7 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
         pass
 
 
-def test_the_last_row_of_a_line_counts() -> None:
+def test_the_last_row_of_a_line_is_used() -> None:
     outcomes = Outcomes(3)
     for line, status in ((1, "failed"), (2, "unfinished"), (3, "expired"), (1, "succeeded")):
         outcomes.note({"line": line, "status": status})
@@ -370,14 +366,14 @@ def test_an_error_becomes_a_row(error: Exception, status: str, code: str) -> Non
     assert "abcdefgh" not in row["error"]["message"]
 
 
-def test_what_every_line_would_meet_ends_the_run() -> None:
+def test_an_error_of_every_line_stops_the_batch() -> None:
     assert is_fatal(AuthenticationError(401, "no"))
     assert is_fatal(BadRequestError(400, "no", code="unknown_capability"))
     assert is_fatal(BadRequestError(400, "no", code="insufficient_balance"))
     assert not is_fatal(BadRequestError(400, "no", code="bad_input"))
 
 
-def test_the_prefix_is_a_function_of_the_absolute_path(
+def test_the_prefix_depends_on_the_absolute_path_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.jsonl"
@@ -388,7 +384,7 @@ def test_the_prefix_is_a_function_of_the_absolute_path(
     assert os.fspath(tmp_path) not in prefix
 
 
-def test_the_progress_in_numbers() -> None:
+def test_the_progress_is_described_in_numbers() -> None:
     progress = Progress(total=100, earlier=20, done=30, failed=2, spent_nc=60)
     assert progress.describe(10.0) == (
         "[##########----------]  50%  50/100 done  2 failed  3.0/s  16 s left  60 nc spent"

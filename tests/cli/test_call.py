@@ -1,4 +1,4 @@
-"""`call`: a job is posted, waited for, and its output printed and saved."""
+"""`call` orders a job, waits for it, and prints and saves its output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CAP = "test.echo.v1"
 
 
-def test_a_call_is_documented_line_by_line(connected: Cli, kernel: LocalKernel) -> None:
+def test_a_call_prints_the_documented_lines(connected: Cli, kernel: LocalKernel) -> None:
     done = connected("call", CAP, "--input", '{"text": "hä"}')
     created, status, follow = done.stdout.splitlines()
     job_id = created.removeprefix("Job created: ")
@@ -35,7 +35,7 @@ def test_a_call_is_documented_line_by_line(connected: Cli, kernel: LocalKernel) 
 
 
 @pytest.mark.parametrize("source", ["input", "stdin", "file", "none"])
-def test_the_input_comes_from_anywhere(
+def test_the_input_comes_from_an_option_a_file_or_stdin(
     connected: Cli, kernel: LocalKernel, source: str, tmp_path: Path
 ) -> None:
     (tmp_path / "input.json").write_bytes(b'\xef\xbb\xbf{"n": 1}')
@@ -62,7 +62,9 @@ def test_the_input_comes_from_anywhere(
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_bad_input_is_one_line(connected: Cli, arguments: list[str], why: str) -> None:
+def test_an_invalid_input_is_reported_on_one_line(
+    connected: Cli, arguments: list[str], why: str
+) -> None:
     done = connected("call", CAP, *arguments)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
@@ -70,13 +72,13 @@ def test_bad_input_is_one_line(connected: Cli, arguments: list[str], why: str) -
     assert done.stdout == ""
 
 
-def test_input_that_is_not_utf_8_is_named_as_such(connected: Cli) -> None:
+def test_input_that_is_not_utf_8_is_reported(connected: Cli) -> None:
     done = connected("call", CAP, "--input", "-", stdin=b'{"a": "\xff"}')
     assert done.returncode == 1
     assert "not valid JSON: 'utf-8'" in done.stderr
 
 
-def test_an_input_is_checked_against_the_schema_first(connected: Cli) -> None:
+def test_the_input_is_checked_against_the_schema_before_the_order(connected: Cli) -> None:
     before = connected("jobs", "--json").stdout
     done = connected("call", "text.digest.v1", "--input", '{"text": 5}')
     assert done.returncode == 1
@@ -86,11 +88,11 @@ def test_an_input_is_checked_against_the_schema_first(connected: Cli) -> None:
     assert connected("jobs", "--json").stdout == before
 
 
-def test_two_inputs_are_bad_usage(connected: Cli) -> None:
+def test_two_inputs_are_a_usage_error(connected: Cli) -> None:
     assert connected("call", CAP, "--input", "{}", "--input-file", "x").returncode == 2
 
 
-def test_an_unknown_capability_is_the_platforms_error(connected: Cli) -> None:
+def test_an_unknown_capability_is_an_error_with_suggestions(connected: Cli) -> None:
     done = connected("call", "no.such.v1")
     assert done.returncode == 2
     assert "unknown_capability" in done.stderr
@@ -101,14 +103,14 @@ def test_an_unknown_capability_is_the_platforms_error(connected: Cli) -> None:
 
 
 @pytest.mark.parametrize("timeout", ["-1", "nan", "inf", "x"])
-def test_a_timeout_that_is_none_orders_nothing(connected: Cli, timeout: str) -> None:
+def test_an_invalid_timeout_orders_nothing(connected: Cli, timeout: str) -> None:
     before = connected("jobs", "--json").stdout
     assert connected("call", CAP, "--timeout", timeout).returncode == 2
     assert connected("call", CAP, f"--timeout={timeout}", "--wait").returncode == 2
     assert connected("jobs", "--json").stdout == before
 
 
-def test_fields_become_the_input(connected: Cli, kernel: LocalKernel) -> None:
+def test_field_options_become_the_input(connected: Cli, kernel: LocalKernel) -> None:
     done = connected(
         *("call", "text.digest.v1", "--text", "1.0", "--json", "--filename=a b.txt"),
         *("--input", '{"text": "replaced", "more": 1}'),
@@ -130,7 +132,7 @@ def test_fields_become_the_input(connected: Cli, kernel: LocalKernel) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_field_that_cannot_be_meant_orders_nothing(
+def test_an_unknown_or_mistyped_field_orders_nothing(
     connected: Cli, arguments: list[str], why: str
 ) -> None:
     before = connected("jobs", "--json").stdout
@@ -140,13 +142,13 @@ def test_a_field_that_cannot_be_meant_orders_nothing(
     assert connected("jobs", "--json").stdout == before
 
 
-def test_a_field_before_the_capability_is_bad_usage(connected: Cli) -> None:
+def test_a_field_before_the_capability_is_a_usage_error(connected: Cli) -> None:
     done = connected("call", "--text", "hi", "text.digest.v1")
     assert done.returncode == 2
     assert "before its fields" in done.stderr
 
 
-def test_an_idempotency_key_gives_the_same_job(connected: Cli) -> None:
+def test_the_same_idempotency_key_returns_the_same_job(connected: Cli) -> None:
     jobs = {connected("call", CAP, "--idempotency-key", "once").stdout for _ in range(2)}
     assert len(jobs) == 1
 
@@ -161,7 +163,7 @@ def test_a_wait_prints_the_output(connected: Cli, kernel: LocalKernel) -> None:
     assert stderr == ""
 
 
-def test_a_job_that_fails_is_exit_code_3(connected: Cli, kernel: LocalKernel) -> None:
+def test_a_failed_job_gives_exit_code_3(connected: Cli, kernel: LocalKernel) -> None:
     process = connected.start("call", CAP, "--wait")
     kernel.fail(job_id_of(process), code="too_big", message="the input is too big")
     stdout, _ = finish(process)
@@ -181,7 +183,7 @@ def test_a_wait_with_json_prints_one_object(connected: Cli, kernel: LocalKernel)
     assert stderr == ""
 
 
-def test_a_wait_that_times_out_is_exit_code_2(connected: Cli) -> None:
+def test_a_wait_that_times_out_gives_exit_code_2(connected: Cli) -> None:
     done = connected("call", CAP, "--wait", "--timeout", "0.3")
     assert done.returncode == 2
     assert done.stderr.startswith("Timeout: ")
@@ -195,10 +197,10 @@ def test_a_wait_that_times_out_names_the_last_fault() -> None:
     text, code = explain(late)
     assert code == 2
     assert "it is running; the last request failed: " in text
-    assert "'Access denied'; the job goes on, see `chaojiyuyan status j1`" in text
+    assert "'Access denied'; the job continues, see `chaojiyuyan status j1`" in text
 
 
-def test_ctrl_c_leaves_the_job_and_says_how_to_find_it(connected: Cli) -> None:
+def test_ctrl_c_names_the_job_that_continues(connected: Cli) -> None:
     process = connected.start("call", CAP, "--wait")
     job_id = job_id_of(process)
     interrupt(process)
@@ -209,7 +211,7 @@ def test_ctrl_c_leaves_the_job_and_says_how_to_find_it(connected: Cli) -> None:
     assert connected("status", job_id).returncode == 0
 
 
-def test_a_terminal_sees_status_and_time_go_on(
+def test_a_terminal_shows_the_status_and_the_elapsed_time(
     connected: Cli, kernel: LocalKernel, terminal: Callable[..., Terminal]
 ) -> None:
     shown = terminal("call", CAP, "--wait")
@@ -220,7 +222,7 @@ def test_a_terminal_sees_status_and_time_go_on(
     shown.expect(r"Final status: succeeded")
     assert shown.end() == 0
     assert '"done": true' in shown.text
-    # The spinner's line is wiped before anything else is written.
+    # The line of the spinner is removed before other output.
     assert "\r\x1b[K" in shown.text
 
 
@@ -260,7 +262,7 @@ def test_artifacts_are_saved_into_a_folder(connected: Cli, kernel: LocalKernel) 
 
 
 @pytest.mark.parametrize("size", [200_000, None])
-def test_a_terminal_sees_a_download_come_along(
+def test_a_terminal_shows_the_progress_of_a_download(
     cli: Cli, platform: FakePlatform, terminal: Callable[..., Terminal], size: int | None
 ) -> None:
     artifact = {
@@ -285,7 +287,7 @@ def test_a_terminal_sees_a_download_come_along(
     assert (cli.home / "out" / "art_1.png").read_bytes() == b"x" * 200_000
 
 
-def test_an_artifact_without_an_address_does_not_spoil_the_answer(
+def test_an_artifact_without_an_address_keeps_the_output_readable(
     cli: Cli, platform: FakePlatform
 ) -> None:
     job = {"id": "j", "status": "succeeded", "artifacts": [{"id": "a", "artifact_uri": None}]}

@@ -1,4 +1,4 @@
-"""The real Claude Code: after `connect` it reaches the server, after `disconnect` it is gone."""
+"""The real Claude Code reaches the server after `connect` and loses it after `disconnect`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @pytest.fixture
 def claude(cli: Cli, node_tools: Path) -> Path:
     cli.env["PATH"] = os.pathsep.join([cli.env["PATH"], str(node_tools)])
-    # No word to anybody: the machine may have no network.
+    # No telemetry and no updates, because the machine may have no network.
     cli.env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1"
     return node_tools / "claude"
 
 
 def listed(cli: Cli, claude: Path) -> str:
-    """What Claude Code says of its servers; it starts each from its own, bare environment."""
+    """Return Claude Code's list of servers. It starts each server with a minimal environment."""
     done = subprocess.run(
         [claude, "mcp", "list"],
         capture_output=True,
@@ -37,7 +37,7 @@ def listed(cli: Cli, claude: Path) -> str:
 
 
 @pytest.mark.parametrize("profile", [[], ["--profile", "work"]], ids=["default", "profile"])
-def test_claude_code_connects_and_forgets(
+def test_claude_code_is_connected_and_disconnected(
     cli: Cli, kernel: LocalKernel, claude: Path, profile: list[str]
 ) -> None:
     connect = ["connect", "--api-key", kernel.api_key, "--base-url", kernel.base_url, "--yes"]
@@ -59,9 +59,7 @@ def test_claude_code_connects_and_forgets(
     assert "chaojiyuyan" not in settings.read_text()
 
 
-def test_an_entry_that_changed_is_registered_anew(
-    cli: Cli, kernel: LocalKernel, claude: Path
-) -> None:
+def test_a_changed_entry_is_registered_again(cli: Cli, kernel: LocalKernel, claude: Path) -> None:
     common = ["connect", "--api-key", kernel.api_key, "--yes"]
     cli(*common, "--base-url", "http://127.0.0.1:9/api/v1")
     done = cli(*common, "--base-url", kernel.base_url)

@@ -1,4 +1,4 @@
-"""`connect` and `login` with a key: credentials, files and programs."""
+"""`connect` and `login` with a key change the credentials file and the MCP clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PRODUCTION = "https://pic.chaojiyuyan.com/api/v1"
 
 @pytest.fixture
 def claude(cli: Cli, tmp_path: Path) -> Path:
-    """A program named claude on PATH; the file that it notes its arguments in."""
+    """Put a program named claude on PATH, and return the file to which it writes its arguments."""
     folder = tmp_path / "bin"
     folder.mkdir()
     notes = tmp_path / "claude-arguments"
@@ -39,7 +39,7 @@ def claude(cli: Cli, tmp_path: Path) -> Path:
 # --- with a key ----------------------------------------------------------------------------------
 
 
-def test_a_given_key_is_saved_written_and_never_shown(cli: Cli) -> None:
+def test_a_given_key_is_saved_but_never_shown(cli: Cli) -> None:
     done = cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     assert done.returncode == 0
     assert "Connected with provided Agent KEY" in done.stdout
@@ -74,7 +74,7 @@ def test_the_key_comes_from_a_hidden_prompt(cli: Cli, terminal: Callable[..., Te
 
 
 @pytest.mark.parametrize("key", ["", " ", "a\rb", "a\x1bb", "名字"])
-def test_what_is_no_key_is_refused_and_nothing_saved(cli: Cli, key: str) -> None:
+def test_an_invalid_key_is_refused_and_not_saved(cli: Cli, key: str) -> None:
     for arguments, stdin in ((["--api-key", key], ""), (["--api-key", "-"], f"{key}\n")):
         done = cli("connect", "--yes", *arguments, stdin=stdin)
         if "\r" in key and stdin:  # a line of standard input ends there
@@ -84,7 +84,7 @@ def test_what_is_no_key_is_refused_and_nothing_saved(cli: Cli, key: str) -> None
         assert cli.files() == set()
 
 
-def test_a_no_and_an_end_of_input_leave_the_file(cli: Cli) -> None:
+def test_the_answer_no_or_end_of_input_leaves_the_file_unchanged(cli: Cli) -> None:
     for answer in ("n\n", ""):
         done = cli("connect", "--no-verify", "--api-key", KEY, stdin=answer)
         assert done.returncode == 0
@@ -96,7 +96,7 @@ def test_a_no_and_an_end_of_input_leave_the_file(cli: Cli) -> None:
         assert saved(cli)
 
 
-def test_after_a_no_nothing_is_said_to_be_done(cli: Cli) -> None:
+def test_after_the_answer_no_nothing_is_reported_as_done(cli: Cli) -> None:
     done = cli("connect", "--no-verify", "--api-key", KEY, stdin="n\n")
     assert "restart" not in done.stdout
     assert "no MCP client was changed" in done.stdout
@@ -134,7 +134,7 @@ def test_a_base_url_without_its_path_is_a_warning(cli: Cli, kernel: LocalKernel)
     assert f"Did you mean {kernel.base_url} ?" in done.stderr
 
 
-def test_ctrl_c_at_a_prompt_is_one_line(cli: Cli, terminal: Callable[..., Terminal]) -> None:
+def test_ctrl_c_at_a_prompt_prints_one_line(cli: Cli, terminal: Callable[..., Terminal]) -> None:
     shown = terminal("connect", "--no-verify", "--api-key", KEY)
     shown.expect(r"\[y/N\]")
     shown.interrupt_prompt()
@@ -152,7 +152,7 @@ def test_connecting_again_changes_nothing(cli: Cli) -> None:
     assert cli.files() == before
 
 
-def test_a_target_alone_is_written(cli: Cli, claude: Path) -> None:
+def test_with_target_no_other_file_is_written(cli: Cli, claude: Path) -> None:
     target = cli.home / "x" / "mcp.json"
     done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--target", str(target))
     assert done.returncode == 0
@@ -162,7 +162,7 @@ def test_a_target_alone_is_written(cli: Cli, claude: Path) -> None:
     assert cli("connect", "--target", "x", "--client", "cursor").returncode == 2
 
 
-def test_no_key_keeps_it_out_of_every_file_but_the_credentials(cli: Cli) -> None:
+def test_no_key_writes_the_key_to_the_credentials_file_only(cli: Cli) -> None:
     (cli.home / ".cursor").mkdir()
     cli(
         "connect",
@@ -186,7 +186,7 @@ def test_no_key_keeps_it_out_of_every_file_but_the_credentials(cli: Cli) -> None
     assert saved(cli) is None
 
 
-def test_the_base_url_is_the_options_then_the_environments_then_production(cli: Cli) -> None:
+def test_the_base_url_comes_from_option_environment_or_production(cli: Cli) -> None:
     cli.log_in("https://before.example")
     cases = [
         (["--base-url", "https://option.example"], "https://option.example", "--base-url"),
@@ -206,7 +206,7 @@ def test_the_base_url_is_the_options_then_the_environments_then_production(cli: 
 
 
 @pytest.mark.parametrize("key", [[], ["--api-key", KEY], ["--api-key", "-"]])
-def test_a_dry_run_starts_asks_and_writes_nothing(cli: Cli, claude: Path, key: list[str]) -> None:
+def test_a_dry_run_neither_asks_nor_writes(cli: Cli, claude: Path, key: list[str]) -> None:
     (cli.home / ".cursor").mkdir()
     before = cli.files()
     done = cli(
@@ -243,14 +243,14 @@ def test_each_client_gets_the_entry_in_its_own_form(cli: Cli) -> None:
         assert entry == {**kind, "command": str(COMMAND), "args": ["mcp-server"], "env": env}
 
 
-def test_every_file_holds_the_key_when_that_is_wanted(cli: Cli) -> None:
+def test_with_key_writes_the_key_to_every_file(cli: Cli) -> None:
     cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--with-key", "--client", "cursor")
     env = entry_in(cli.home / ".cursor" / "mcp.json")["env"]
     assert env == {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": PRODUCTION}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
-def test_a_key_that_others_can_read_is_a_warning(cli: Cli) -> None:
+def test_a_warning_for_a_key_that_other_users_can_read(cli: Cli) -> None:
     cli.mcp_json.parent.mkdir()
     cli.mcp_json.write_text("{}")
     cli.mcp_json.chmod(0o644)
@@ -263,7 +263,7 @@ def test_a_key_that_others_can_read_is_a_warning(cli: Cli) -> None:
     assert "nxt_…cret" not in done.stderr
 
 
-def test_codex_is_connected_and_its_comments_stay(cli: Cli) -> None:
+def test_codex_is_connected_and_comments_stay(cli: Cli) -> None:
     config = cli.home / ".codex" / "config.toml"
     config.parent.mkdir()
     before = '# mine\nmodel = "o3"  # a choice\n\n[mcp_servers.other]\ncommand = "x"\n'
@@ -347,7 +347,7 @@ def test_each_file_is_edited_byte_for_byte(cli: Cli, client: str) -> None:
     assert path.read_bytes() == before.encode()
 
 
-def test_all_means_those_that_are_installed_and_the_list_names_the_others(cli: Cli) -> None:
+def test_client_all_connects_the_installed_clients(cli: Cli) -> None:
     (cli.home / ".config" / "Code" / "User").mkdir(parents=True)
     done = cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--client", "all")
     listed = dict(re.findall(r"^  (\S.*?)  +(.*)$", done.stdout, re.MULTILINE))
@@ -358,7 +358,7 @@ def test_all_means_those_that_are_installed_and_the_list_names_the_others(cli: C
     assert "chaojiyuyan connect --client cursor" in done.stdout
 
 
-def test_a_client_with_comments_is_refused_and_the_others_written(cli: Cli) -> None:
+def test_a_file_with_comments_is_refused_and_others_are_written(cli: Cli) -> None:
     settings = cli.home / ".config" / "Code" / "User" / "mcp.json"
     settings.parent.mkdir(parents=True)
     settings.write_text("{\n  // mine\n}\n")
@@ -382,7 +382,7 @@ def test_a_client_with_comments_is_refused_and_the_others_written(cli: Cli) -> N
     assert entry_in(cli.mcp_json)
 
 
-def test_claude_code_is_told_by_its_own_command_without_the_key(cli: Cli, claude: Path) -> None:
+def test_claude_code_is_registered_by_its_command_without_the_key(cli: Cli, claude: Path) -> None:
     done = cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     assert done.returncode == 0
     *arguments, text = claude.read_text().splitlines()
@@ -395,7 +395,7 @@ def test_claude_code_is_told_by_its_own_command_without_the_key(cli: Cli, claude
     }
 
 
-def test_a_claude_that_fails_is_told_and_the_rest_done(cli: Cli, claude: Path) -> None:
+def test_a_failing_claude_command_is_reported_and_the_rest_done(cli: Cli, claude: Path) -> None:
     (claude.parent / "bin" / "claude").write_text("#!/bin/sh\necho 'no \033[31mway' >&2; exit 3\n")
     done = cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     assert done.returncode == 1
@@ -403,7 +403,7 @@ def test_a_claude_that_fails_is_told_and_the_rest_done(cli: Cli, claude: Path) -
     assert entry_in(cli.mcp_json)
 
 
-def test_a_program_without_a_path_starts_the_entrys_command(cli: Cli) -> None:
+def test_the_entrys_command_starts_without_a_path(cli: Cli) -> None:
     cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     entry = entry_in(cli.mcp_json)
     cli.command = [str(entry["command"]), "version"]

@@ -1,4 +1,4 @@
-"""`disconnect` and `logout`: what `connect` did is undone."""
+"""`disconnect` and `logout` undo `connect`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_disconnect_removes_the_key_from_backups(cli: Cli) -> None:
     assert not [path for path in files if "nxt_" in path.read_text()]
 
 
-def test_one_broken_client_does_not_keep_the_others(cli: Cli) -> None:
+def test_one_broken_client_does_not_stop_the_others(cli: Cli) -> None:
     cli("connect", "--no-verify", "--api-key", KEY, "--yes", "--client", "cursor")
     cli.mcp_json.write_text("{ // mine\n}")
     done = cli("disconnect", "--yes")
@@ -63,14 +63,14 @@ def test_one_broken_client_does_not_keep_the_others(cli: Cli) -> None:
     assert saved(cli) is None
 
 
-def test_disconnect_takes_out_what_an_earlier_release_wrote(cli: Cli) -> None:
+def test_disconnect_removes_the_entry_of_an_earlier_release(cli: Cli) -> None:
     cli.mcp_json.parent.mkdir()
     cli.mcp_json.write_text('{"mcpServers": {"chaojiyuyan": {"command": "chaojiyuyan"}}}')
     assert cli("disconnect", "--yes").returncode == 0
     assert json.loads(cli.mcp_json.read_text()) == {}
 
 
-def test_disconnect_asks_first_and_can_leave_the_clients_alone(cli: Cli) -> None:
+def test_disconnect_asks_first_and_can_keep_the_clients(cli: Cli) -> None:
     cli("connect", "--no-verify", "--api-key", KEY, "--yes")
     before = {path: path.read_bytes() for path in cli.home.rglob("*") if path.is_file()}
     for answer in ("n\n", ""):
@@ -101,7 +101,7 @@ def test_disconnect_from_a_target_leaves_the_others(cli: Cli) -> None:
     assert entry_in(cli.mcp_json)
 
 
-def test_logout_forgets_one_profile_and_mentions_the_environment(cli: Cli) -> None:
+def test_logout_removes_one_profile_and_names_the_environment(cli: Cli) -> None:
     cli("login", "--no-verify", "--api-key", KEY)
     cli("login", "--no-verify", "--api-key", KEY, "--profile", "work")
     done = cli("logout", "--profile", "work", HEBING_API_KEY=KEY)

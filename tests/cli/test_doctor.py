@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong, and how to mend it."""
+"""`doctor` reports problems and how to repair them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def checks(cli: Cli, **env: str) -> dict[str, dict[str, str]]:
-    """The findings by name, as --json has them."""
+    """Return the checks of --json by name."""
     found = json.loads(cli("doctor", "--json", **env).stdout)
     assert found["ok"] == all(check["status"] != "failed" for check in found["checks"])
     return {check["name"]: check for check in found["checks"]}
 
 
-def test_all_is_in_order_after_connect(cli: Cli, kernel: LocalKernel) -> None:
+def test_all_checks_pass_after_connect(cli: Cli, kernel: LocalKernel) -> None:
     (cli.home / ".cursor").mkdir()
     cli(
         *("connect", "--api-key", kernel.api_key, "--base-url", kernel.base_url),
@@ -41,14 +41,14 @@ def test_all_is_in_order_after_connect(cli: Cli, kernel: LocalKernel) -> None:
     assert "✓ Platform" in done.stdout
 
 
-def test_without_anything_it_says_where_to_begin(cli: Cli) -> None:
+def test_without_credentials_it_says_how_to_start(cli: Cli) -> None:
     done = cli("doctor")
     assert done.returncode == 1
     assert done.stderr == ""
     assert "→ chaojiyuyan connect" in done.stdout
 
 
-def test_a_dead_server_a_wrong_key_and_another_api_are_told_apart(
+def test_a_dead_server_a_wrong_key_and_another_api_differ(
     cli: Cli, kernel: LocalKernel, platform: FakePlatform
 ) -> None:
     key = {"CHAOJIYUYAN_API_KEY": KEY}
@@ -63,7 +63,7 @@ def test_a_dead_server_a_wrong_key_and_another_api_are_told_apart(
     assert "base URL" in other["remedy"]
 
 
-def test_what_others_may_read_is_a_warning_with_the_remedy(cli: Cli) -> None:
+def test_a_readable_credentials_file_is_a_warning_with_a_remedy(cli: Cli) -> None:
     cli.log_in("http://127.0.0.1:9")
     cli.credentials.chmod(0o644)
     found = checks(cli)["Credentials"]
@@ -71,7 +71,7 @@ def test_what_others_may_read_is_a_warning_with_the_remedy(cli: Cli) -> None:
     assert found["remedy"] == f"chmod go-rwx {cli.credentials}"
 
 
-def test_a_base_url_that_is_overruled_is_a_warning(cli: Cli) -> None:
+def test_an_overridden_base_url_is_a_warning(cli: Cli) -> None:
     cli.log_in("http://127.0.0.1:9")
     found = checks(cli, HEBING_BASE_URL="http://127.0.0.1:7")["Settings"]
     assert found["status"] == "warning"
@@ -93,7 +93,7 @@ def test_a_base_url_that_is_overruled_is_a_warning(cli: Cli) -> None:
     ],
     ids=lambda value: str(value)[:16],
 )
-def test_an_entry_that_cannot_work_is_found(cli: Cli, content: object, why: str) -> None:
+def test_a_broken_entry_is_found(cli: Cli, content: object, why: str) -> None:
     cli.log_in("http://127.0.0.1:9")
     cli.mcp_json.parent.mkdir()
     text = str(content)
@@ -106,7 +106,7 @@ def test_an_entry_that_cannot_work_is_found(cli: Cli, content: object, why: str)
     assert found["remedy"]
 
 
-def test_a_bad_certificate_file_is_named_and_the_checks_go_on(cli: Cli) -> None:
+def test_a_bad_certificate_file_is_named_and_checks_continue(cli: Cli) -> None:
     cli.log_in("https://127.0.0.1:9/api/v1")
     found = checks(cli, SSL_CERT_FILE="/nowhere/ca.pem")
     assert found["Certificates"]["status"] == "failed"
@@ -120,7 +120,7 @@ def test_a_bad_certificate_file_is_named_and_the_checks_go_on(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp936", "ascii"])
-def test_an_encoding_without_the_marks_gets_plain_ones(cli: Cli, encoding: str) -> None:
+def test_an_encoding_without_the_marks_gets_ascii_marks(cli: Cli, encoding: str) -> None:
     done = subprocess.run(
         [*cli.command, "doctor"],
         capture_output=True,

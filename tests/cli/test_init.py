@@ -1,4 +1,4 @@
-"""`chaojiyuyan init worker`: a project that works at once."""
+"""`chaojiyuyan init worker` writes a project that works without changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILES = {
 
 @pytest.fixture
 def project(cli: Cli) -> Path:
-    # No address resolves and no proxy answers: it works offline.
+    # The proxy does not respond, so the test also shows that the command works offline.
     done = cli("init", "worker", "mine", HTTPS_PROXY="http://127.0.0.1:9")
     assert (done.returncode, done.stderr) == (0, "")
     folder = cli.home / "mine"
@@ -36,7 +36,7 @@ def project(cli: Cli) -> Path:
 
 
 def run_tests(project: Path) -> subprocess.CompletedProcess[str]:
-    # Nothing of this run's own pytest, coverage or accounts.
+    # Without the settings of this run of pytest, of coverage and of accounts.
     kept = ("PATH", "PYTHONPATH", "TMPDIR", "LANG")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     return subprocess.run(
@@ -49,20 +49,20 @@ def run_tests(project: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_writes_a_project(project: Path) -> None:
+def test_init_writes_a_project(project: Path) -> None:
     written = {
         path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()
     }
     assert written == FILES
 
 
-def test_its_own_tests_pass_at_once(project: Path) -> None:
+def test_the_tests_of_the_project_pass(project: Path) -> None:
     done = run_tests(project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout
 
 
-def test_its_own_tests_fail_when_the_handler_is_broken(project: Path) -> None:
+def test_the_tests_of_the_project_find_a_broken_handler(project: Path) -> None:
     handlers = project / "handlers.py"
     text = handlers.read_text()
     broken = text.replace("len(data.text.split())", "len(data.text)")
@@ -75,7 +75,7 @@ def test_its_own_tests_fail_when_the_handler_is_broken(project: Path) -> None:
 
 @pytest.fixture(scope="module")
 def lint_environment() -> Path:
-    """The environment that has the type checkers; the first run makes it."""
+    """Return the environment with the type checkers. The first run creates it."""
     hatch = ROOT / "scripts" / "hatch"
     made = subprocess.run([hatch, "env", "create", "lint"], capture_output=True, text=True)
     assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
@@ -87,7 +87,9 @@ def lint_environment() -> Path:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_it_passes_the_type_checkers(project: Path, lint_environment: Path, checker: str) -> None:
+def test_the_project_passes_the_type_checkers(
+    project: Path, lint_environment: Path, checker: str
+) -> None:
     path = os.pathsep.join([str(lint_environment / "bin"), os.environ["PATH"]])
     done = subprocess.run(
         [lint_environment / "bin" / checker],
@@ -99,7 +101,7 @@ def test_it_passes_the_type_checkers(project: Path, lint_environment: Path, chec
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_container_installs_what_the_project_asks_for(project: Path) -> None:
+def test_the_container_installs_the_projects_dependencies(project: Path) -> None:
     dockerfile = (project / "Dockerfile").read_text()
     assert "COPY pyproject.toml handlers.py ./\nRUN pip install --no-cache-dir .\n" in dockerfile
     assert "handlers:worker" in dockerfile
@@ -115,7 +117,7 @@ def test_a_folder_that_is_not_empty_is_refused(cli: Cli) -> None:
     assert [path.name for path in folder.iterdir()] == ["keep"]
 
 
-def test_an_empty_folder_is_taken_and_a_file_is_refused(cli: Cli) -> None:
+def test_an_empty_folder_is_accepted_and_a_file_is_refused(cli: Cli) -> None:
     (cli.home / "empty").mkdir()
     assert cli("init", "worker", "empty").returncode == 0
     (cli.home / "file").write_text("mine")

@@ -21,7 +21,7 @@ def post(cli: Cli) -> str:
     return job_id
 
 
-def test_the_catalog_as_a_table_and_as_json(connected: Cli) -> None:
+def test_the_catalog_is_shown_as_a_table_and_as_json(connected: Cli) -> None:
     done = connected("capabilities")
     heading, *rows = done.stdout.splitlines()
     assert heading.split() == ["CAPABILITY", "PRICE", "(nc)", "NAME"]
@@ -68,7 +68,7 @@ def test_jobs_are_listed_filtered_and_limited(connected: Cli, kernel: LocalKerne
     assert "'succeeded'" in bogus.stderr
 
 
-def test_jobs_have_a_time_span_and_chosen_fields(connected: Cli) -> None:
+def test_jobs_are_filtered_by_time_and_shown_with_chosen_fields(connected: Cli) -> None:
     job_id = post(connected)
     rows = json.loads(connected("jobs", "--since", "1h", "--json", "id,status").stdout)["jobs"]
     assert rows[0]["id"] == job_id
@@ -114,7 +114,7 @@ def test_following_events_ends_with_the_job(connected: Cli, kernel: LocalKernel)
     assert events == json.loads(connected("events", job_id, "--json").stdout)["events"]
 
 
-def test_whoami_asks_the_platform(connected: Cli, kernel: LocalKernel) -> None:
+def test_whoami_checks_the_key_with_the_platform(connected: Cli, kernel: LocalKernel) -> None:
     done = connected("whoami", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["base_url"] == kernel.base_url
@@ -122,7 +122,7 @@ def test_whoami_asks_the_platform(connected: Cli, kernel: LocalKernel) -> None:
     assert connected("whoami", CHAOJIYUYAN_API_KEY="nxt_ag_wrong_wrong").returncode == 2
 
 
-def test_rows_without_the_usual_members_are_shown(cli: Cli, platform: FakePlatform) -> None:
+def test_rows_with_missing_members_are_shown(cli: Cli, platform: FakePlatform) -> None:
     platform.say("/kernel-jobs", [{"id": "j1", "status": "new_status"}])
     platform.say("/capability-specs", {"items": [{"capability_key": "k"}]})
     env = {"CHAOJIYUYAN_API_KEY": "nxt_ag_any_key_at_all", "HEBING_BASE_URL": platform.base_url}

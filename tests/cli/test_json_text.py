@@ -1,4 +1,4 @@
-"""The text of a JSON document is edited in one place and stays itself everywhere else."""
+"""A JSON document is edited as text in one place, and the rest does not change."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def editable(document: str) -> bool:
 
 
 def has_empty_container(document: str) -> bool:
-    """Whether the document has just one container, and nothing in it."""
+    """Return whether the document has exactly one container, and it is empty."""
     containers = []
 
     def note(members: list[tuple[str, object]]) -> dict[str, object]:
         containers[:] = [value for name, value in members if name == CONTAINER]
         return dict(members)
 
-    json.loads(document, object_pairs_hook=note, parse_int=float)  # the root comes last
+    json.loads(document, object_pairs_hook=note, parse_int=float)  # the hook sees the root last
     return containers == [{}]
 
 
@@ -93,7 +93,7 @@ def has_empty_container(document: str) -> bool:
 @example('{"a":1,"mcpServers":{"b":{}},"mcpServers":{}}')
 @example('{\r\n\t"a": 1\r\n}\r\n')
 @example("{\r}")
-def test_an_entry_in_and_out_again_gives_the_same_text(document: str) -> None:
+def test_adding_and_removing_an_entry_restores_the_text(document: str) -> None:
     written = SERVERS.set_entry(document, KEY, ENTRY)
     assert SERVERS.entries(written)[KEY] == ENTRY
     assert SERVERS.remove_entry(written, KEY) == document
@@ -101,7 +101,7 @@ def test_an_entry_in_and_out_again_gives_the_same_text(document: str) -> None:
 
 @settings(deadline=None)
 @given(documents.filter(editable))
-def test_setting_adds_characters_in_one_place_and_takes_none_away(document: str) -> None:
+def test_setting_an_entry_only_inserts_text_in_one_place(document: str) -> None:
     written = SERVERS.set_entry(document, KEY, ENTRY)
     added = len(written) - len(document)
     assert any(written[:at] + written[at + added :] == document for at in range(len(document) + 1))
@@ -112,7 +112,7 @@ def test_setting_adds_characters_in_one_place_and_takes_none_away(document: str)
     documents.filter(editable).filter(lambda document: not has_empty_container(document)),
     st.text(),
 )
-def test_what_is_replaced_goes_out_as_well(document: str, path: str) -> None:
+def test_a_replaced_entry_can_be_removed(document: str, path: str) -> None:
     once = SERVERS.set_entry(document, KEY, {"command": path})
     twice = SERVERS.set_entry(once, KEY, ENTRY)
     assert SERVERS.entries(twice)[KEY] == ENTRY
@@ -121,15 +121,15 @@ def test_what_is_replaced_goes_out_as_well(document: str, path: str) -> None:
 
 @settings(deadline=None)
 @given(documents)
-def test_after_a_removal_the_entry_does_not_count_any_more(document: str) -> None:
+def test_after_a_removal_the_entry_is_gone(document: str) -> None:
     try:
         removed = SERVERS.remove_entry(document, KEY)
     except ServersTextError:
-        return  # such as an earlier duplicate that is no object and came to light
+        return  # for example, an exposed duplicate is not an object
     assert KEY not in SERVERS.entries(removed)
 
 
-def test_a_new_entry_follows_the_documents_own_layout() -> None:
+def test_a_new_entry_follows_the_layout_of_the_document() -> None:
     document = '{\n\t"a": 1,\n\t"mcpServers": {\n\t\t"b": {}\n\t}\n}\n'
     assert SERVERS.set_entry(document, KEY, {"command": "x"}) == (
         '{\n\t"a": 1,\n\t"mcpServers": {\n\t\t"b": {},\n'
@@ -137,7 +137,7 @@ def test_a_new_entry_follows_the_documents_own_layout() -> None:
     )
 
 
-def test_a_document_on_one_line_stays_on_it() -> None:
+def test_a_document_on_one_line_stays_on_one_line() -> None:
     assert SERVERS.set_entry('{"a":1}', KEY, {"command": "x"}) == (
         '{"a":1, "mcpServers": {"chaojiyuyan": {"command": "x"}}}'
     )
@@ -153,29 +153,29 @@ def test_a_blank_document_counts_as_an_empty_object(blank: str) -> None:
 
 
 @pytest.mark.parametrize("indent", [None, 2, 4])
-def test_the_container_goes_with_its_last_entry(indent: int | None) -> None:
+def test_the_container_is_removed_with_its_last_entry(indent: int | None) -> None:
     document = json.dumps({"a": 1, CONTAINER: {KEY: ENTRY}}, indent=indent)
     assert json.loads(SERVERS.remove_entry(document, KEY)) == {"a": 1}
 
 
 @pytest.mark.parametrize("document", ['{"a": 1, "mcpServers": {}}', '{"mcpServers":\n{ },"a":1}'])
-def test_an_empty_container_goes_too(document: str) -> None:
+def test_an_empty_container_is_removed(document: str) -> None:
     written = SERVERS.set_entry(document, KEY, ENTRY)
     assert json.loads(SERVERS.remove_entry(written, KEY)) == {"a": 1}
 
 
-def test_no_earlier_duplicate_of_the_container_comes_to_light() -> None:
+def test_a_removal_does_not_expose_a_duplicate_container() -> None:
     document = '{"mcpServers": {"hidden": 1}, "mcpServers": {"chaojiyuyan": 2}}'
     removed = SERVERS.remove_entry(document, KEY)
     assert json.loads(removed) == {"mcpServers": {}}
 
 
-def test_duplicates_of_the_entry_go_together() -> None:
+def test_duplicates_of_the_entry_are_removed_together() -> None:
     document = '{"mcpServers": {"chaojiyuyan": 1, "b": 2, "chaojiyuyan": null}}'
     assert SERVERS.remove_entry(document, KEY) == '{"mcpServers": {"b": 2}}'
 
 
-def test_an_absent_entry_leaves_the_text_alone() -> None:
+def test_removing_a_missing_entry_changes_nothing() -> None:
     assert SERVERS.remove_entry("  ", KEY) == "  "
     assert SERVERS.remove_entry('{"mcpServers": {} }', KEY) == '{"mcpServers": {} }'
 
@@ -197,7 +197,7 @@ def test_an_absent_entry_leaves_the_text_alone() -> None:
     ],
     ids=lambda value: value[:20],
 )
-def test_what_cannot_be_edited_safely_is_refused(document: str, why: str) -> None:
+def test_a_document_that_cannot_be_edited_safely_is_refused(document: str, why: str) -> None:
     with pytest.raises(ServersTextError, match=why):
         SERVERS.set_entry(document, KEY, ENTRY)
     with pytest.raises(ServersTextError, match=why):

@@ -1,4 +1,4 @@
-"""`listen`: signed events of real jobs reach a local address, each at least once."""
+"""`listen` posts signed events of real jobs to a local address, at least once each."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SECRET = "whsec_of_the_test"
 
 
 class Receiver(ThreadingHTTPServer):
-    """What a developer runs: it keeps the events that it is sent."""
+    """A developer's server, which records the events that it receives."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Hook)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
         self.events: Queue[tuple[dict[str, str], bytes]] = Queue()
-        self.statuses: list[int] = []  # of the next answers; 200 when there is none
+        self.statuses: list[int] = []  # of the next responses; 200 when it is empty
 
 
 class _Hook(BaseHTTPRequestHandler):
@@ -96,7 +96,7 @@ def test_the_event_of_a_job_is_signed_and_delivered(
     assert unwrapped[new.id]["job"]["error_code"] == "too_big"
 
 
-def test_only_the_wanted_events_are_posted(
+def test_only_the_selected_events_are_posted(
     kernel: LocalKernel, client: NexusClient, receiver: Receiver
 ) -> None:
     with Listener(client, receiver.url, events=["job.failed"], interval=0.05) as listener:
@@ -108,7 +108,7 @@ def test_only_the_wanted_events_are_posted(
     assert listener.secret.startswith("whsec_")
 
 
-def test_a_receiver_that_fails_gets_the_event_again(
+def test_a_failed_delivery_is_retried(
     kernel: LocalKernel,
     client: NexusClient,
     receiver: Receiver,
@@ -144,7 +144,7 @@ def test_many_open_jobs_are_followed(kernel: LocalKernel, client: NexusClient) -
     assert [job.id for job in follower.poll()] == [new[30]]
 
 
-def test_there_is_no_event_in_time(client: NexusClient, receiver: Receiver) -> None:
+def test_waiting_for_an_event_times_out(client: NexusClient, receiver: Receiver) -> None:
     with Listener(client, receiver.url) as listener, pytest.raises(TimeoutError, match="job_x"):
         listener.wait_for("job_x", timeout=0.01)
 
@@ -157,7 +157,7 @@ def test_there_is_no_event_in_time(client: NexusClient, receiver: Receiver) -> N
         ("https://[::1]/", "https://[::1]/"),
     ],
 )
-def test_an_address_of_this_machine_is_taken(url: str, address: str) -> None:
+def test_an_address_of_this_machine_is_accepted(url: str, address: str) -> None:
     assert check_target(url) == address
 
 
@@ -182,7 +182,7 @@ def test_another_machine_is_allowed_by_a_flag() -> None:
     assert check_target("https://example.com/hook", allow_remote=True) == "https://example.com/hook"
 
 
-def test_the_outbox_waits_longer_each_time() -> None:
+def test_the_outbox_waits_longer_before_each_retry() -> None:
     clock = [0.0]
     outbox = Outbox(now=lambda: clock[0])
     delivery = Delivery("j", "job.failed", b"{}")
@@ -230,7 +230,7 @@ def test_the_command_posts_and_prints_events(
     assert process.returncode == 0, stderr
 
 
-def test_an_event_that_is_lost_is_reported(
+def test_an_undelivered_event_is_reported(
     cli: Cli, kernel: LocalKernel, client: NexusClient, receiver: Receiver
 ) -> None:
     cli.log_in(kernel.base_url, kernel.api_key)
@@ -259,13 +259,13 @@ def test_an_event_that_is_lost_is_reported(
         (["--forward-to", "localhost:1", "--event", "job.born"], 2, "job.succeeded"),
     ],
 )
-def test_bad_usage_says_why(connected: Cli, arguments: list[str], code: int, why: str) -> None:
+def test_a_usage_error_says_why(connected: Cli, arguments: list[str], code: int, why: str) -> None:
     done = connected("listen", *arguments)
     assert done.returncode == code
     assert why in done.stderr
 
 
-def test_a_refused_key_ends_it(cli: Cli, kernel: LocalKernel) -> None:
+def test_a_refused_key_stops_the_listener(cli: Cli, kernel: LocalKernel) -> None:
     cli.log_in(kernel.base_url, "nxt_ag_no_such_key_here")
     done = cli("listen", "--forward-to", "localhost:1")
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Where each MCP client keeps its servers, on each system."""
+"""The location of each MCP client's servers on each operating system."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ HOME = Path("/home/you")
         ),
     ],
 )
-def test_each_system_has_its_own_places(
+def test_each_system_has_its_own_locations(
     platform: str, environ: dict[str, str], desktop: str, vscode: str
 ) -> None:
     clients = locate_named_clients(HOME, platform, environ)
@@ -60,7 +60,7 @@ def test_each_system_has_its_own_places(
     assert clients["cursor"].path == HOME / ".cursor" / "mcp.json"
 
 
-def test_the_other_clients_have_the_same_place_on_every_system() -> None:
+def test_some_clients_have_the_same_location_on_every_system() -> None:
     for platform in ("linux", "darwin", "win32"):
         clients = locate_named_clients(HOME, platform, {})
         assert tuple(clients) == NAMED_CLIENTS
@@ -69,14 +69,14 @@ def test_the_other_clients_have_the_same_place_on_every_system() -> None:
         assert clients["codex"].path == HOME / ".codex" / "config.toml"
 
 
-def test_codex_and_gemini_cli_move_with_their_variables() -> None:
+def test_codex_and_gemini_cli_follow_their_variables() -> None:
     environ = {"CODEX_HOME": "/codex", "GEMINI_CLI_HOME": "/gemini"}
     clients = locate_named_clients(HOME, "linux", environ)
     assert clients["codex"].path == Path("/codex/config.toml")
     assert clients["gemini-cli"].path == Path("/gemini/.gemini/settings.json")
 
 
-def test_claude_codes_file_moves_with_its_folder() -> None:
+def test_claude_codes_file_follows_its_folder() -> None:
     assert locate_claude_code(HOME, {}).path == HOME / ".claude.json"
     moved = locate_claude_code(HOME, {"CLAUDE_CONFIG_DIR": "/elsewhere"})
     assert moved.path == Path("/elsewhere/.claude.json")
@@ -92,7 +92,7 @@ def test_entries_differ_by_client() -> None:
     assert clients["vscode"].servers.place == "servers"
 
 
-def test_a_client_is_installed_where_its_folder_is(tmp_path: Path) -> None:
+def test_a_client_is_installed_when_its_folder_exists(tmp_path: Path) -> None:
     assert not locate_named_clients(tmp_path, "linux", {})["cursor"].is_installed
     (tmp_path / ".cursor").mkdir()
     assert locate_named_clients(tmp_path, "linux", {})["cursor"].is_installed

@@ -1,4 +1,4 @@
-"""Device logins: through a pipe, on a terminal, approved, denied and interrupted."""
+"""Device logins through a pipe and on a terminal: approved, denied and interrupted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def code_of(process: subprocess.Popen[str]) -> str:
-    """Read the code of a device login off the documented lines, as they come through a pipe."""
+    """Read the code of a device login from the documented lines of the output."""
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(5)]
     assert lines[1] == "Connect to chaojiyuyan\n"
@@ -27,7 +27,7 @@ def code_of(process: subprocess.Popen[str]) -> str:
     return lines[4].removeprefix("2) Enter code: ").strip()
 
 
-def test_a_device_login_that_is_approved(cli: Cli, kernel: LocalKernel) -> None:
+def test_an_approved_device_login_saves_the_key(cli: Cli, kernel: LocalKernel) -> None:
     process = cli.start("connect", "--yes", "--base-url", kernel.base_url)
     kernel.approve_login(code_of(process))
     stdout, stderr = finish(process)
@@ -43,7 +43,7 @@ def test_a_device_login_that_is_approved(cli: Cli, kernel: LocalKernel) -> None:
     assert credentials["account_id"] in done.stdout
 
 
-def test_a_device_login_that_is_denied(cli: Cli, kernel: LocalKernel) -> None:
+def test_a_denied_device_login_is_an_error(cli: Cli, kernel: LocalKernel) -> None:
     process = cli.start("connect", "--base-url", kernel.base_url)
     kernel.deny_login(code_of(process))
     _, stderr = finish(process)
@@ -53,7 +53,7 @@ def test_a_device_login_that_is_denied(cli: Cli, kernel: LocalKernel) -> None:
     assert cli.files() == set()
 
 
-def test_no_login_is_begun_whose_key_could_not_be_saved(cli: Cli, kernel: LocalKernel) -> None:
+def test_no_login_starts_when_its_key_cannot_be_saved(cli: Cli, kernel: LocalKernel) -> None:
     (cli.home / ".chaojiyuyan").write_text("a file where the folder belongs")
     done = cli("login", "--base-url", kernel.base_url)
     assert done.returncode == 1
@@ -61,7 +61,7 @@ def test_no_login_is_begun_whose_key_could_not_be_saved(cli: Cli, kernel: LocalK
     assert "Open:" not in done.stdout
 
 
-def test_ctrl_c_while_waiting_for_approval(cli: Cli, kernel: LocalKernel) -> None:
+def test_ctrl_c_ends_the_wait_for_approval(cli: Cli, kernel: LocalKernel) -> None:
     process = cli.start("login", "--base-url", kernel.base_url)
     code_of(process)
     interrupt(process)
@@ -80,7 +80,7 @@ def test_ctrl_c_while_waiting_for_approval(cli: Cli, kernel: LocalKernel) -> Non
     ],
     ids=["offered", "turned off", "over ssh", "no display"],
 )
-def test_a_terminal_is_offered_the_browser_and_sees_the_time_run_out(
+def test_a_terminal_offers_the_browser_and_shows_the_time_left(
     cli: Cli,
     kernel: LocalKernel,
     terminal: Callable[..., Terminal],

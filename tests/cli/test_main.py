@@ -1,4 +1,4 @@
-"""The command as a process: exit codes, errors in one line, what every command takes."""
+"""The command as a process: exit codes, one-line errors and common options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from support.command_line import Cli
     from support.fake_platform import FakePlatform
 
-DEAD = "http://127.0.0.1:9/api/v1"  # the discard port: nobody listens there
+DEAD = "http://127.0.0.1:9/api/v1"  # the discard port, on which no server listens
 
 
 def assert_one_line(stderr: str) -> None:
@@ -36,7 +36,7 @@ def assert_one_line(stderr: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
-def test_the_page_shows_where_to_begin(cli: Cli, arguments: list[str]) -> None:
+def test_the_help_page_shows_the_quick_start(cli: Cli, arguments: list[str]) -> None:
     done = cli(*arguments)
     assert done.returncode == 0
     assert "Quick start" in done.stdout
@@ -44,12 +44,12 @@ def test_the_page_shows_where_to_begin(cli: Cli, arguments: list[str]) -> None:
     assert done.stderr == ""
 
 
-def test_the_copy_of_the_page_is_up_to_date() -> None:
+def test_the_generated_help_page_is_up_to_date() -> None:
     context = group.make_context("chaojiyuyan", ["version"])
     assert _group.render_help_page(context) == _help_page.PAGE, "run scripts/help_page.py"
 
 
-def test_the_page_lists_every_command() -> None:
+def test_the_help_page_lists_every_command() -> None:
     folder = Path(_group.__file__).with_name("_commands")
     modules = {path.stem.replace("_", "-") for path in folder.glob("[a-z]*.py")}
     assert set(_group.COMMANDS) == modules
@@ -64,7 +64,7 @@ def test_every_command_takes_the_common_options() -> None:
         assert {"--profile", "--base-url", "--debug"} <= names, name
 
 
-def test_a_slip_of_the_finger_is_answered_with_what_was_meant(cli: Cli) -> None:
+def test_a_mistyped_command_gets_a_suggestion(cli: Cli) -> None:
     done = cli("statsu")
     assert done.returncode == 2
     assert "Did you mean" in done.stderr
@@ -72,7 +72,7 @@ def test_a_slip_of_the_finger_is_answered_with_what_was_meant(cli: Cli) -> None:
     assert "--wait" in cli("call", "x", "--wiat").stderr
 
 
-def test_main_returns_the_code_and_raises_for_bad_usage(
+def test_main_returns_the_code_and_raises_for_wrong_usage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert (EX_OK, EX_USER_ERROR, EX_API_ERROR) == (0, 1, 2)
@@ -84,18 +84,18 @@ def test_main_returns_the_code_and_raises_for_bad_usage(
     assert usage.value.code == 2
 
 
-def test_the_version_is_an_option_too(cli: Cli) -> None:
+def test_the_version_is_also_an_option(cli: Cli) -> None:
     version = cli("version").stdout
     assert version.startswith("chaojiyuyan-sdk 0.")
     assert cli("--version").stdout == cli("--debug", "--version").stdout == version
 
 
-def test_the_module_runs_too(cli: Cli) -> None:
+def test_the_module_can_be_run(cli: Cli) -> None:
     cli.command = [sys.executable, "-m", "chaojiyuyan_cli"]
     assert cli("version").stdout == cli("version", "--base-url", DEAD).stdout
 
 
-def test_version_names_all_parts_as_json(cli: Cli) -> None:
+def test_version_lists_all_packages_as_json(cli: Cli) -> None:
     versions = json.loads(cli("version", "--json").stdout)
     assert versions["chaojiyuyan-cli"].startswith("0.")
     assert set(versions) >= {"chaojiyuyan-sdk", "chaojiyuyan-core", "chaojiyuyan-client"}
@@ -112,7 +112,7 @@ def test_version_names_all_parts_as_json(cli: Cli) -> None:
     ],
     ids=lambda value: " ".join(value) if value[0] != "click" else "",
 )
-def test_what_is_not_used_is_not_loaded(cli: Cli, arguments: list[str], absent: list[str]) -> None:
+def test_unused_modules_are_not_imported(cli: Cli, arguments: list[str], absent: list[str]) -> None:
     code = (
         "import sys; before = set(sys.modules); from chaojiyuyan_cli.main import main;"
         f"main({arguments!r}); print(sorted((set(sys.modules) - before) & set({absent!r})))"
@@ -142,28 +142,28 @@ def test_without_credentials_one_line_says_what_to_do(cli: Cli, arguments: list[
 
 
 @pytest.mark.parametrize("arguments", [["capabilities"], ["login"]])
-def test_a_dead_server_is_one_line(cli: Cli, arguments: list[str]) -> None:
+def test_a_dead_server_gives_a_one_line_error(cli: Cli, arguments: list[str]) -> None:
     done = cli(*arguments, "--base-url", DEAD, CHAOJIYUYAN_API_KEY=KEY)
     assert done.returncode == 2
     assert_one_line(done.stderr)
     assert "http://127.0.0.1:9" in done.stderr
 
 
-def test_a_refused_key_is_one_line(cli: Cli, kernel: LocalKernel) -> None:
+def test_a_refused_key_gives_a_one_line_error(cli: Cli, kernel: LocalKernel) -> None:
     done = cli("jobs", CHAOJIYUYAN_API_KEY=KEY, HEBING_BASE_URL=kernel.base_url)
     assert done.returncode == 2
     assert_one_line(done.stderr)
     assert "401" in done.stderr
 
 
-def test_a_page_instead_of_json_is_one_line(cli: Cli, platform: FakePlatform) -> None:
+def test_html_instead_of_json_gives_a_one_line_error(cli: Cli, platform: FakePlatform) -> None:
     platform.say_html("/kernel-jobs", b"<html><h1>Down for\n maintenance</h1>" * 100)
     done = cli("jobs", CHAOJIYUYAN_API_KEY=KEY, HEBING_BASE_URL=platform.base_url)
     assert done.returncode == 2
     assert_one_line(done.stderr)
 
 
-def test_what_a_server_sends_cannot_steer_the_terminal(cli: Cli, platform: FakePlatform) -> None:
+def test_text_of_a_server_cannot_control_the_terminal(cli: Cli, platform: FakePlatform) -> None:
     nasty = "\x1b]0;owned\x07\x1b[2J\u202ered\r\n\x9b31m"
     platform.say("/kernel-jobs", {"detail": {"error": nasty, "code": nasty}}, status=400)
     row = {"capability_key": nasty, "price_nc": nasty, "name": nasty}
@@ -184,7 +184,7 @@ def test_what_a_server_sends_cannot_steer_the_terminal(cli: Cli, platform: FakeP
 
 
 @pytest.mark.parametrize("content", [b"no section", b"\xff\xfe", b"[default]\napi_key\n"])
-def test_a_broken_credentials_file_is_one_line(cli: Cli, content: bytes) -> None:
+def test_a_broken_credentials_file_gives_a_one_line_error(cli: Cli, content: bytes) -> None:
     cli.credentials.parent.mkdir()
     cli.credentials.write_bytes(content)
     for arguments in (
@@ -199,28 +199,28 @@ def test_a_broken_credentials_file_is_one_line(cli: Cli, content: bytes) -> None
     assert cli.credentials.read_bytes() == content
 
 
-def test_a_credentials_file_that_is_a_folder_is_one_line(cli: Cli) -> None:
+def test_a_folder_as_credentials_file_gives_a_one_line_error(cli: Cli) -> None:
     cli.credentials.mkdir(parents=True)
     done = cli("status")
     assert done.returncode == 1
     assert_one_line(done.stderr)
 
 
-def test_a_base_url_that_is_none_is_one_line(cli: Cli) -> None:
+def test_an_invalid_base_url_gives_a_one_line_error(cli: Cli) -> None:
     done = cli("jobs", "--base-url", "ftp://x", CHAOJIYUYAN_API_KEY=KEY)
     assert done.returncode == 1
     assert_one_line(done.stderr)
 
 
-def test_an_id_that_would_reach_another_endpoint_is_refused(connected: Cli) -> None:
+def test_a_job_id_for_another_endpoint_is_refused(connected: Cli) -> None:
     done = connected("status", "..")
     assert done.returncode == 1
     assert_one_line(done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["jobs", "--json"], ["status"]])
-def test_a_closed_pipe_says_nothing(connected: Cli, arguments: list[str]) -> None:
-    if "jobs" in arguments:  # the module path of earlier releases is the same command
+def test_a_closed_pipe_ends_the_command_silently(connected: Cli, arguments: list[str]) -> None:
+    if "jobs" in arguments:  # earlier releases documented this module path
         connected.command = [sys.executable, "-m", "chaojiyuyan_sdk.cli"]
     process = connected.start(*arguments)
     assert process.stdout is not None
@@ -231,7 +231,7 @@ def test_a_closed_pipe_says_nothing(connected: Cli, arguments: list[str]) -> Non
     assert process.wait(30) == 0
 
 
-def test_a_closed_pipe_ends_a_row_of_steps(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_closed_pipe_stops_the_remaining_steps(capsys: pytest.CaptureFixture[str]) -> None:
     steps = Steps()
     with steps.step():
         raise PermissionError(13, "Permission denied", "mcp.json")
@@ -243,7 +243,7 @@ def test_a_closed_pipe_ends_a_row_of_steps(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["status", "--json"]])
-def test_a_disk_that_is_full_is_one_line(cli: Cli, arguments: list[str]) -> None:
+def test_a_full_disk_gives_a_one_line_error(cli: Cli, arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*cli.command, *arguments], stdout=full, stderr=subprocess.PIPE, env=cli.env, text=True
@@ -254,7 +254,7 @@ def test_a_disk_that_is_full_is_one_line(cli: Cli, arguments: list[str]) -> None
 
 
 @pytest.mark.parametrize("arguments", ["version", "status", "login --no-verify --api-key -"])
-def test_streams_that_are_closed_are_taken_as_empty(cli: Cli, arguments: str) -> None:
+def test_closed_standard_streams_count_as_empty(cli: Cli, arguments: str) -> None:
     cli.command = ["/bin/sh", "-c", f"exec {COMMAND} {arguments} <&- >&-"]
     done = cli()
     if "login" in arguments:  # there is no key to read
@@ -267,16 +267,14 @@ def test_streams_that_are_closed_are_taken_as_empty(cli: Cli, arguments: str) ->
 @pytest.mark.parametrize(
     "arguments", [["connect", KEY], [KEY], ["call", "x", "--timeout", KEY]], ids=str
 )
-def test_a_key_in_a_wrong_place_is_not_shown(cli: Cli, arguments: list[str]) -> None:
+def test_a_key_in_a_wrong_argument_is_not_shown(cli: Cli, arguments: list[str]) -> None:
     done = cli(*arguments)
     assert done.returncode == 2
     assert "nxt_…cret" in done.stderr
     assert KEY not in done.stderr
 
 
-def test_an_encoding_without_the_character_shows_it_escaped(
-    cli: Cli, platform: FakePlatform
-) -> None:
+def test_a_character_that_the_encoding_lacks_is_escaped(cli: Cli, platform: FakePlatform) -> None:
     platform.say("/capability-specs", [{"capability_key": "k", "price_nc": 1, "name": "文"}])
     done = cli(
         "capabilities",
@@ -288,10 +286,10 @@ def test_an_encoding_without_the_character_shows_it_escaped(
     assert "\\u6587" in done.stdout
 
 
-def test_what_debug_shows_cannot_steer_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_debug_output_cannot_control_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    root.handlers.clear()  # or they would be closed
+    root.handlers.clear()  # so that they are not closed
     session = Session()
     session.keep_secret("a-key-of-another-kind")
     try:
@@ -321,8 +319,8 @@ def test_debug_shows_requests_and_the_traceback_without_the_key(
 
 
 @pytest.mark.parametrize("arguments", [["connect", "--dry-run"], ["disconnect"], ["doctor"]])
-def test_no_home_folder_is_one_line(cli: Cli, arguments: list[str]) -> None:
-    # As in a container that runs under a number which is in no password file.
+def test_a_missing_home_folder_gives_a_one_line_error(cli: Cli, arguments: list[str]) -> None:
+    # As in a container whose user id is not in the user database.
     code = (
         "import pwd, sys\n"
         "def nobody(uid): raise KeyError(uid)\n"
@@ -341,7 +339,7 @@ def test_no_home_folder_is_one_line(cli: Cli, arguments: list[str]) -> None:
 # --- where key and base URL come from ------------------------------------------------------------
 
 
-def test_the_files_base_url_overrules_the_environments_with_a_warning(cli: Cli) -> None:
+def test_the_base_url_of_the_file_wins_with_a_warning(cli: Cli) -> None:
     cli.log_in("https://saved.example/api")
     done = cli("status", HEBING_BASE_URL="https://environment.example/api")
     assert "https://saved.example/api" in done.stdout
@@ -351,7 +349,7 @@ def test_the_files_base_url_overrules_the_environments_with_a_warning(cli: Cli) 
     assert "https://environment.example/api" in done.stderr
 
 
-def test_options_beat_environment_and_file(cli: Cli, kernel: LocalKernel) -> None:
+def test_options_override_environment_and_file(cli: Cli, kernel: LocalKernel) -> None:
     cli.log_in(kernel.base_url, kernel.api_key, profile="local")
     cli.log_in("https://saved.example/api")
     environment = {"CHAOJIYUYAN_API_KEY": KEY, "HEBING_BASE_URL": DEAD}
@@ -413,21 +411,21 @@ COMPLETE = {"_CHAOJIYUYAN_COMPLETE": "bash_complete"}
 
 
 def complete(cli: Cli, line: str, **env: str) -> list[str]:
-    """What bash offers at the end of a line."""
+    """Return the completions of bash at the end of a line."""
     place = str(len(line.split(" ")) - 1)
     done = cli(COMP_WORDS=line, COMP_CWORD=place, **COMPLETE, **env)
     assert done.stderr == ""
     return [offer.partition(",")[2] for offer in done.stdout.split()]
 
 
-def test_what_the_platform_knows_is_completed(connected: Cli, kernel: LocalKernel) -> None:
+def test_capabilities_and_jobs_are_completed(connected: Cli, kernel: LocalKernel) -> None:
     job_id = json.loads(connected("call", "test.echo.v1", "--json").stdout)["id"]
     assert complete(connected, "chaojiyuyan call test.e") == ["test.echo.v1"]
     assert complete(connected, "chaojiyuyan status job_") == [job_id]
     assert "test.echo.v1" in complete(connected, "chaojiyuyan capabilities show ")
     assert complete(connected, "chaojiyuyan jobs --status f") == ["failed"]
     assert complete(connected, "chaojiyuyan jobs --profile d") == ["default"]
-    # The second time, the platform is not asked.
+    # The second completion uses the cache and sends no request.
     connected.credentials.write_text(
         connected.credentials.read_text().replace(kernel.base_url, kernel.base_url)
     )
@@ -445,14 +443,14 @@ def test_a_completion_that_fails_is_silent(cli: Cli, platform: FakePlatform) -> 
     assert complete(cli, "chaojiyuyan --profile absent call x") == []
 
 
-def test_a_completion_is_nothing_that_a_shell_would_run(cli: Cli, platform: FakePlatform) -> None:
+def test_a_completion_cannot_run_a_command(cli: Cli, platform: FakePlatform) -> None:
     keys = ["$(touch owned)", "`id`", "a b", "a;b", "a\nb", "a\x1b[2J", "图像.v1", "fine.v1"]
     platform.say("/capability-specs", [{"capability_key": key, "price_nc": 1} for key in keys])
     cli.log_in(platform.base_url)
     assert complete(cli, "chaojiyuyan call ") == ["图像.v1", "fine.v1"]
 
 
-def test_completion_scripts_and_what_they_ask(cli: Cli) -> None:
+def test_completion_scripts_are_printed_and_answered(cli: Cli) -> None:
     for shell in ("bash", "zsh", "fish", "powershell"):
         assert "_CHAOJIYUYAN_COMPLETE" in cli("completion", shell).stdout
     asked = {"_CHAOJIYUYAN_COMPLETE": "bash_complete"}
@@ -462,7 +460,7 @@ def test_completion_scripts_and_what_they_ask(cli: Cli) -> None:
     assert done.stdout.split() == ["plain,--wait"]
 
 
-def test_bash_takes_the_completion_script(cli: Cli, tmp_path: Path) -> None:
+def test_bash_loads_the_completion_script(cli: Cli, tmp_path: Path) -> None:
     script = tmp_path / "completion.bash"
     script.write_text(cli("completion", "bash").stdout)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The MCP server's entry in a client's file: written, shown, backed up and removed."""
+"""The entry of the MCP server in a client's file is written, shown, backed up and removed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEY = "nxt_ag_abcdefghijklsecret"
 
 
 class Terminal:
-    """What an edit says and asks, with the answer given to every question."""
+    """Records the texts of an edit, and gives the same answer to every question."""
 
     def __init__(self, answer: str | None = "y") -> None:
         self.answer = answer
@@ -87,7 +87,7 @@ def test_the_documented_defaults() -> None:
     assert DEFAULT_MCP_PATH.parts[-2:] == (".claude", "mcp.json")
 
 
-def test_a_yes_writes_the_documented_entry(target: Path) -> None:
+def test_the_answer_yes_writes_the_documented_entry(target: Path) -> None:
     terminal = Terminal("y")
     result = write(target, terminal, extra_env={"HEBING_BASE_URL": "http://localhost:1"})
     assert json.loads(target.read_text()) == {
@@ -105,7 +105,7 @@ def test_a_yes_writes_the_documented_entry(target: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", ["n", "", "maybe", None])
-def test_anything_but_a_yes_leaves_the_file(target: Path, answer: str | None) -> None:
+def test_any_answer_but_yes_leaves_the_file_unchanged(target: Path, answer: str | None) -> None:
     target.write_text('{"a": 1}')
     terminal = Terminal(answer)
     result = write(target, terminal)
@@ -116,7 +116,7 @@ def test_anything_but_a_yes_leaves_the_file(target: Path, answer: str | None) ->
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_yes_spares_the_question_and_dry_run_the_writing(target: Path) -> None:
+def test_yes_skips_the_question_and_dry_run_the_write(target: Path) -> None:
     terminal = Terminal()
     assert not write(target, terminal, dry_run=True).wrote
     assert not target.exists()
@@ -125,7 +125,7 @@ def test_yes_spares_the_question_and_dry_run_the_writing(target: Path) -> None:
     assert terminal.questions == []
 
 
-def test_without_interaction_nothing_is_said(target: Path) -> None:
+def test_without_interaction_nothing_is_printed(target: Path) -> None:
     terminal = Terminal()
     assert write(target, terminal, interactive=False).wrote
     assert remove(target, terminal, interactive=False).wrote
@@ -144,7 +144,7 @@ def test_the_same_entry_again_changes_nothing(target: Path) -> None:
     assert target.stat() == before
 
 
-def test_the_key_is_in_the_file_and_in_no_output(target: Path) -> None:
+def test_the_key_is_written_to_the_file_but_not_shown(target: Path) -> None:
     other = "nxt_ag_another_one_before"
     target.write_text(
         json.dumps({"mcpServers": {"x": {"env": {"GITHUB_TOKEN": "ghp_1"}}}}, indent=1)
@@ -152,9 +152,9 @@ def test_the_key_is_in_the_file_and_in_no_output(target: Path) -> None:
     shown = Terminal("y")
     write(target, shown, other)
     write(target, shown)
-    write(target, shown, 'not "our" kind of key', dry_run=True)
+    write(target, shown, 'no "usual" key', dry_run=True)
     remove(target, shown)
-    for secret in (KEY, other, "ghp_1", "our"):
+    for secret in (KEY, other, "ghp_1", "usual"):
         assert secret not in shown.text
     assert "nxt_…cret" in shown.text
     assert "nxt_…fore" in shown.text
@@ -175,7 +175,7 @@ def test_a_backup_is_private_and_never_overwritten(target: Path) -> None:
     assert re.fullmatch(r"mcp\.json\.backup-\d{14}", first.name)
 
 
-def test_a_backup_has_everything_but_our_key(target: Path) -> None:
+def test_a_backup_has_everything_except_our_key(target: Path) -> None:
     other = '{"mcpServers": {"mine" : {"env": {"GITHUB_TOKEN": "ghp_1"}}, "chaojiyuyan": '
     target.write_text(
         other + json.dumps({"command": "x", "env": {"CHAOJIYUYAN_API_KEY": KEY}}) + "}}"
@@ -201,7 +201,7 @@ def test_a_backup_of_an_earlier_release_loses_its_key(target: Path) -> None:
     assert odd.read_text() == f"not JSON {KEY}"
 
 
-def test_neighbours_are_not_shown(target: Path) -> None:
+def test_entries_of_other_servers_are_not_shown(target: Path) -> None:
     target.write_text('{"mcpServers": {"mine": {"args": ["--password=hunter2"]}}}')
     shown = Terminal()
     write(target, shown)
@@ -235,7 +235,7 @@ def test_the_byte_order_mark_and_the_newlines_stay(target: Path) -> None:
     indent=st.sampled_from([None, 1, "\t"]),
     mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
 )
-def test_any_file_is_the_same_after_in_and_out(
+def test_any_file_is_unchanged_after_adding_and_removing(
     tmp_path_factory: pytest.TempPathFactory,
     other: dict[str, object],
     indent: int | str | None,
@@ -250,7 +250,7 @@ def test_any_file_is_the_same_after_in_and_out(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
-def test_a_link_stays_one(target: Path, tmp_path: Path) -> None:
+def test_a_symbolic_link_stays_a_link(target: Path, tmp_path: Path) -> None:
     real = tmp_path / "dotfiles" / "mcp.json"
     real.parent.mkdir()
     real.write_text("{}")
@@ -276,9 +276,7 @@ def test_a_folder_keeps_its_mode(target: Path) -> None:
         (b'{"\xff": 1}', "not UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_edited_stays_as_it_was(
-    target: Path, content: bytes, why: str
-) -> None:
+def test_a_file_that_cannot_be_edited_is_unchanged(target: Path, content: bytes, why: str) -> None:
     target.write_bytes(content)
     with pytest.raises(McpWriterError, match=why):
         write(target, Terminal(), yes=True)
@@ -288,7 +286,7 @@ def test_a_file_that_cannot_be_edited_stays_as_it_was(
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_the_refusal_hands_over_the_snippet_without_the_key(target: Path) -> None:
+def test_the_error_shows_the_snippet_without_the_key(target: Path) -> None:
     target.write_text("// comment\n{}")
     with pytest.raises(McpWriterError) as refusal:
         write(target, Terminal(), yes=True)
@@ -298,13 +296,13 @@ def test_the_refusal_hands_over_the_snippet_without_the_key(target: Path) -> Non
     assert entry["env"] == {"CHAOJIYUYAN_API_KEY": "<your agent key>"}
 
 
-def test_a_directory_is_no_target(tmp_path: Path) -> None:
+def test_a_directory_is_refused_as_target(tmp_path: Path) -> None:
     with pytest.raises(McpWriterError, match="is a directory"):
         write(tmp_path, Terminal(), yes=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes and devices there")
-def test_a_pipe_and_a_device_are_no_targets(tmp_path: Path) -> None:
+def test_a_pipe_and_a_device_are_refused_as_targets(tmp_path: Path) -> None:
     pipe, device = tmp_path / "pipe", tmp_path / "device"
     os.mkfifo(pipe)
     device.symlink_to("/dev/null")
@@ -315,21 +313,21 @@ def test_a_pipe_and_a_device_are_no_targets(tmp_path: Path) -> None:
             remove(target, Terminal(), yes=True)
 
 
-def test_an_entry_that_is_no_text_leaves_the_file(target: Path) -> None:
+def test_an_entry_with_invalid_unicode_leaves_the_file_unchanged(target: Path) -> None:
     target.write_text("{}")
     with pytest.raises(McpWriterError, match="not valid Unicode"):
         write(target, Terminal(), yes=True, command="/opt/\udcff/chaojiyuyan")
     assert target.read_text() == "{}"
 
 
-def test_an_absent_entry_needs_no_removing(target: Path) -> None:
+def test_removing_an_absent_entry_changes_nothing(target: Path) -> None:
     terminal = Terminal()
     assert not remove(target, terminal).wrote
     assert "nothing to do" in terminal.text
     assert not target.exists()
 
 
-def test_the_last_server_takes_the_container_along(target: Path) -> None:
+def test_removing_the_last_server_removes_the_container(target: Path) -> None:
     target.write_text('{"mcpServers": {"chaojiyuyan": {}}}')
     result = remove(target, Terminal("y"))
     assert json.loads(target.read_text()) == {}
@@ -352,7 +350,7 @@ for number in range(4):
 """
 
 
-def test_writers_side_by_side_lose_nothing(target: Path) -> None:
+def test_concurrent_writers_lose_nothing(target: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(target)]
     writers = [subprocess.Popen([*command, str(writer)]) for writer in range(4)]
     assert [writer.wait(60) for writer in writers] == [0] * 4

@@ -1,4 +1,4 @@
-"""Tables, escaping, and what goes on on a terminal."""
+"""Tables, escaping, and output on a terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CATALOG = [
 
 @settings(deadline=None)
 @given(st.text())
-def test_escaped_text_has_no_character_that_steers(text: str) -> None:
+def test_escaped_text_has_no_control_characters(text: str) -> None:
     shown = escape(text)
     assert all(
         character.isprintable() or character.isspace()
@@ -40,7 +40,7 @@ def test_escaped_text_has_no_character_that_steers(text: str) -> None:
     shown.encode()
 
 
-def test_columns_line_up_by_what_characters_take_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_columns_are_aligned_by_display_width(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [["a", 5, "plain"], ["键值", 12, "wide"], ["e\u0301x", 700, "combining"]]
     echo_table(["KEY", "PRICE", "NAME"], rows)
     lines = capsys.readouterr().out.splitlines()
@@ -62,7 +62,7 @@ def test_a_table_that_is_piped_is_not_cut(capsys: pytest.CaptureFixture[str]) ->
 @given(
     st.lists(st.tuples(st.text(max_size=60), st.text(max_size=60)), max_size=4), st.integers(20, 60)
 )
-def test_a_line_is_no_wider_than_the_terminal_or_the_id(
+def test_a_row_fits_the_terminal_but_keeps_the_id(
     rows: list[tuple[str, str]], columns: int
 ) -> None:
     shown: list[str] = []
@@ -78,7 +78,7 @@ def test_a_line_is_no_wider_than_the_terminal_or_the_id(
     assert all(line.startswith(first.rstrip()) for line, first in zip(shown[1:], ids, strict=True))
 
 
-def test_columns_go_from_the_right_before_the_id_is_cut(
+def test_columns_are_dropped_before_the_id_is_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = ["job_0123456789abcdef", "succeeded", "text.digest.v1", 2]
@@ -104,16 +104,16 @@ def test_json_is_valid_on_every_encoding(encoding: str, value: object) -> None:
     assert json.loads(shown) == value
 
 
-def test_json_has_no_number_that_json_lacks() -> None:
+def test_nan_and_infinity_become_null_in_json() -> None:
     shown = render_json({"a": [float("nan"), float("-inf"), 1.5]}, "utf-8", indent=None)
     assert shown == '{"a": [null, null, 1.5]}'
 
 
-def test_a_text_without_end_is_cut_in_no_time() -> None:
+def test_a_very_long_text_is_cut_quickly() -> None:
     assert cut("名" * 1_000_000, 10) == "名名名名…"
 
 
-def test_a_line_that_is_redrawn_stays_one_line(
+def test_a_redrawn_line_stays_on_one_line(
     terminal: Callable[..., Terminal], platform: FakePlatform
 ) -> None:
     platform.say("/capability-specs", [])

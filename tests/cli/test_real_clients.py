@@ -1,4 +1,4 @@
-"""The real Codex and Gemini CLI take what `connect` writes, and `disconnect` removes it."""
+"""The real Codex and Gemini CLI read the entry of `connect`, and `disconnect` removes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(cli: Cli, node_tools: Path, *command: str) -> str:
-    """Run a client as the user of the command line, and return what it prints."""
+    """Run a client with the home folder of the command, and return its output."""
     if not (node_tools / command[0]).exists():
         pytest.skip(f"no {command[0]} in {node_tools}: scripts/node-tools installs it")
     done = subprocess.run(
@@ -29,13 +29,13 @@ def run(cli: Cli, node_tools: Path, *command: str) -> str:
         env={
             **cli.env,
             "PATH": os.pathsep.join([str(node_tools), "/usr/bin", "/bin"]),
-            "GEMINI_CLI_TRUST_WORKSPACE": "true",  # else it suppresses the user's servers
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",  # otherwise it ignores the user's servers
         },
         cwd=cli.home,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout or done.stderr  # Gemini CLI lists on standard error
+    return done.stdout or done.stderr  # Gemini CLI writes its list to standard error
 
 
 def connect(cli: Cli, kernel: LocalKernel, client: str) -> None:
@@ -70,7 +70,7 @@ def test_codex_reads_the_entry(cli: Cli, kernel: LocalKernel, node_tools: Path) 
     assert config.read_text() == '# mine\nmodel = "o3"\n'
 
 
-def test_what_codex_wrote_itself_is_replaced_and_removed(
+def test_the_entry_of_codex_itself_is_replaced_and_removed(
     cli: Cli, kernel: LocalKernel, node_tools: Path
 ) -> None:
     config = cli.home / ".codex" / "config.toml"

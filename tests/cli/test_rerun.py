@@ -1,4 +1,4 @@
-"""`rerun`: the input of a job is ordered again, as it is or edited."""
+"""`rerun` orders the input of a job again, unchanged or edited."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def test_an_edit_that_fails_orders_nothing(
         assert connected("jobs", "--json").stdout == before
 
 
-def test_an_unknown_job_is_the_platforms_error(connected: Cli) -> None:
+def test_rerunning_an_unknown_job_is_an_error(connected: Cli) -> None:
     assert connected("rerun", "job_absent").returncode == 2

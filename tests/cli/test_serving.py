@@ -1,4 +1,4 @@
-"""`worker`, `mcp-server` and `dev`: the commands that run until they are stopped."""
+"""`worker`, `mcp-server` and `dev` run until they are stopped."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_stub_echoes_until_it_is_stopped(connected: Cli, stop: signal.Signal
     assert "Traceback" not in stderr
 
 
-def test_the_stub_starts_on_a_terminal_after_a_yes(
+def test_the_stub_starts_on_a_terminal_after_the_answer_yes(
     connected: Cli, terminal: Callable[..., Terminal]
 ) -> None:
     shown = terminal("worker", CAP)
@@ -70,7 +70,7 @@ def test_the_stub_starts_on_a_terminal_after_a_yes(
 
 
 @pytest.mark.parametrize("common", [[], ["--profile", "local"]])
-def test_an_app_is_a_real_worker(cli: Cli, kernel: LocalKernel, common: list[str]) -> None:
+def test_app_runs_a_real_worker(cli: Cli, kernel: LocalKernel, common: list[str]) -> None:
     cli.log_in(kernel.base_url, kernel.api_key, profile=common[1] if common else "default")
     (cli.home / "shouting.py").write_text(APP)
     worker = cli.start("worker", "--app", "shouting:worker", *common)
@@ -84,11 +84,11 @@ def test_an_app_is_a_real_worker(cli: Cli, kernel: LocalKernel, common: list[str
 @pytest.mark.parametrize(
     "arguments", [[], [CAP, "--app", "m:w"], ["--app", "m:w", "--poll-interval", "1"], [CAP, "x"]]
 )
-def test_a_worker_is_a_stub_or_an_app(connected: Cli, arguments: list[str]) -> None:
+def test_a_worker_is_either_a_stub_or_an_app(connected: Cli, arguments: list[str]) -> None:
     assert connected("worker", *arguments).returncode == 2
 
 
-def test_an_app_that_is_no_worker_says_what_is_there(connected: Cli) -> None:
+def test_an_app_that_is_not_a_worker_lists_the_workers(connected: Cli) -> None:
     (connected.home / "shouting.py").write_text(APP)
     for place, found in (("shouting:nope", "is missing"), ("shouting:shout", "function")):
         done = connected("worker", "--app", place)
@@ -99,7 +99,7 @@ def test_an_app_that_is_no_worker_says_what_is_there(connected: Cli) -> None:
     assert "json has no Worker" in connected("worker", "--app", "json:nope").stderr
 
 
-def test_dev_names_the_port_that_is_used(cli: Cli) -> None:
+def test_dev_names_the_port_in_use(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         done = cli("dev", "--port", port, "--ephemeral")
@@ -107,7 +107,7 @@ def test_dev_names_the_port_that_is_used(cli: Cli) -> None:
     assert f"Port {port} is in use. Choose another with --port" in done.stderr
 
 
-def test_dev_steers_a_running_kernel(cli: Cli) -> None:
+def test_dev_controls_a_running_kernel(cli: Cli) -> None:
     process = cli.start("dev", "--port", "0", "--data", "data")
     assert process.stdout is not None
     process.stdout.readline()
@@ -121,7 +121,7 @@ def test_dev_steers_a_running_kernel(cli: Cli) -> None:
     assert cli("dev", "trigger", "--help").returncode == 0
 
 
-def test_dev_shows_a_person_how_to_use_it(terminal: Callable[..., Terminal]) -> None:
+def test_dev_prints_the_address_and_key_on_a_terminal(terminal: Callable[..., Terminal]) -> None:
     shown = terminal("dev", "--port", "0", "--ephemeral")
     shown.expect(r"console: http://127\.0\.0\.1:\d+/\?token=")
     shown.expect(r"export HEBING_BASE_URL=http://127\.0\.0\.1:\d+/api/v1")
@@ -131,21 +131,21 @@ def test_dev_shows_a_person_how_to_use_it(terminal: Callable[..., Terminal]) -> 
     assert shown.text.count(key) == 1
 
 
-def test_an_app_that_is_not_there_is_an_error(connected: Cli) -> None:
+def test_a_missing_app_is_an_error(connected: Cli) -> None:
     done = connected("worker", "--app", "absent_module:worker")
     assert done.returncode == 1
     assert "absent_module" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_stub_for_an_unknown_capability_ends(connected: Cli) -> None:
+def test_a_stub_for_an_unknown_capability_stops(connected: Cli) -> None:
     done = connected("worker", "text.digst.v1", "--yes")
     assert done.returncode == 1
     assert "Did you mean text.digest.v1?" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_worker_with_a_refused_key_ends(cli: Cli, kernel: LocalKernel) -> None:
+def test_a_worker_with_a_refused_key_stops(cli: Cli, kernel: LocalKernel) -> None:
     env = {"CHAOJIYUYAN_API_KEY": "nxt_ag_no_such_key", "HEBING_BASE_URL": kernel.base_url}
     done = cli("worker", CAP, "--yes", **env)
     assert done.returncode == 2
@@ -160,7 +160,7 @@ def test_a_worker_with_a_refused_key_ends(cli: Cli, kernel: LocalKernel) -> None
     ("command", "package", "extra"),
     [("mcp-server", "chaojiyuyan_mcp", "mcp"), ("dev", "chaojiyuyan_devserver", "dev")],
 )
-def test_where_the_package_is_absent_a_hint_names_it(
+def test_a_missing_package_is_named_with_its_install_command(
     cli: Cli, command: str, package: str, extra: str
 ) -> None:
     code = (
@@ -174,7 +174,7 @@ def test_where_the_package_is_absent_a_hint_names_it(
     assert done.stderr.count("\n") == 1
 
 
-def test_connect_tips_where_the_mcp_package_is_absent(cli: Cli) -> None:
+def test_connect_mentions_the_missing_mcp_package(cli: Cli) -> None:
     code = (
         "import sys; sys.modules['chaojiyuyan_mcp'] = None;"
         "from chaojiyuyan_cli.main import main;"
@@ -188,7 +188,7 @@ def test_connect_tips_where_the_mcp_package_is_absent(cli: Cli) -> None:
 # --- mcp-server and dev --------------------------------------------------------------------------
 
 
-def test_the_mcp_server_answers_and_takes_its_own_options(connected: Cli) -> None:
+def test_the_mcp_server_responds_and_parses_its_options(connected: Cli) -> None:
     process = connected.start("mcp-server", "--help")
     stdout, _ = finish(process)
     assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""The smoke script, which a release is tried with."""
+"""The smoke script, which tests a release."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def smoke(**env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_starts_a_kernel_and_leaves_nothing(tmp_path: Path) -> None:
+def test_the_smoke_script_starts_a_kernel_and_cleans_up(tmp_path: Path) -> None:
     done = smoke(TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("Smoke test passed.\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_takes_a_platform_that_is_there(kernel: LocalKernel) -> None:
+def test_the_smoke_script_uses_an_existing_platform(kernel: LocalKernel) -> None:
     done = smoke(BASE_URL=kernel.base_url, CHAOJIYUYAN_API_KEY=kernel.api_key)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "a local kernel" not in done.stdout
 
 
-def test_a_step_that_fails_ends_it() -> None:
+def test_a_failed_step_ends_the_smoke_script() -> None:
     done = smoke(BASE_URL="http://127.0.0.1:9/api/v1", CHAOJIYUYAN_API_KEY="nxt_ag_any_key_at_all")
     assert done.returncode != 0
     assert "Smoke test failed." in done.stderr

@@ -1,4 +1,4 @@
-"""The text of a TOML document is edited in one place and stays itself everywhere else."""
+"""A TOML document is edited as text in one place, and the rest does not change."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def documents(draw: st.DrawFn) -> str:
 @example("[mcp_servers]\n")
 @example("mcp_servers.other.command = 'x'\n")
 @example("a=1\r\n[b]\r\nc=2\r\n")
-def test_an_entry_in_and_out_again_gives_the_same_text(document: str) -> None:
+def test_adding_and_removing_an_entry_restores_the_text(document: str) -> None:
     written = SERVERS.set_entry(document, NAME, ENTRY)
     assert SERVERS.entries(written)[NAME] == ENTRY
     assert written.startswith(document)
@@ -86,7 +86,7 @@ c = 1
 """
 
 
-def test_what_a_client_wrote_itself_is_replaced_and_removed() -> None:
+def test_an_entry_written_by_the_client_is_replaced_and_removed() -> None:
     assert SERVERS.set_entry(USERS, NAME, {"command": "b"}) == (
         '# my config\nmodel = "o3"\n\n[mcp_servers.chaojiyuyan]\ncommand = "b"\n'
         "\n# about b\n[b]\nc = 1\n"
@@ -96,7 +96,7 @@ def test_what_a_client_wrote_itself_is_replaced_and_removed() -> None:
     )
 
 
-def test_an_absent_entry_leaves_the_text_alone() -> None:
+def test_removing_a_missing_entry_changes_nothing() -> None:
     assert SERVERS.remove_entry("a = 1", NAME) == "a = 1"
 
 
@@ -112,7 +112,7 @@ def test_an_absent_entry_leaves_the_text_alone() -> None:
     ],
     ids=lambda value: value[:30],
 )
-def test_what_cannot_be_edited_safely_is_refused(document: str, why: str) -> None:
+def test_a_document_that_cannot_be_edited_safely_is_refused(document: str, why: str) -> None:
     with pytest.raises(ServersTextError, match=why):
         SERVERS.set_entry(document, NAME, ENTRY)
     with pytest.raises(ServersTextError, match=why):

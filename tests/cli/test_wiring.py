@@ -1,4 +1,4 @@
-"""The command in an entry, and the record of what was connected."""
+"""The command in an entry, and the record of connected clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chaojiyuyan_cli._clients.wiring import find_server_command
 
 @pytest.fixture
 def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An interpreter's folder of scripts, still empty."""
+    """An empty folder for the scripts of a Python environment."""
     folder = tmp_path / "scripts"
     folder.mkdir()
     monkeypatch.setattr(sysconfig, "get_path", lambda _: str(folder))
@@ -30,7 +30,7 @@ def script(folder: Path) -> Path:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script's name differs there")
 class TestTheCommandOfAnEntry:
-    def test_is_the_script_that_runs_through_the_link_it_was_called_by(
+    def test_the_command_is_the_running_script_with_its_link(
         self, scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         link = tmp_path / "bin" / "chaojiyuyan"
@@ -40,7 +40,7 @@ class TestTheCommandOfAnEntry:
         monkeypatch.chdir(tmp_path)
         assert find_server_command() == [str(link), "mcp-server"]
 
-    def test_else_the_script_beside_the_interpreter(
+    def test_otherwise_it_is_the_script_of_the_environment(
         self, scripts: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "argv", ["/lib/chaojiyuyan_cli/__main__.py"])
@@ -50,12 +50,12 @@ class TestTheCommandOfAnEntry:
         assert find_server_command()[0] == sys.executable
 
     @pytest.mark.usefixtures("scripts")
-    def test_else_the_interpreter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_otherwise_it_is_the_interpreter(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "argv", ["/gone/chaojiyuyan"])
         assert find_server_command() == [sys.executable, "-m", "chaojiyuyan_cli", "mcp-server"]
 
 
-def test_the_record_keeps_each_entry_once(tmp_path: Path) -> None:
+def test_the_record_has_each_entry_once(tmp_path: Path) -> None:
     record = Connections(tmp_path / "folder" / "connections.json")
     first, second = Connection("cursor", Path("/a")), Connection("file", Path("/b"))
     for connection in (first, second, first):
@@ -67,7 +67,7 @@ def test_the_record_keeps_each_entry_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"connections": [{}]}', '{"connections": 1}'])
-def test_a_record_that_cannot_be_read_counts_as_absent(tmp_path: Path, content: str) -> None:
+def test_an_unreadable_record_counts_as_empty(tmp_path: Path, content: str) -> None:
     path = tmp_path / "connections.json"
     path.write_text(content)
     assert Connections(path).list_all() == []

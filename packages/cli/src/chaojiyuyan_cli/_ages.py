@@ -1,4 +1,4 @@
-"""Times as people say them: ``5 min ago``, ``--since 2h``."""
+"""Read and write times in the form that people use: ``5 min ago``, ``--since 2h``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _STEPS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def describe_age(value: object, now: datetime) -> object:
-    """Return how long ago a time was; the value itself when it is not a time.
+    """Return how long ago a time was, or the value itself when it is not a time.
 
     Args:
         value: An ISO 8601 time, as the API writes it.
-        now: The present time, with a zone.
+        now: The present time, with a time zone.
     """
     when = parse_iso(value)
     if when is None:
@@ -34,11 +34,14 @@ def parse_since(text: str, now: datetime) -> datetime:
 
     Args:
         text: A length, such as ``90s``, ``30min``, ``2h``, ``7d`` or ``1w``, or an ISO 8601 date
-            or time; one without a zone is UTC.
-        now: The present time, with a zone.
+            or time. A time without a time zone is in UTC.
+        now: The present time, with a time zone.
+
+    Returns:
+        The time at which the span starts.
 
     Raises:
-        ValueError: The text is neither.
+        ValueError: The text is neither a length nor a date or time.
     """
     span = _SPAN.fullmatch(text.strip().lower())
     if span is not None and span[2] in _UNITS:

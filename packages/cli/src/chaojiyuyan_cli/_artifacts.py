@@ -1,4 +1,4 @@
-"""Downloads a job's artifacts into a folder."""
+"""Download a job's artifacts into a folder."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _BAR = 30  # columns
 def save_artifacts(
     client: NexusClient, job: Job, folder: Path, *, overwrite: bool
 ) -> Iterator[Path]:
-    """Download every artifact of a job, and yield the file of each when it is whole.
+    """Download every artifact of a job, and yield the path of each complete file.
 
     Args:
-        client: Downloads.
+        client: Downloads the artifacts.
         job: A job that has ended.
-        folder: Where the files go; it is made when it does not exist.
-        overwrite: Whether files that exist are replaced.
+        folder: The folder for the files. It is created when it does not exist.
+        overwrite: Whether to replace existing files.
 
     Raises:
-        DownloadError: An artifact cannot be fetched, or does not have its size.
-        UserError: A file exists.
-        httpx.HTTPError: Its host cannot be reached.
+        DownloadError: An artifact cannot be fetched, or its size differs from its description.
+        UserError: A file exists already, and `overwrite` is false.
+        httpx.HTTPError: The host of an artifact cannot be reached.
         OSError: A file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,8 +87,9 @@ def file_name(artifact: Artifact, number: int) -> str:
     """Return a name for an artifact's file that cannot lead out of its folder.
 
     Args:
-        artifact: As the API describes it; its ``meta`` may name a file.
-        number: The artifact's place among the job's, for one without an id.
+        artifact: The API's description of the artifact. Its ``meta`` may contain a file name.
+        number: The position of the artifact in the job, counted from 1. It names an artifact
+            without an id.
     """
     meta = artifact.get("meta")
     named = (meta.get("filename") or meta.get("name")) if isinstance(meta, dict) else None
@@ -97,7 +98,7 @@ def file_name(artifact: Artifact, number: int) -> str:
         mime = artifact.get("mime_type") or artifact.get("mime") or ""
         suffix = mimetypes.guess_extension(str(mime).partition(";")[0].strip()) or ""
         text = f"{artifact.get('id') or f'artifact-{number}'}{suffix}"
-    # Invisible characters make a name look like another: a program like a picture.
+    # Invisible characters can make a program's name look like a picture's.
     fit = _UNFIT.sub("_", strip_invisible(text)).strip(". ") or f"artifact-{number}"
     if _DEVICE.match(fit):
         fit = f"_{fit}"
@@ -108,5 +109,5 @@ def file_name(artifact: Artifact, number: int) -> str:
 
 
 def _cut_bytes(text: str, size: int) -> str:
-    """Cut a text to a number of bytes: file systems count these."""
+    """Cut a text to a number of bytes, because file systems limit names by bytes."""
     return text.encode()[:size].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""Look-ups in the catalog of capabilities."""
+"""Find capabilities in the catalog."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def find_capability(specs: Iterable[CapabilitySpec], key: str) -> CapabilitySpec | None:
-    """Return the entry of a capability, None when the catalog does not have it.
+    """Return the entry of a capability, or None when the catalog does not have it.
 
     Args:
         specs: The catalog.
@@ -28,7 +28,7 @@ def find_capability(specs: Iterable[CapabilitySpec], key: str) -> CapabilitySpec
 
 
 def suggest_keys(client: NexusClient, key: str) -> str:
-    """Return a sentence that names the keys nearest to a mistyped one.
+    """Return a sentence that suggests keys similar to an unknown key.
 
     Args:
         client: Reads the catalog.
@@ -39,11 +39,11 @@ def suggest_keys(client: NexusClient, key: str) -> str:
 
 @contextmanager
 def suggest_on_unknown(client: NexusClient, key: str) -> Iterator[None]:
-    """Add the nearest keys to the platform's refusal of an unknown capability.
+    """Suggest similar keys when the platform does not know a capability.
 
     Args:
         client: Reads the catalog.
-        key: The key that is ordered.
+        key: The key of the capability that is ordered.
 
     Raises:
         HintedError: The platform does not know the key.
@@ -57,7 +57,7 @@ def suggest_on_unknown(client: NexusClient, key: str) -> Iterator[None]:
 
 
 def describe_similar(specs: Iterable[CapabilitySpec], key: str) -> str:
-    """Return a sentence that names the keys nearest to a mistyped one.
+    """Return a sentence that suggests keys similar to an unknown key.
 
     Args:
         specs: The catalog.
@@ -67,4 +67,4 @@ def describe_similar(specs: Iterable[CapabilitySpec], key: str) -> str:
     near = get_close_matches(key, keys)
     if near:
         return f"Did you mean {' or '.join(near)}?"
-    return "`chaojiyuyan capabilities` lists what there is."
+    return "Run `chaojiyuyan capabilities` for a list."

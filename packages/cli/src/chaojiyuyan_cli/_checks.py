@@ -1,4 +1,4 @@
-"""What `doctor` checks, and what to do when a check fails."""
+"""The checks of `chaojiyuyan doctor`, each with a remedy for its failure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._session import Session
 
 RESTORE_SCRIPT = f"{sys.executable} -m pip install --force-reinstall --no-deps chaojiyuyan-cli"
-"""The command that brings the ``chaojiyuyan`` script back after an uninstall of the SDK."""
+"""The command that installs the ``chaojiyuyan`` script again after an uninstall of the SDK."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Check:
 
     Args:
         name: What was checked.
-        status: ``ok``; ``warning``: it works, but something should change; ``failed``; ``absent``:
-            not used on this machine.
-        detail: What was found.
-        remedy: What to do, empty when nothing needs to be done.
+        status: One of ``ok``, ``warning`` (it works, but something should change), ``failed`` and
+            ``absent`` (not used on this machine).
+        detail: The finding.
+        remedy: What to do; empty when there is nothing to do.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Check:
 
 
 def run_checks(session: Session, wiring: Wiring) -> Iterator[Check]:
-    """Run one check after the other; one that fails or breaks does not stop the next.
+    """Run all checks in order; a failed check does not stop the next one.
 
     Args:
         session: The options that every command takes.
@@ -73,7 +73,7 @@ def _guard(name: str, check: Callable[[], Iterable[Check]]) -> Iterator[Check]:
 
     try:
         yield from check()
-    except Exception as error:  # noqa: BLE001  # whatever it is, the other checks go on
+    except Exception as error:  # noqa: BLE001  # the other checks must still run
         message = explain(error)[0].removeprefix("Error: ").partition("\n")[0]
         yield Check(name, "failed", message, "see the message")
 
@@ -131,7 +131,7 @@ def _check_certificates() -> Iterator[Check]:
 
 
 def _check_settings(session: Session, found: list[Settings]) -> Iterator[Check]:
-    """Check the key and the base URL, and add what is in use to `found`."""
+    """Check the key and the base URL, and append the settings in use to `found`."""
     from chaojiyuyan_core.errors import CredentialsError
     from chaojiyuyan_core.redaction import mask_key
 
@@ -191,7 +191,7 @@ def _check_mcp_package() -> Iterator[Check]:
 
 
 def _check_client(client: McpClient, settings: Settings | None) -> Iterator[Check]:
-    """Check whether a client has our entry, and can start what the entry says."""
+    """Check whether a client has our entry and can start the program in it."""
     from ._clients.config_file import McpWriterError
     from ._clients.exposure import find_exposed_key
 
@@ -228,7 +228,7 @@ def _find_flaw(entry: Json, settings: Settings | None) -> str:
     if not isinstance(command, str) or shutil.which(command) is None:
         return f"its entry starts {command!r}, which is not a program on this machine"
     if not Path(command).is_absolute():
-        return f"its entry starts {command!r}, which a program without your PATH does not find"
+        return f"its entry starts {command!r}, which can only be found with your shell's PATH"
     if settings is None or not isinstance(env, dict):
         return ""
     if env.get("CHAOJIYUYAN_API_KEY") not in (None, "", settings.api_key):

@@ -1,7 +1,7 @@
-"""What a shell offers for an argument: capabilities, jobs and profiles.
+"""Complete arguments in the shell: capabilities, jobs and profiles.
 
-A completion has to be quick, so the answers of the platform are kept for a minute in a file. It is
-also silent: whatever goes wrong, the shell offers nothing.
+Completion must be fast, so the platform's replies are cached in a file for a minute. It must also
+be silent: after any error the shell offers nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_AGE = 60.0  # seconds
 _TIMEOUT = 3.0  # seconds for each of connect, write and read
 _MAX_JOBS = 20
 _MAX_HELP = 60  # characters
-_SAFE = re.compile(r"[\w.:@/+-]+")  # nothing that a shell would expand when the line is run
+_SAFE = re.compile(r"[\w.:@/+-]+")  # has no characters that a shell expands
 _SECTION = re.compile(r"^\[([^\]\n]+)\]", re.MULTILINE)
 
 Row = tuple[str, str]
@@ -43,7 +43,7 @@ def complete_capability(
 
     Args:
         ctx: The context of the command.
-        incomplete: What is typed so far.
+        incomplete: The text typed so far.
     """
     return _offer(_look_up(ctx, "capabilities", _list_capabilities), incomplete)
 
@@ -53,7 +53,7 @@ def complete_job(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
 
     Args:
         ctx: The context of the command.
-        incomplete: What is typed so far.
+        incomplete: The text typed so far.
     """
     return _offer(_look_up(ctx, "jobs", _list_jobs), incomplete)
 
@@ -64,7 +64,7 @@ def complete_profile(
     """Offer the profiles of the credentials file.
 
     Args:
-        incomplete: What is typed so far.
+        incomplete: The text typed so far.
     """
     from chaojiyuyan_core.credentials import CREDENTIALS_PATH
 
@@ -118,7 +118,7 @@ def _look_up(ctx: click.Context, kind: str, fetch: Callable[[NexusClient], list[
 
 
 class _Cache:
-    """Rows by place, each with the time at which it was written.
+    """A file of rows by place, with the time at which each place was written.
 
     Args:
         path: The file.
@@ -128,7 +128,7 @@ class _Cache:
         self._path = path
 
     def read(self, place: str) -> list[Row] | None:
-        """Return the rows of a place, None when there are none or they are too old.
+        """Return the rows of a place, or None when they are missing or too old.
 
         Args:
             place: The name of the place.
@@ -140,7 +140,7 @@ class _Cache:
         return None
 
     def write(self, place: str, rows: list[Row]) -> None:
-        """Keep the rows of a place, and forget what is too old.
+        """Save the rows of a place, and remove the places that are too old.
 
         Args:
             place: The name of the place.

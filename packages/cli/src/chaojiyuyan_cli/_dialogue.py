@@ -1,4 +1,4 @@
-"""Questions to the person at the terminal."""
+"""Ask the user questions on the terminal."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ._output import escape
 
 
 def ask(question: str) -> str:
-    """Ask on standard output, and read a line.
+    """Write a question to standard output, and read a line from standard input.
 
     Args:
-        question: The prompt, with a blank at its end.
+        question: The prompt, with a space at its end.
 
     Raises:
         EOFError: Standard input has ended.
@@ -28,11 +28,11 @@ def ask(question: str) -> str:
 
 
 def make_terminal_dialogue(*, yes: bool, dry_run: bool = False) -> Dialogue:
-    """Return the dialogue that shows and asks on the terminal.
+    """Return a dialogue that uses the terminal.
 
     Args:
-        yes: Whether to make changes without asking.
-        dry_run: Whether to make none.
+        yes: Whether to apply changes without asking.
+        dry_run: Whether to show changes without applying them.
     """
     return Dialogue(
         yes=yes,

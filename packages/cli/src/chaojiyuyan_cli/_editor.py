@@ -1,4 +1,4 @@
-"""An input in the user's editor."""
+"""Let the user edit an input in an editor."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ._inputs import parse_input
 
 
 def edit_input(payload: dict[str, object]) -> dict[str, object]:
-    """Open an input in ``$VISUAL``, then ``$EDITOR``, and return what it has become.
+    """Open an input in ``$VISUAL`` or else ``$EDITOR``, and return the edited input.
 
     Args:
-        payload: The input as it is.
+        payload: The input to edit.
 
     Raises:
         UserError: There is no editor, it failed, or the input is unchanged or invalid.
@@ -49,4 +49,4 @@ def _find_editor() -> list[str]:
         command = shlex.split(os.environ.get(name, ""), posix=os.name != "nt")
         if command:
             return command
-    raise UserError("There is no editor. Set VISUAL or EDITOR.")
+    raise UserError("No editor is configured. Set VISUAL or EDITOR.")

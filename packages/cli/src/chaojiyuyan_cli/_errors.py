@@ -1,16 +1,16 @@
-"""The errors that commands raise for a person to read."""
+"""The errors that commands raise to show a message to the user."""
 
 
 class UserError(Exception):
-    """The cause is on the user's side. The message says what to do. Exit code 1."""
+    """An error that the user can fix. The message says how. The exit code is 1."""
 
 
 class HintedError(Exception):
     """Another error, with a sentence that says what to do.
 
     Args:
-        cause: The error, which decides about the exit code.
-        hint: The sentence.
+        cause: The error, which determines the exit code.
+        hint: The sentence that says what to do.
     """
 
     def __init__(self, cause: Exception, hint: str) -> None:

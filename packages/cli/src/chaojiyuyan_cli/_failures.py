@@ -1,4 +1,4 @@
-"""What went wrong, as one line that says what to do, and as an exit code."""
+"""Turn an exception into one line that says what to do, and into an exit code."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ if TYPE_CHECKING:
 
 
 class Steps:
-    """Steps that are independent of each other: a failure is reported, and the next one goes on.
+    """Independent steps: a failure is reported, and the next step still runs.
 
     Attributes:
-        failed: Whether one of them has failed.
+        failed: Whether a step has failed.
     """
 
     failed = False
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Report what goes wrong with a file or another program instead of raising it."""
+        """Report an error of a file or another program instead of raising it."""
         try:
             yield
-        except BrokenPipeError:  # nobody reads the output: that ends the command, in silence
+        except (
+            BrokenPipeError
+        ):  # the reader of the output has closed it, so the command ends silently
             raise
         except (McpWriterError, UserError, OSError) as error:
             click.echo(explain(error)[0], err=True)
@@ -53,7 +55,7 @@ def explain(error: Exception, base_url: str | None = None) -> tuple[str, int]:
     """Describe an exception to a user.
 
     Args:
-        error: What a command raised.
+        error: The exception that a command raised.
         base_url: The base URL in use, when it is known.
 
     Returns:
@@ -75,7 +77,7 @@ def _reason(error: Exception) -> tuple[str, int]:
         fault = error.__cause__
         failed = f"; the last request failed: {fault}" if fault is not None else ""
         command = f"`chaojiyuyan status {error.job_id}`"
-        return f"Timeout: {error}{failed}; the job goes on, see {command}", EX_API_ERROR
+        return f"Timeout: {error}{failed}; the job continues, see {command}", EX_API_ERROR
     if isinstance(error, DeviceFlowError):
         return f"Login failed: {error}", EX_API_ERROR
     if isinstance(error, AuthenticationError):
@@ -86,7 +88,7 @@ def _reason(error: Exception) -> tuple[str, int]:
         where = f"{error.filename}: " if error.filename else ""
         reason = (_find_certificate_error() if not where else None) or error.strerror or error
         return f"Error: {where}{reason}", EX_USER_ERROR
-    httpx = sys.modules.get("httpx")  # no request without it, and so no fault of one
+    httpx = sys.modules.get("httpx")  # not imported means that no request was sent
     if httpx is not None and isinstance(error, httpx.HTTPError):
         return f"Error: {_fault(error)}", EX_API_ERROR
     if isinstance(error, ValueError):  # a CredentialsError is one
@@ -98,25 +100,25 @@ def _reason(error: Exception) -> tuple[str, int]:
 
 
 def _is_foreign(error: Exception) -> bool:
-    """Whether an answer seems to come from something else than the API."""
+    """Return whether the reply seems to come from another server than the API."""
     if isinstance(error, ResponseFormatError):
         return True
     return isinstance(error, HebingAPIError) and error.status_code == 404 and error.code is None
 
 
 def _find_certificate_error() -> str | None:
-    """The reason of an error that names no file: ssl does not say which one it could not load."""
+    """Return the reason for a TLS error, because ssl does not name the file it cannot load."""
     from ._tls import find_certificate_error
 
     return find_certificate_error()
 
 
 def _fault(error: Exception) -> str:
-    """A fault on the wire, with the host that did not answer as it should."""
+    """Describe a connection error, with the host."""
     try:
         url = error.request.url  # type: ignore[attr-defined]
         host = f"{url.scheme}://{url.netloc.decode()}"
-    except RuntimeError:  # raised before there was a request
+    except RuntimeError:  # the error has no request
         host = "the server"
     reason = str(error) or type(error).__name__
     return f"cannot reach {host}: {reason}; `chaojiyuyan doctor` checks the connection"

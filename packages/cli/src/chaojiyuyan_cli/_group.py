@@ -1,4 +1,4 @@
-"""The root of the command line: its commands, each loaded when it is used, and its help page."""
+"""The root command: it loads each command when it is used, and renders the help page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _WIDTH = 100  # columns of the help page; a narrower terminal wraps its lines
 
 
 class CommandLine(click.Group):
-    """A group that imports a command's module when the command is asked for."""
+    """A group that imports a command's module only when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of the commands in the order of the help page."""
@@ -74,19 +74,19 @@ class CommandLine(click.Group):
             NoSuchCommand: The name is unknown. The message suggests similar names.
         """
         name = args[0]
-        # While completing, click expects that an unknown name is no error.
+        # During completion, click expects no error for an unknown name.
         if not name.startswith("-") and name not in COMMANDS and not ctx.resilient_parsing:
             raise click.exceptions.NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Offer the commands, but nothing after one that is mistyped.
+        """Offer the commands, but nothing after an unknown command.
 
         Args:
             ctx: The context of the root.
-            incomplete: What is typed so far.
+            incomplete: The text typed so far.
         """
-        mistyped = [*ctx._protected_args, *ctx.args]  # click has no public name
+        mistyped = [*ctx._protected_args, *ctx.args]  # click has no public name for these
         return [] if mistyped else super().shell_complete(ctx, incomplete)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -102,7 +102,7 @@ class CommandLine(click.Group):
 def render_help_page(ctx: click.Context) -> str:
     """Return the help of the whole command line.
 
-    Importing every command takes time, so :mod:`._help_page` holds a copy.
+    Importing every command is slow, so :mod:`._help_page` contains a generated copy.
 
     Args:
         ctx: The context of the root.

@@ -1,4 +1,4 @@
-"""The input of a job: from an option, a file, standard input, or one option per field."""
+"""Read the input of a job from an option, a file, standard input, or one option per field."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def read_input(text: str | None, file: Path | None) -> dict[str, object]:
-    """Return the input that ``--input`` or ``--input-file`` gives; an empty one without them.
+    """Return the input from ``--input`` or ``--input-file``; empty when neither is given.
 
     Args:
-        text: ``--input``; ``-`` reads standard input.
-        file: ``--input-file``.
+        text: The value of ``--input``; ``-`` reads standard input.
+        file: The value of ``--input-file``.
 
     Raises:
-        UsageError: Both are given.
-        UserError: It is not a JSON object.
+        UsageError: Both options are given.
+        UserError: The input is not a JSON object.
         OSError: The file cannot be read.
     """
     if text is not None and file is not None:
-        raise click.UsageError("Give the input by --input or by --input-file, not by both.")
+        raise click.UsageError("Use either --input or --input-file, not both.")
     given: str | bytes = text or ""
     if file is not None:
         given = file.expanduser().read_bytes()
@@ -40,13 +40,13 @@ def read_input(text: str | None, file: Path | None) -> dict[str, object]:
 
 
 def parse_input(given: str | bytes) -> dict[str, object]:
-    """Read an input from its JSON text; a blank one is empty.
+    """Read an input from JSON text; a blank text gives an empty input.
 
     Args:
-        given: The text, or its UTF-8.
+        given: The text, or its UTF-8 bytes.
 
     Raises:
-        UserError: It is not a JSON object.
+        UserError: The text is not a JSON object.
     """
     try:
         text = given.decode() if isinstance(given, bytes) else given
@@ -59,14 +59,14 @@ def parse_input(given: str | bytes) -> dict[str, object]:
 
 
 def split_fields(arguments: Sequence[str], options: Sequence[str]) -> dict[str, list[str]]:
-    """Read ``--field value`` and ``--field=value`` from what no option of the command took.
+    """Read ``--field value`` and ``--field=value`` from the arguments that are not options.
 
     Args:
-        arguments: These arguments, in order.
-        options: The command's own options, to recognise a mistyped one.
+        arguments: The arguments that no option of the command has taken, in order.
+        options: The command's own options, to detect a mistyped option.
 
     Returns:
-        The texts of each field, by its name.
+        The texts of each field, by the name of the field.
 
     Raises:
         UsageError: An argument is not a field, a field has no value, or an option is mistyped.
@@ -93,14 +93,14 @@ def split_fields(arguments: Sequence[str], options: Sequence[str]) -> dict[str, 
 
 
 def parse_fields(fields: Mapping[str, Sequence[str]], schema: object) -> dict[str, object]:
-    """Return the values of fields, with the types that the input schema says.
+    """Return the values of fields, converted to the types in the input schema.
 
     Args:
         fields: The texts of each field.
-        schema: The input schema; None when nothing is known.
+        schema: The input schema, or None when it is unknown.
 
     Raises:
-        UsageError: A value has another type, or the schema names other fields only.
+        UsageError: A value does not have its type, or the schema does not allow the field.
     """
     properties = read_properties(schema)
     is_closed = isinstance(schema, dict) and schema.get("additionalProperties") is False
@@ -108,7 +108,6 @@ def parse_fields(fields: Mapping[str, Sequence[str]], schema: object) -> dict[st
     for name, texts in fields.items():
         near = get_close_matches(name, properties, cutoff=0.6 if is_closed else 0.8)
         if name not in properties and (is_closed or near):
-            raise click.NoSuchOption(f"--{name}", possibilities=[f"--{field}" for field in near])
             raise click.NoSuchOption(f"--{name}", possibilities=[f"--{field}" for field in near])
         try:
             values[name] = parse_value(texts, properties.get(name, {}))

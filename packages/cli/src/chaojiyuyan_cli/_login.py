@@ -1,4 +1,4 @@
-"""Where a key comes from: the command line, standard input, a hidden prompt, or a device login."""
+"""Get a key from the command line, standard input, a hidden prompt, or a device login."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from ._session import Session
 
 FROM_INPUT = "-"
-"""As ``--api-key``: the key stays out of the shell's history."""
+"""The value of ``--api-key`` that reads standard input, to keep the key out of the history."""
 
-_TIMEOUT = 600.0  # seconds that a device login may take
+_TIMEOUT = 600.0  # maximum seconds of a device login
 _TITLE = "Connect to chaojiyuyan"
 
 
 @dataclass(frozen=True)
 class LoginOptions:
-    """How to get a key.
+    """The options of a login.
 
     Args:
-        api_key: ``--api-key``; None asks for a device login.
+        api_key: The value of ``--api-key``; None starts a device login.
         client_name: The name of this program on the page that approves a login.
         browser: Whether to offer to open the browser.
-        verify: Whether to ask the platform about a given key before it is saved.
+        verify: Whether to check a given key with the platform before it is saved.
     """
 
     api_key: str | None
@@ -46,15 +46,16 @@ class LoginOptions:
 
 
 def base_url_for_login(session: Session) -> tuple[str, str]:
-    """Return the base URL that a new key is for, and where it comes from.
+    """Return the base URL for a new key, and the source of the base URL.
 
-    ``--base-url``, then the environment, then production; a saved one belongs to the saved key.
+    The order is ``--base-url``, the environment, the production platform. A saved base URL is not
+    used, because it belongs to the saved key.
 
     Args:
-        session: The options.
+        session: The options that every command takes.
 
     Raises:
-        ValueError: It is not a URL.
+        ValueError: The base URL is invalid.
     """
     from chaojiyuyan_core.addresses import DEFAULT_BASE_URL, checked_base_url
     from chaojiyuyan_core.settings import BASE_URL_VARIABLES
@@ -67,7 +68,7 @@ def base_url_for_login(session: Session) -> tuple[str, str]:
 
 
 def log_in(session: Session, options: LoginOptions, base_url: str) -> str:
-    """Take the key that is given, or log in for one; save it, and say so.
+    """Use the given key or log in for a new one, and save it.
 
     Args:
         session: The options that every command takes.
@@ -78,10 +79,10 @@ def log_in(session: Session, options: LoginOptions, base_url: str) -> str:
         The key.
 
     Raises:
-        ValueError: What was given is not a key.
+        ValueError: The given key is invalid.
         CredentialsError: The credentials file cannot be written.
         DeviceFlowError: The login was denied, or nobody approved it in time.
-        HebingAPIError: The platform refused the key, or the login.
+        HebingAPIError: The platform refused the key or the login.
         httpx.HTTPError: The platform cannot be reached for a login.
     """
     from chaojiyuyan_core.credentials import check_writable, save_credentials
@@ -93,7 +94,7 @@ def log_in(session: Session, options: LoginOptions, base_url: str) -> str:
         if options.verify:
             _verify(key, base_url)
     else:
-        check_writable()  # else somebody approves a login whose key is lost
+        check_writable()  # before the login, because a key that cannot be saved would be lost
         token = device_login(base_url, options.client_name, browser=options.browser)
         key, account, how = token["api_key"], token.get("account_id"), "Login OK"
         session.keep_secret(key)
@@ -104,7 +105,7 @@ def log_in(session: Session, options: LoginOptions, base_url: str) -> str:
 
 
 def log_out(session: Session) -> None:
-    """Clear the saved profile; say so, and which key the environment still holds.
+    """Remove the saved profile, and name the variables of the environment that contain a key.
 
     Args:
         session: The options that every command takes.
@@ -125,13 +126,14 @@ def log_out(session: Session) -> None:
 
 
 def read_key(option: str) -> str:
-    """Return the key of ``--api-key``; ``-`` reads it from standard input or a hidden prompt.
+    """Return the key from ``--api-key``; ``-`` reads it from standard input or a hidden prompt.
 
     Args:
-        option: The option's value.
+        option: The value of the option.
 
     Raises:
-        ValueError: It is not a key.
+        ValueError: The key is invalid.
+        UserError: No key was entered.
     """
     if option != FROM_INPUT:
         return checked_api_key(option)
@@ -146,7 +148,7 @@ def read_key(option: str) -> str:
 
 
 def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceToken:
-    """Show a code, and wait until it is approved in a browser (RFC 8628).
+    """Show a code, and wait until the user approves it in a browser (RFC 8628).
 
     Args:
         base_url: The base URL of the API.
@@ -155,7 +157,7 @@ def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceTok
 
     Raises:
         DeviceFlowError: The login was denied, or nobody approved it in time.
-        HebingAPIError: The platform refused.
+        HebingAPIError: The platform refused the login.
         httpx.HTTPError: The platform cannot be reached.
     """
     from chaojiyuyan_core.device_login import instructions, start_device_login, wait_for_approval
@@ -185,7 +187,7 @@ def device_login(base_url: str, client_name: str, *, browser: bool) -> DeviceTok
 
 
 def _verify(api_key: str, base_url: str) -> None:
-    """Check a key before it is saved. Only the platform's refusal is an error."""
+    """Check a key before it is saved. Only a refusal by the platform is an error."""
     import httpx
 
     from chaojiyuyan_core.errors import (
@@ -206,7 +208,7 @@ def _verify(api_key: str, base_url: str) -> None:
 
 
 def _can_open_browser() -> bool:
-    """Whether a browser opened here would be seen by whoever reads this."""
+    """Return whether the user would see a browser that is opened on this machine."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     if any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
@@ -220,7 +222,7 @@ def _offer_browser(code: DeviceCode) -> None:
     import webbrowser
 
     url = code.get("verification_url_complete") or code["verification_url"]
-    if not url.startswith(("https://", "http://")):  # a server must not start other programs
+    if not url.startswith(("https://", "http://")):  # other schemes could start other programs
         raise UserError(f"The platform did not send the address of a web page: {url}")
     try:
         answer = ask("Open it in your browser now? [Y/n] ").lower()

@@ -1,4 +1,4 @@
-"""The options and arguments that many commands take."""
+"""The options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 pass_session = click.make_pass_decorator(Session)
-"""Hands the session to a command as its first argument."""
+"""Passes the session to a command as its first argument."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."
 )
-"""``--json``, for a command that shows data; it is handed over as ``as_json``."""
+"""``--json``, for a command that shows data. It is passed as ``as_json``."""
 
 
-clobber_option = click.option("--clobber", is_flag=True, help="Replace files that exist.")
+clobber_option = click.option("--clobber", is_flag=True, help="Replace existing files.")
 """``--clobber``, for a command that writes files."""
 
 
 def login_options(function: Callable[..., object]) -> Callable[..., object]:
-    """Add the options of a login; the function gets them as ``login``, a ``LoginOptions``.
+    """Add the options of a login. The function gets them as ``login``, a ``LoginOptions``.
 
     Args:
         function: The function of a command.
@@ -75,7 +75,7 @@ def login_options(function: Callable[..., object]) -> Callable[..., object]:
 
 
 class _Seconds(click.FloatRange):
-    """A length of time: a finite number of seconds, not negative."""
+    """A length of time: a finite number of seconds that is not negative."""
 
     name = "seconds"
 
@@ -95,11 +95,11 @@ SECONDS = _Seconds()
 """The type of an option that is a length of time."""
 
 POSITIVE_SECONDS = _Seconds(min_open=True)
-"""The type of an option that is a length of time, and not 0."""
+"""The type of an option that is a length of time greater than 0."""
 
 
 def follow_options(function: Callable[..., object]) -> Callable[..., object]:
-    """Add the options for what comes after an order; the function gets them as ``follow``.
+    """Add the options for the time after an order. The function gets them as ``follow``.
 
     Args:
         function: The function of a command.
@@ -128,7 +128,7 @@ def follow_options(function: Callable[..., object]) -> Callable[..., object]:
             "folder",
             metavar="DIR",
             type=click.Path(path_type=Path, file_okay=False),
-            help="Wait, and download the job's artifacts into this folder.",
+            help="Wait for the job, and download its artifacts into this folder.",
         ),
         click.option(
             "--timeout",
@@ -136,16 +136,16 @@ def follow_options(function: Callable[..., object]) -> Callable[..., object]:
             type=SECONDS,
             default=300.0,
             show_default=True,
-            help="Maximum time to wait.",
+            help="Maximum time to wait for the job.",
         ),
-        click.option("--wait", is_flag=True, help="Wait for the job's end, and print its output."),
+        click.option("--wait", is_flag=True, help="Wait until the job ends, and print its output."),
     ):
         collect = option(collect)
     return collect
 
 
 def common_options() -> list[click.Option]:
-    """Return ``--profile``, ``--base-url`` and ``--debug``, which go to the session."""
+    """Return ``--profile``, ``--base-url`` and ``--debug``, which set values of the session."""
     return [
         click.Option(
             ["--profile"],
@@ -153,7 +153,7 @@ def common_options() -> list[click.Option]:
             expose_value=False,
             callback=_into_session("profile"),
             shell_complete=complete_by("complete_profile"),
-            help="Use this profile of the credentials file, not the environment.",
+            help="Profile of the credentials file; overrides the environment.",
         ),
         click.Option(
             ["--base-url"],
@@ -167,7 +167,7 @@ def common_options() -> list[click.Option]:
             is_flag=True,
             expose_value=False,
             callback=_into_session("debug"),
-            help="Show requests, and the place that an error comes from.",
+            help="Log requests, and show the traceback of an error.",
         ),
     ]
 
@@ -190,7 +190,7 @@ class CommandGroup(click.Group):
 
 def _into_session(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
     def store(ctx: click.Context, _: click.Parameter, value: object) -> None:
-        # The option is taken before the command's name and after it; the later one counts.
+        # The option may come before and after the command's name; the later one is used.
         if value:
             session = ctx.ensure_object(Session)
             setattr(session, name, value)
@@ -201,10 +201,10 @@ def _into_session(name: str) -> Callable[[click.Context, click.Parameter, object
 
 
 def complete_by(name: str) -> Callable[..., list[CompletionItem]]:
-    """Return a completion whose module is loaded when a shell asks.
+    """Return a completion that is imported only when a shell asks for it.
 
     Args:
-        name: The name of a function of the module ``_completion``.
+        name: The name of a function in the module ``_completion``.
     """
 
     def complete(

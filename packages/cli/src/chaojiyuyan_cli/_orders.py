@@ -1,4 +1,4 @@
-"""A job from its order to its end, as `call` and `rerun` show it."""
+"""Show a job from its order to its end, for `call` and `rerun`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_client import Job, NexusClient
 
-_MAX_URI = 200  # characters of an artifact's address that are shown
-_SHOWN_URI = 80  # characters that are shown of a longer one
+_MAX_URI = 200  # maximum characters of an artifact's address that is shown whole
+_SHOWN_URI = 80  # characters shown of a longer address
 
 
 @dataclass(frozen=True)
 class FollowOptions:
-    """What to do after the order.
+    """The options for the time after an order.
 
     Args:
         wait: Whether to wait for the end of the job.
-        timeout: Seconds to wait.
-        folder: Where to save the artifacts; None leaves them.
-        clobber: Whether files that exist are replaced.
+        timeout: Maximum seconds to wait.
+        folder: The folder for the artifacts; None does not download them.
+        clobber: Whether to replace existing files.
         as_json: Whether to print one JSON object and nothing else.
     """
 
@@ -41,19 +41,19 @@ class FollowOptions:
 
 
 def follow_order(client: NexusClient, job: Job, options: FollowOptions) -> int:
-    """Show a job that was just ordered, and wait for it when that is wanted.
+    """Show a new job, and wait for it when the options say so.
 
     Args:
-        client: Has ordered the job.
-        job: The job.
-        options: What to do.
+        client: Reads the job.
+        job: The new job.
+        options: The options of the user.
 
     Returns:
         The exit code.
 
     Raises:
         JobTimeout: The job did not end in time.
-        KeyboardInterrupt: Ctrl-C; the message names the job, which goes on.
+        KeyboardInterrupt: The user pressed Ctrl-C. The message names the job, which continues.
     """
     waits = options.wait or options.folder is not None
     with _name_on_interrupt(job):
@@ -92,11 +92,11 @@ def _wait(client: NexusClient, job: Job, timeout: float) -> Job:
 
 @contextmanager
 def _name_on_interrupt(job: Job) -> Iterator[None]:
-    """Say at Ctrl-C that the job goes on, and how to find it again."""
+    """After Ctrl-C, say that the job continues, and how to find it."""
     try:
         yield
     except KeyboardInterrupt:
-        hint = f"The job goes on, see `chaojiyuyan status {escape(job.id)}`"
+        hint = f"The job continues, see `chaojiyuyan status {escape(job.id)}`"
         raise KeyboardInterrupt(hint) from None
 
 

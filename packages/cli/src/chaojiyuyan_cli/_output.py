@@ -1,4 +1,4 @@
-"""What a user sees: JSON, fields, and text from a server with its control characters escaped."""
+"""Print JSON, fields and tables' cells, with the control characters of a server's text escaped."""
 
 from __future__ import annotations
 
@@ -23,47 +23,47 @@ def escape(value: object, *, keep: str = "") -> str:
     """Return a value as text that is safe on a terminal.
 
     Args:
-        value: Anything; None gives an empty text.
-        keep: Characters to leave as they are, such as a newline.
+        value: Any value. None gives an empty text.
+        keep: Characters that are not escaped, such as a newline.
     """
     return "" if value is None else escape_text(str(value), keep=keep)
 
 
 def echo_json(value: object, *, indent: int | None = 2) -> None:
-    """Print one JSON value to standard output, readable for people of any script.
+    """Print one JSON value to standard output, without escapes for letters of any script.
 
     Args:
-        value: What ``json.dumps`` takes.
-        indent: Columns of each level; None prints one line.
+        value: A value that ``json.dumps`` accepts.
+        indent: Number of spaces for each level; None prints one line.
     """
     click.echo(render_json(value, sys.stdout.encoding, indent=indent))
 
 
 def render_json(value: object, encoding: str | None, *, indent: int | None = 2) -> str:
-    """Return a value as JSON that a terminal may receive and an encoding can write.
+    """Return a value as JSON that is safe on a terminal and fits an encoding.
 
     Args:
-        value: What ``json.dumps`` takes.
-        encoding: The encoding of the output; what it lacks is escaped as JSON does.
-        indent: Columns of each level; None gives one line.
+        value: A value that ``json.dumps`` accepts.
+        encoding: The encoding of the output. Characters that it lacks become JSON escapes.
+        indent: Number of spaces for each level; None gives one line.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
-    except ValueError:  # a server that sends NaN: JSON has no such number
+    except ValueError:  # a server may send NaN, which JSON does not have
         text = json.dumps(_drop_nan(value), ensure_ascii=False, indent=indent)
     text = escape_text(text, keep="\n")
     codec = encoding or "utf-8"
     try:
         return text.encode(codec, _JSON_ESCAPE).decode(codec)
-    except LookupError:  # no codec of this name in Python
+    except LookupError:  # Python does not know the encoding
         return json.dumps(json.loads(text), indent=indent)
 
 
 def echo_fields(fields: Mapping[str, object]) -> None:
-    """Print names and values below each other, the values aligned.
+    """Print one name and value per line, with aligned values.
 
     Args:
-        fields: The values by name; None leaves a name out.
+        fields: The values by name. A name whose value is None is left out.
     """
     shown = {name: value for name, value in fields.items() if value is not None}
     width = max(map(len, shown), default=0) + 1
@@ -72,39 +72,39 @@ def echo_fields(fields: Mapping[str, object]) -> None:
 
 
 def cell_width(text: str) -> int:
-    """Return how many columns a text takes up on a terminal: two for a CJK character.
+    """Return the number of columns of a text on a terminal. A CJK character has two.
 
     Args:
         text: One line without control characters.
     """
     if text.isascii():
         return len(text)
-    import wcwidth  # costs as much as click does; few tables need it
+    import wcwidth  # as slow to import as click, and few tables need it
 
     return max(wcwidth.wcswidth(text), 0)
 
 
 def cut(text: str, width: int) -> str:
-    """Return a text cut to a number of columns, with ``…`` at its end when it was longer.
+    """Return a text cut to a number of columns. A cut text ends with ``…``.
 
     Args:
         text: One line without control characters.
-        width: Columns.
+        width: Maximum number of columns.
     """
     if cell_width(text) <= width:
         return text
-    text = text[: 4 * width]  # from here on each character is tried, and a server may send any text
+    text = text[: 4 * width]  # bounds the loop below, because a server may send a very long text
     while text and cell_width(text) > width - 1:
         text = text[:-1]
     return f"{text}…"
 
 
 def choose_symbol(symbol: str, plain: str, stream: TextIO) -> str:
-    """Return a symbol, or a plain form of it when the encoding of a stream lacks it.
+    """Return a symbol, or its plain form when the encoding of a stream lacks the symbol.
 
     Args:
         symbol: The symbol.
-        plain: ASCII that means the same.
+        plain: An ASCII text with the same meaning.
         stream: Standard output or standard error.
     """
     try:
@@ -115,7 +115,7 @@ def choose_symbol(symbol: str, plain: str, stream: TextIO) -> str:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Return whether a person looks at the stream, and it can move its cursor.
+    """Return whether the stream is a terminal that can move its cursor.
 
     Args:
         stream: Standard output or standard error.
@@ -124,7 +124,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def use_color(stream: TextIO) -> bool:
-    """Return whether the stream takes colours: a terminal, and ``NO_COLOR`` is not set.
+    """Return whether to use colours: the stream is a terminal, and ``NO_COLOR`` is not set.
 
     Args:
         stream: Standard output or standard error.

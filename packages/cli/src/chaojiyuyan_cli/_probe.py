@@ -1,4 +1,4 @@
-"""Asks the platform whether it accepts a key, with a request that changes nothing."""
+"""Check whether the platform accepts a key, with a request that changes nothing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _TIMEOUT = 10.0  # seconds for each of connect, write and read
 
 
 class NotTheApi(UserError):
-    """Something answers at the base URL, but not the API."""
+    """A server responds at the base URL, but it is not the API."""
 
 
 def check_key(api_key: str, base_url: str) -> None:
-    """Ask for a job that does not exist: the API's own 404 means that it accepted the key.
+    """Read a job that does not exist. The API's own 404 means that it accepted the key.
 
-    ``GET /kernel-jobs/{id}`` is the read whose form is certain, and none of its answers is long.
+    The request is ``GET /kernel-jobs/{id}``, because it is documented and its response is short.
 
     Args:
         api_key: The key.
@@ -23,8 +23,8 @@ def check_key(api_key: str, base_url: str) -> None:
 
     Raises:
         AuthenticationError: The platform refuses the key.
-        NotTheApi: Something else answers at the base URL.
-        HebingAPIError: The platform answers with another error.
+        NotTheApi: Another server responds at the base URL.
+        HebingAPIError: The platform responds with another error.
         httpx.HTTPError: The platform cannot be reached.
     """
     from chaojiyuyan_client import NexusClient
@@ -43,7 +43,7 @@ def check_key(api_key: str, base_url: str) -> None:
 
 
 def hint_at_path(base_url: str) -> str:
-    """Return a sentence about a path that a base URL seems to lack; empty when it has one.
+    """Return a sentence about the path that a base URL seems to lack, or an empty text.
 
     Args:
         base_url: The base URL of the API.

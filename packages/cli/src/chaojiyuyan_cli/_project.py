@@ -1,4 +1,4 @@
-"""Projects made from the templates that this package carries."""
+"""Write projects from the templates in this package."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SUFFIX = ".template"
-"""What ends a template's name, so that no tool takes it for a file of this package."""
+"""The suffix of a template's name, so that no tool treats it as a file of this package."""
 
 
 def write_project(kind: str, folder: Path) -> list[Path]:
     """Write the files of a template.
 
     Args:
-        kind: The template's name.
-        folder: Where the files go.
+        kind: The name of the template.
+        folder: The folder for the files.
 
     Returns:
         The files that were written.

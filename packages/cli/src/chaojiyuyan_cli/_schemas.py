@@ -1,6 +1,6 @@
-"""Input schemas of the catalog: their fields, an example, and the value of one field.
+"""Read the input schemas of the catalog: fields, examples, and values of fields.
 
-A schema comes from a server, so nothing about its form is taken for granted.
+A schema comes from a server and may have any form, so every access checks the type.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Schema = dict[str, Any]
 
 
 def read_properties(schema: object) -> dict[str, Schema]:
-    """Return the schema of each field that an input schema names.
+    """Return the schema of each field in an input schema.
 
     Args:
         schema: The input schema.
@@ -39,7 +39,7 @@ def read_properties(schema: object) -> dict[str, Schema]:
 
 
 def read_required(schema: object) -> list[str]:
-    """Return the names of the fields that an input must have.
+    """Return the names of the required fields.
 
     Args:
         schema: The input schema.
@@ -50,7 +50,7 @@ def read_required(schema: object) -> list[str]:
 
 
 def read_types(schema: Mapping[str, Any]) -> list[str]:
-    """Return the JSON types that a field may have; none when the schema does not say.
+    """Return the JSON types that a field may have; empty when the schema has no types.
 
     Args:
         schema: The schema of a field.
@@ -74,11 +74,11 @@ def describe_type(schema: Mapping[str, Any]) -> str:
 
 
 def make_example(schema: object, depth: int = 0) -> object:
-    """Return a value that fits a schema, as far as its usual keywords tell.
+    """Return an example value for a schema. Only the common keywords are considered.
 
     Args:
         schema: The schema.
-        depth: The levels above it.
+        depth: The number of levels above the schema.
     """
     if not isinstance(schema, dict) or depth > _MAX_DEPTH:
         return {}
@@ -101,8 +101,8 @@ def parse_value(texts: Sequence[str], schema: Mapping[str, Any]) -> object:
     """Read the value of a field from the command line.
 
     Args:
-        texts: The texts given for the field; more than one are the items of an array.
-        schema: The schema of the field; an empty one when nothing is known.
+        texts: The texts given for the field. Several texts are the items of an array.
+        schema: The schema of the field; empty when it is unknown.
 
     Raises:
         ValueError: A text does not have the type of the field.
@@ -126,8 +126,8 @@ def parse_value(texts: Sequence[str], schema: Mapping[str, Any]) -> object:
         if "string" in types:
             return text
         raise ValueError(f"is not {describe_type(schema)}: {text}")
-    # Without a type, 1.10 or 1e3 may be a version or a code: a number stays a number only if it
-    # is written as JSON writes it.
+    # Without a type, 1.10 or 1e3 may be a version or a code. It counts as a number only in the
+    # exact form in which JSON writes the number.
     if not types and isinstance(value, (int, float)) and json.dumps(value) != text:
         return text
     return value

@@ -1,4 +1,4 @@
-"""The values of the options that every command takes, and the client that follows from them."""
+"""The values of the options that every command takes, and the client made from them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ class Session:
     """One run of the command.
 
     Args:
-        profile: ``--profile``; its key is used also when the environment has one.
-        base_url: ``--base-url``; it overrides the environment and the credentials file.
-        debug: ``--debug``.
+        profile: The value of ``--profile``. Its key is used even when the environment has a key.
+        base_url: The value of ``--base-url``, which overrides the environment and the credentials
+            file.
+        debug: Whether ``--debug`` was given.
 
     Attributes:
-        base_url_in_use: What :meth:`settings` has found.
+        base_url_in_use: The base URL that :meth:`settings` has found.
     """
 
     profile: str | None = None
@@ -38,11 +39,11 @@ class Session:
     _redactors: list[Redactor] = field(default_factory=list, repr=False)
 
     def settings(self) -> Settings:
-        """Find key and base URL: the options, then the environment, then the credentials file.
+        """Find the key and base URL in the options, the environment or the credentials file.
 
         Raises:
-            UserError: ``--profile`` names one that is not saved.
-            ValueError: There is no key, or a base URL is not one.
+            UserError: The credentials file does not have the profile of ``--profile``.
+            ValueError: There is no key, or the base URL is invalid.
             CredentialsError: The credentials file cannot be read.
         """
         from chaojiyuyan_core.settings import load_settings
@@ -59,10 +60,10 @@ class Session:
         return settings
 
     def settings_or_none(self) -> Settings | None:
-        """Return what :meth:`settings` finds, None when there is no key.
+        """Return the result of :meth:`settings`, or None when there is no key.
 
         Raises:
-            ValueError: A base URL is not one.
+            ValueError: The base URL is invalid.
             CredentialsError: The credentials file cannot be read.
         """
         from chaojiyuyan_core.settings import NoCredentials
@@ -73,7 +74,7 @@ class Session:
             return None
 
     def client(self) -> NexusClient:
-        """Return a client for what :meth:`settings` finds; the caller closes it.
+        """Return a client with these settings. The caller must close it.
 
         Raises:
             ValueError: As in :meth:`settings`.
@@ -84,7 +85,7 @@ class Session:
         return NexusClient(settings.api_key, settings.base_url)
 
     def export(self) -> None:
-        """Hand ``--profile`` and ``--base-url`` to code that looks at the environment itself.
+        """Set the environment from ``--profile`` and ``--base-url``, for code that reads it.
 
         Raises:
             ValueError: As in :meth:`settings`.
@@ -95,23 +96,23 @@ class Session:
         os.environ.update(CHAOJIYUYAN_API_KEY=settings.api_key, HEBING_BASE_URL=settings.base_url)
 
     def keep_secret(self, text: str) -> None:
-        """Mask a text in everything that is shown from now on.
+        """Mask a key in all output from now on.
 
         Args:
-            text: A key.
+            text: The key.
         """
-        self._redactors.append(Redactor(text))  # mask_keys knows those that exist
+        self._redactors.append(Redactor(text))  # mask_keys uses every Redactor that exists
 
     def mask(self, text: str) -> str:
         """Return the text with all keys in it masked.
 
         Args:
-            text: Such as a traceback.
+            text: The text, such as a traceback.
         """
         return mask_keys(text)
 
     def show_requests(self) -> None:
-        """Log every request to standard error, keys masked."""
+        """Log every request to standard error, with masked keys."""
         import logging
 
         from ._output import escape
@@ -128,7 +129,7 @@ class Session:
 
     @contextmanager
     def show_warnings_as_lines(self) -> Iterator[None]:
-        """Show a warning as one line on standard error, without a place in the source."""
+        """Show a warning as one line on standard error, without its position in the source."""
         with warnings.catch_warnings():
 
             def show(message: Warning | str, *_: object, **__: object) -> None:
@@ -158,13 +159,13 @@ def find_home() -> Path:
     """Return the user's home folder.
 
     Raises:
-        UserError: There is none: no HOME, and no entry in the password file.
+        UserError: There is no home folder: HOME is not set, and the user database has no entry.
     """
     from pathlib import Path
 
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # says nothing where there is none
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # Path.home() raises when there is none
     if not home.is_absolute():
         from ._errors import UserError
 
-        raise UserError("There is no home folder. Set HOME.")
+        raise UserError("The home folder is unknown. Set HOME.")
     return home

@@ -1,4 +1,4 @@
-"""A line on standard error that shows progress, on a terminal only."""
+"""Show progress as a line on standard error, only on a terminal."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _INTERVAL = 0.1
 
 
 class Spinner:
-    """Redraws a line until it is left, then removes it.
+    """A context manager that redraws a line until it exits, and then removes the line.
 
-    A thread of its own draws, so that the time goes on while a request is under way.
+    A separate thread draws, so that the shown time advances during a request.
 
     Args:
-        describe: Called with the seconds that have passed, at every redraw; returns the text.
+        describe: Called at every redraw with the elapsed seconds; returns the text.
     """
 
     def __init__(self, describe: Callable[[float], str]) -> None:
@@ -65,10 +65,10 @@ class Spinner:
 
 
 def describe_duration(seconds: float) -> str:
-    """Return seconds as a person writes them: ``7 s``, ``2:05``.
+    """Return a duration as text, such as ``7 s`` or ``2:05``.
 
     Args:
-        seconds: How long.
+        seconds: The duration in seconds.
     """
     whole = int(seconds)
     return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02}"

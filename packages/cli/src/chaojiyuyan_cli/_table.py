@@ -1,4 +1,4 @@
-"""Tables that fit the terminal and never cut what a user has to copy."""
+"""Print tables that fit the terminal. The first column is never cut, because users copy it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _GAP = "  "
 
 
 def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table whose columns are aligned by what characters take up on a terminal.
+    """Print a table. Columns are aligned by the width of characters on a terminal.
 
-    The first column is never cut. When the table is too wide, the widest of the other columns is
-    cut, down to its heading; when that is not enough, columns are left out from the right.
+    The first column is never cut. When the table is too wide, the other columns are cut, the
+    widest first, but never below the width of their headings. When the table is still too wide,
+    columns are left out from the right.
 
     Args:
-        headings: A heading for each column.
-        rows: A value for each column; numbers are set flush right.
+        headings: One heading for each column.
+        rows: One value for each column in each row. Numbers are aligned right.
     """
     cells = [[escape(value) for value in row] for row in rows]
     right = [all(isinstance(row[i], int) for row in rows) for i in range(len(headings))]
@@ -39,9 +40,9 @@ def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def _find_width() -> int | None:
-    """Return the columns that a line may take; None for a pipe or a file.
+    """Return the maximum width of a line in columns, or None for a pipe or a file.
 
-    ``COLUMNS`` counts wherever it is set.
+    The environment variable ``COLUMNS`` takes precedence.
     """
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
@@ -50,7 +51,7 @@ def _find_width() -> int | None:
 
 
 def _fit(widths: Sequence[int], minima: Sequence[int], limit: int) -> list[int]:
-    """Return the widths of the columns that are shown, the first of them as it is."""
+    """Return the widths of the columns that are shown; the first width never changes."""
     shown = [*widths]
     while len(shown) > 1 and _sum([shown[0], *minima[1 : len(shown)]]) > limit:
         shown.pop()

@@ -1,4 +1,4 @@
-"""The certificates that the environment names for TLS connections."""
+"""Check the certificate files that the environment sets for TLS connections."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 
 
 def find_certificate_error() -> str | None:
-    """Try to load the certificates that ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` name.
+    """Try to load the certificates in ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``.
 
     Returns:
-        What is wrong with them; None when they load or the environment names none.
+        The error, or None when the certificates can be loaded or the variables are not set.
     """
     import ssl
 

@@ -1,11 +1,11 @@
-"""The versions of the SDK's distributions, without their metadata, which is slower to read."""
+"""Read the versions of the SDK's distributions from modules, which is faster than metadata."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
 DISTRIBUTIONS = ("sdk", "core", "client", "worker", "cli", "mcp", "devserver")
-"""The parts of the SDK; each is a distribution ``chaojiyuyan-…``."""
+"""The parts of the SDK. Each is a distribution with the prefix ``chaojiyuyan-``."""
 
 
 def list_installed() -> dict[str, str]:
@@ -15,7 +15,7 @@ def list_installed() -> dict[str, str]:
 
 
 def describe_sdk() -> str:
-    """Return the name and version of the SDK, or of the command line when there is no SDK."""
+    """Return the name and version of the SDK, or of the CLI when the SDK is not installed."""
     name, version = "sdk", _read_version("sdk")
     if version is None:
         name, version = "cli", _read_version("cli")

@@ -1,7 +1,7 @@
-"""Webhooks of real jobs on this machine, for programs and tests.
+"""Deliver webhooks of real jobs to this machine, for programs and tests.
 
-The platform cannot reach a laptop. A `Listener` follows the caller's jobs and posts the event of
-each one that ends to a local address, signed as the platform does::
+The platform cannot reach a laptop. A `Listener` follows the caller's jobs instead. When a job
+ends, it posts a signed event to a local address, in the same format as the platform::
 
     with Listener(client, "http://127.0.0.1:8000/webhook", secret="whsec_test") as listener:
         job = client.call("text.digest.v1", {"text": "hi"})
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 __all__ = ["EVENTS", "Delivery", "Listener", "check_target"]
 
 DEFAULT_INTERVAL = 1.0
-"""Seconds between two looks at the jobs."""
+"""Seconds between two polls of the jobs."""
 
 MAX_PAUSE = 30.0
-"""Maximum seconds between two looks while the platform fails."""
+"""Maximum seconds between two polls while the platform fails."""
 
 MAX_SETTLED = 1000
 """Maximum number of events that :meth:`Listener.wait_for` remembers."""
 
 
 def check_target(url: str, *, allow_remote: bool = False) -> str:
-    """Check the address that events are posted to; they carry the outputs of jobs.
+    """Check the address that receives the events, because events contain the outputs of jobs.
 
     Args:
         url: The address; ``http://`` may be missing.
@@ -56,7 +56,7 @@ def check_target(url: str, *, allow_remote: bool = False) -> str:
         The address with its scheme.
 
     Raises:
-        ValueError: It is not an http or https address, or another machine's.
+        ValueError: The address is not an http or https address, or it belongs to another machine.
     """
     address = url if "://" in url else f"http://{url}"
     try:
@@ -66,24 +66,24 @@ def check_target(url: str, *, allow_remote: bool = False) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
         raise ValueError(f"{url!r} is not an http or https address without a user")
     if not allow_remote and not is_loopback(parsed.host):
-        raise ValueError(f"{parsed.host} is another machine, and events carry outputs")
+        raise ValueError(f"{parsed.host} is another machine, and events contain outputs")
     return address
 
 
 class Listener:
-    """Posts the events of jobs that end from now on, each at least once, until it is closed.
+    """Posts an event for each job that ends, at least once, until the listener is closed.
 
     Args:
         client: Reads the caller's jobs.
         forward_to: The local address that receives the events.
-        secret: The signing secret; a new one by default, see :attr:`secret`.
-        events: The events to post, such as ``job.failed``; all by default.
-        interval: Seconds between two looks at the jobs.
-        allow_remote: Whether `forward_to` may be another machine.
-        on_delivery: Is called on the listener's thread with each event that was delivered or given
+        secret: The signing secret. By default, a new secret is generated, see :attr:`secret`.
+        events: The types of events to post, such as ``job.failed``; all by default.
+        interval: Seconds between two polls of the jobs.
+        allow_remote: Whether `forward_to` may be an address of another machine.
+        on_delivery: Called on the listener's thread with each event that was delivered or given
             up.
-        on_fault: Is called on the listener's thread with each error of the platform that the
-            listener survives.
+        on_fault: Called on the listener's thread with each error of the platform after which the
+            listener retries.
 
     Attributes:
         secret: The secret that signs the events.
@@ -121,10 +121,10 @@ class Listener:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
-        """Start to follow: jobs that end from now on are posted.
+        """Start the listener. It posts the events of jobs that end from now on.
 
         Raises:
-            HebingAPIError: The platform refuses.
+            HebingAPIError: The platform refuses the request.
             httpx.HTTPError: The platform cannot be reached.
         """
         self._follower.start()
@@ -140,11 +140,11 @@ class Listener:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop, and report the events that are still to be delivered as given up."""
+        """Stop the listener, and report undelivered events as given up."""
         self.close()
 
     def close(self) -> None:
-        """Stop, and report the events that are still to be delivered as given up."""
+        """Stop the listener, and report undelivered events as given up."""
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
@@ -155,10 +155,10 @@ class Listener:
         self._receiver.close()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the platform refuses to go on, for a time at most.
+        """Wait until the listener stops because the platform refuses the key.
 
         Args:
-            timeout: Seconds; None waits without a limit.
+            timeout: Maximum seconds to wait; None waits without a limit.
 
         Raises:
             HebingAPIError: The platform refuses the key.
@@ -189,7 +189,7 @@ class Listener:
             pause = self._interval if self._poll() else min(pause * 2, MAX_PAUSE)
 
     def _poll(self) -> bool:
-        """Look at the jobs once, and return whether the platform answered."""
+        """Poll the jobs once, and return whether the platform responded."""
         try:
             for job in self._follower.poll():
                 self._enqueue(make_delivery(job, datetime.now(timezone.utc).isoformat()))

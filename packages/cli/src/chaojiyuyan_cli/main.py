@@ -1,6 +1,6 @@
 """The `chaojiyuyan` command as a process: exit codes, and errors as one line.
 
-click and everything else load inside functions, so that Ctrl-C during the start is one line too.
+Functions import click and everything else, so that Ctrl-C during an import also shows one line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 
 from ._exit_codes import EX_API_ERROR, EX_INTERRUPTED, EX_JOB_FAILED, EX_OK, EX_USER_ERROR
 
-TYPE_CHECKING = False  # typing's own costs as much time as the rest of the instant answers
+TYPE_CHECKING = False  # importing typing would take as long as the rest of an instant answer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,14 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: The arguments, those of the process by default.
+        argv: The arguments. By default, the arguments of the process.
 
     Returns:
         The exit code.
 
     Raises:
-        SystemExit: The usage is wrong; the code is 2.
-        BrokenPipeError: Nobody reads the output any more.
+        SystemExit: The usage is wrong. The exit code is 2.
+        BrokenPipeError: The reader of the output has closed it.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     session: Session | None = None
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report_interrupt(interrupt)
     except (SystemExit, BrokenPipeError):
         raise
-    except Exception as error:  # noqa: BLE001  # a user gets one line, whatever it is
+    except Exception as error:  # noqa: BLE001  # every error becomes one line
         from ._failures import explain
 
         message, code = explain(error, None if session is None else session.base_url_in_use)
@@ -70,14 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run() -> int:
-    """Run the command as the process's own: the entry point of the console script.
+    """Run the command as the entry point of the console script.
 
     Returns:
         The exit code.
     """
     _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
-        # A character that the terminal's encoding lacks is shown escaped instead of failing.
+        # Escape characters that the encoding of the terminal lacks, instead of failing.
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
     code = EX_OK
@@ -87,19 +87,19 @@ def run() -> int:
     except KeyboardInterrupt as interrupt:
         return _report_interrupt(interrupt)
     except BrokenPipeError:
-        # The interpreter flushes once more when it exits, and would complain.
+        # The interpreter flushes again at exit and would report the error.
         _abandon_output()
         return EX_OK
     except OSError as error:  # such as a full disk
         _abandon_output()
-        if code == EX_OK:  # else an error has been reported already
+        if code == EX_OK:  # otherwise an error was already reported
             print(f"Error: standard output: {error.strerror or error}", file=sys.stderr)
         return code or EX_USER_ERROR
     return code
 
 
 def _open_missing_streams() -> None:
-    """Open an empty stream where the process was started with a closed one; Python has None."""
+    """Replace streams that were closed at the start of the process, which are None in Python."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
@@ -110,10 +110,10 @@ def _abandon_output() -> None:
 
 
 def _answer_instantly(arguments: list[str]) -> bool:
-    """Answer the most frequent questions without click, which takes three times what Python does.
+    """Answer ``--help`` and ``--version`` without click, whose import dominates the time.
 
     Returns:
-        Whether the arguments were such a question.
+        Whether the arguments were one of these.
     """
     if arguments in _VERSION:
         from . import _versions
@@ -150,7 +150,7 @@ def _invoke(arguments: list[str], session: Session) -> int:
 
 
 def _complete(arguments: list[str]) -> int:
-    """Answer the shell, and print nothing else: it would end up on the command line."""
+    """Answer the shell. Print nothing else, because it would appear on the command line."""
     import warnings
 
     from ._group import cli
@@ -167,12 +167,12 @@ def _show_usage(error: UsageError, session: Session) -> None:
     from ._output import escape
 
     shown = io.StringIO()
-    error.show(file=shown)  # it quotes what was typed, which may be a key in a wrong place
+    error.show(file=shown)  # it quotes the arguments, which may contain a key
     print(escape(session.mask(shown.getvalue()), keep="\n"), end="", file=sys.stderr)
 
 
 def _report_interrupt(interrupt: KeyboardInterrupt) -> int:
-    after_echo = "\n" if sys.stderr.isatty() else ""  # a terminal has just shown ^C
+    after_echo = "\n" if sys.stderr.isatty() else ""  # the terminal has just shown ^C
     print(f"{after_echo}Interrupted. {interrupt}".rstrip(), file=sys.stderr)
     return EX_INTERRUPTED
 

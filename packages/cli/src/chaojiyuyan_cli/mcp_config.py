@@ -1,4 +1,4 @@
-"""The agent key and the MCP server in a client's ``mcp.json``: the documented functions."""
+"""Write the agent key and the MCP server to a client's ``mcp.json``, or remove them."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ DEFAULT_MCP_PATH = Path(os.path.expanduser("~/.claude/mcp.json"))  # noqa: PTH11
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What became of an edit.
+    """The result of an edit.
 
     Args:
         target: The file.
-        backup_path: The copy of the file as it was, without our secrets. None when there was no
-            file or nothing was written.
+        backup_path: The path of the backup of the old file, without our secrets. None when there
+            was no file or nothing was written.
         wrote: Whether the file was changed.
-        diff: The change of our entry as a unified diff with secrets masked; empty when there is
+        diff: The change of our entry as a unified diff with masked secrets; empty when there is
             no change.
         server_key: The name of the entry.
     """
@@ -66,25 +66,29 @@ def write_hebing_mcp_entry(
     print_fn: Callable[[str], None] = print,
     input_fn: Callable[[str], str] = input,
 ) -> WriteResult:
-    """Add the MCP server to a client's file, or bring its entry there up to date.
+    """Add the MCP server to a client's file, or update its entry.
 
     Args:
-        api_key: The agent key; it goes into the entry's ``env`` as ``CHAOJIYUYAN_API_KEY``.
-        target: The file, ``~/.claude/mcp.json`` by default; its ``mcpServers`` holds the entry.
-        server_key: The entry's name.
-        command: The program that the client is to start.
-        args: Its arguments, ``["mcp-server"]`` by default.
-        extra_env: Further environment variables of the server.
-        interactive: Print the diff and ask before writing; without it nothing is printed.
-        yes: Write without asking.
-        dry_run: Show the diff and write nothing.
+        api_key: The agent key. It is written to the entry's ``env`` as ``CHAOJIYUYAN_API_KEY``.
+        target: The file, by default ``~/.claude/mcp.json``. Its ``mcpServers`` contains the entry.
+        server_key: The name of the entry.
+        command: The program that the client starts.
+        args: The arguments of the program, by default ``["mcp-server"]``.
+        extra_env: More environment variables of the server.
+        interactive: Whether to print the diff and to ask before writing. When false, nothing is
+            printed.
+        yes: Whether to write without asking.
+        dry_run: Whether to show the diff without writing.
         print_fn: Called with each text to show.
-        input_fn: Called with the question; EOFError counts as a no.
+        input_fn: Called with the question. EOFError counts as the answer no.
+
+    Returns:
+        The result of the edit.
 
     Raises:
         McpWriterError: The file is not strict JSON, its root or its ``mcpServers`` is not an
-            object, or the target is a directory. The file stays as it was.
-        OSError: The file cannot be read or written. It stays as it was.
+            object, or the target is a directory. The file is unchanged.
+        OSError: The file cannot be read or written. The file is unchanged.
     """
     entry: dict[str, Json] = {
         "command": command,
@@ -106,16 +110,20 @@ def remove_hebing_mcp_entry(
     print_fn: Callable[[str], None] = print,
     input_fn: Callable[[str], str] = input,
 ) -> WriteResult:
-    """Remove the MCP server from a client's file, and ``mcpServers`` with the last server.
+    """Remove the MCP server from a client's file, and ``mcpServers`` when it is then empty.
 
     Args:
-        target: The file, ``~/.claude/mcp.json`` by default.
-        server_key: The entry's name.
-        interactive: Print the diff and ask before writing; without it nothing is printed.
-        yes: Write without asking.
-        dry_run: Show the diff and write nothing.
+        target: The file, by default ``~/.claude/mcp.json``.
+        server_key: The name of the entry.
+        interactive: Whether to print the diff and to ask before writing. When false, nothing is
+            printed.
+        yes: Whether to write without asking.
+        dry_run: Whether to show the diff without writing.
         print_fn: Called with each text to show.
-        input_fn: Called with the question; EOFError counts as a no.
+        input_fn: Called with the question. EOFError counts as the answer no.
+
+    Returns:
+        The result of the edit.
 
     Raises:
         McpWriterError: As in :func:`write_hebing_mcp_entry`.

@@ -1,1 +1,1 @@
-"""One job for each line of a file: reading lines, the results file, and the run."""
+"""Order one job for each line of a file: the input lines, the results file and the run."""

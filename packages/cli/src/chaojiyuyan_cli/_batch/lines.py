@@ -1,4 +1,4 @@
-"""The lines of an input file, one at a time, so that a file of any length takes flat memory."""
+"""Read an input file line by line, so that the memory does not grow with the file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Line:
     """A line of the input file.
 
     Args:
-        number: Its number, counted from 1.
-        payload: The input that it holds; None when it does not hold one.
-        problem: Why it holds none; empty when it does.
+        number: The number of the line, counted from 1.
+        payload: The input on the line, or None when the line is invalid.
+        problem: Why the line is invalid; empty when it is valid.
     """
 
     number: int
@@ -32,13 +32,13 @@ class Line:
 
 
 def count_lines(path: Path) -> int:
-    """Return the number of lines of a file; text behind the last newline counts as one.
+    """Return the number of lines of a file; text after the last newline counts as a line.
 
     Args:
         path: The file.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     count, last = 0, b"\n"
     with path.open("rb") as file:
@@ -52,10 +52,10 @@ def read_lines(file: IO[bytes]) -> Iterator[Line]:
     """Read every line of a file.
 
     Args:
-        file: The file, at its start.
+        file: The file, positioned at its start.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     number = 0
     while data := file.readline(MAX_LINE):
@@ -69,11 +69,14 @@ def read_lines(file: IO[bytes]) -> Iterator[Line]:
 
 
 def parse_line(number: int, data: bytes) -> Line:
-    """Read the input that a line holds.
+    """Read the input from a line.
 
     Args:
         number: The number of the line.
-        data: Its bytes.
+        data: The bytes of the line.
+
+    Returns:
+        The line, with its input or with the reason why it is invalid.
     """
     try:
         text = data.decode("utf-8-sig" if number == 1 else "utf-8")

@@ -1,4 +1,4 @@
-"""How far a batch has come: as a line that is redrawn on a terminal, and as one line at its end."""
+"""Describe the progress of a batch: a line that is redrawn while it runs, and a summary."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _BAR = 20  # columns
 
 @dataclass
 class Progress:
-    """What is done of a batch.
+    """Count the lines of a batch that are done.
 
     Args:
-        total: Lines of the input file.
-        earlier: Lines that were done before this run.
-        done: Lines that this run has finished.
-        failed: Lines that failed, of both.
-        spent_nc: The price of their jobs, in nc.
+        total: Number of lines of the input file.
+        earlier: Number of lines that earlier runs have finished.
+        done: Number of lines that this run has finished.
+        failed: Number of failed lines in all runs.
+        spent_nc: The price in nc of the jobs of this run.
     """
 
     total: int
@@ -48,7 +48,7 @@ class Progress:
         return "  ".join(parts)
 
     def summarize(self, elapsed: float) -> str:
-        """Return the end of a run as one line.
+        """Return the result of a run as one line.
 
         Args:
             elapsed: Seconds that the run took.

@@ -1,7 +1,7 @@
-"""The results file: one row for each line that is done, appended as jobs end.
+"""Read and write the results file, which gets a row for each input line when its job ends.
 
-A run that ends in any way leaves a file that the next run goes on with. Of several rows for one
-line, the last counts.
+The next run can continue with the file, however the last run ended. When a line has several
+rows, the last one is valid.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ SUCCEEDED = "succeeded"
 """The status of a line whose job succeeded."""
 
 UNFINISHED = "unfinished"
-"""The status of a line whose job nobody has seen end: the next run takes it up again."""
+"""The status of a line whose job has not ended yet: the next run continues with the line."""
 
 _OPEN, _FAILED, _DONE = 0, 1, 2
 _CHUNK = 64 * 1024  # bytes
 
 
 class Outcomes:
-    """What is known of each line: done, failed or open. One byte a line.
+    """Keep the state of each line in one byte: done, failed or open.
 
     Args:
         lines: The number of lines of the input file.
@@ -41,13 +41,13 @@ class Outcomes:
         self._states = bytearray(lines + 1)
 
     def note(self, row: Row) -> None:
-        """Take over what a row says of its line.
+        """Update the state of a line from a row.
 
         Args:
             row: A row of the results file.
 
         Raises:
-            ValueError: The row is not one, or its line is not one of the input file.
+            ValueError: The row is invalid, or the input file does not have its line.
         """
         number, status = row.get("line"), row.get("status")
         if type(number) is not int or not isinstance(status, str):
@@ -58,11 +58,11 @@ class Outcomes:
         self._states[number] = known.get(status, _FAILED)
 
     def is_open(self, line: int, *, retry_failed: bool) -> bool:
-        """Return whether a line is still to be ordered.
+        """Return whether the job of a line is still to be ordered.
 
         Args:
             line: The number of the line.
-            retry_failed: Whether a failed one is to be ordered again.
+            retry_failed: Whether to order the jobs of failed lines again.
         """
         state = self._states[line]
         return state == _OPEN or (retry_failed and state == _FAILED)
@@ -79,11 +79,11 @@ class Outcomes:
 
 
 class ResultsFile:
-    """A results file that this process alone writes to.
+    """A results file that is locked for this process.
 
     Args:
-        file: The file, open for reading and appending, and locked.
-        outcomes: What its rows say.
+        file: The locked file, open for reading and appending.
+        outcomes: The state of each line according to the rows.
     """
 
     def __init__(self, file: IO[bytes], outcomes: Outcomes) -> None:
@@ -91,15 +91,15 @@ class ResultsFile:
         self.outcomes = outcomes
 
     def append(self, row: Row) -> None:
-        """Write a row, so that it survives the end of this process.
+        """Write a row, so that it is kept when this process is killed.
 
         Args:
             row: The row.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The row cannot be written.
         """
-        # ASCII, so that no character of an output can end a line or be lost by an encoding.
+        # ASCII, because some characters of an output would end a line for other programs.
         self._file.write(json.dumps(row).encode() + b"\n")
         self._file.flush()
         self.outcomes.note(row)
@@ -107,17 +107,17 @@ class ResultsFile:
 
 @contextlib.contextmanager
 def open_results(path: Path, lines: int) -> Iterator[ResultsFile]:
-    """Open a results file, make it if it does not exist, and read what it says.
+    """Open a results file, or create it, and read its rows.
 
-    A last row that a crash has left incomplete is removed.
+    An incomplete last row, which a crash can leave, is removed.
 
     Args:
         path: The file.
         lines: The number of lines of the input file.
 
     Raises:
-        UserError: Another run writes to it, or it is not a results file.
-        OSError: It cannot be read or written.
+        UserError: Another run writes to the file, or it is not a results file.
+        OSError: The file cannot be read or written.
     """
     with path.open("a+b") as file:
         _lock(file, path)
@@ -140,7 +140,7 @@ def _read(file: IO[bytes], path: Path, lines: int) -> Outcomes:
             outcomes.note(row)
         except (ValueError, RecursionError) as error:
             if not data.endswith(b"\n") and data.startswith(b'{"line": '):
-                break  # torn by a crash
+                break  # a crash has left an incomplete row
             reason = "has a line that is not JSON" if _is_syntax(error) else error
             raise UserError(f"{path} is not a results file of this input: it {reason}.") from None
         end += len(data)
@@ -159,7 +159,7 @@ def _is_syntax(error: Exception) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
-    _PLACE = 2**62  # far behind any row: Windows forbids to read what is locked
+    _PLACE = 2**62  # far after the last row, because Windows forbids reading locked bytes
 
     def _try_lock(file: IO[bytes]) -> None:
         file.seek(_PLACE)
@@ -182,11 +182,13 @@ else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _unlock(file: IO[bytes]) -> None:
-        """Leave the lock to the closing of the file."""
+        """Do nothing: closing the file releases the lock."""
 
 
 def _lock(file: IO[bytes], path: Path) -> None:
     try:
         _try_lock(file)
     except OSError:
-        raise UserError(f"Another run writes to {path}. Wait for it, or end it.") from None
+        raise UserError(
+            f"Another run writes to {path}. Wait for it to finish, or stop it."
+        ) from None

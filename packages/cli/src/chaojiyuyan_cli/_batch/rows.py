@@ -1,4 +1,4 @@
-"""The row of a line, from what became of its job."""
+"""Make the row of a line from the result of its job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chaojiyuyan_client import Job
 
 FAILED = "failed"
-"""The status of a line that was not ordered, or whose job failed."""
+"""The status of a line whose job was not ordered or failed."""
 
 _FATAL_CODES = frozenset({"unknown_capability", "insufficient_balance"})
 _MAX_MESSAGE = 1000  # characters
@@ -44,11 +44,11 @@ def make_job_row(line: int, job: Job) -> Row:
 
 
 def make_error_row(line: int, error: Exception) -> Row:
-    """Return the row of a line that has no ended job.
+    """Return the row of a line whose job could not be ordered or has not ended.
 
     Args:
         line: The number of the line.
-        error: What was raised instead.
+        error: The error that was raised for the line.
     """
     status = UNFINISHED if _is_unfinished(error) else FAILED
     job_id = error.job_id if isinstance(error, JobTimeout) else None
@@ -63,11 +63,11 @@ def make_error_row(line: int, error: Exception) -> Row:
 
 
 def make_invalid_row(line: int, problem: str) -> Row:
-    """Return the row of a line that holds no input.
+    """Return the row of a line that is not a valid input.
 
     Args:
         line: The number of the line.
-        problem: Why.
+        problem: Why the line is invalid.
     """
     return {
         "line": line,
@@ -79,10 +79,10 @@ def make_invalid_row(line: int, problem: str) -> Row:
 
 
 def is_fatal(error: Exception) -> bool:
-    """Return whether every other line would meet the same error.
+    """Return whether every other line would fail with the same error.
 
     Args:
-        error: What was raised for a line.
+        error: The error that was raised for a line.
     """
     if isinstance(error, (AuthenticationError, PermissionDeniedError, BudgetExceeded)):
         return True
@@ -90,7 +90,7 @@ def is_fatal(error: Exception) -> bool:
 
 
 def _is_unfinished(error: Exception) -> bool:
-    """Whether the platform may still come to another result for this line."""
+    """Return whether a retry of the line may still succeed."""
     import httpx
 
     return isinstance(error, (JobTimeout, ServerError, RateLimitError, httpx.HTTPError))

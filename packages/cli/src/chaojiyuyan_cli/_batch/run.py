@@ -1,4 +1,4 @@
-"""The run of a batch: lines in, rows out."""
+"""Run a batch: read the lines of the input file and write the rows of the results file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch is ordered.
+    """The options of a batch.
 
     Args:
         capability_key: The capability of every job.
         concurrency: Maximum number of open jobs.
         timeout: Seconds to wait for each job.
-        prefix: The name of the batch, with which its idempotency keys begin.
-        retry_failed: Whether failed lines are ordered again.
+        prefix: The name of the batch. Its idempotency keys begin with it.
+        retry_failed: Whether to order the jobs of failed lines again.
     """
 
     capability_key: str
@@ -42,16 +42,16 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class _NoOrder:
-    """Takes the place of an input for a line that is not ordered, so that every index is a line."""
+    """Replaces the input of a line that is not ordered, so that each index matches its line."""
 
     line: Line
     done: bool
 
 
 def make_prefix(path: Path) -> str:
-    """Return the name of the batch of a file: a function of its absolute path.
+    """Return the name of a file's batch, which depends only on the file's absolute path.
 
-    The path itself is nothing that the platform needs to know.
+    The name is a hash, so that the platform does not learn the path.
 
     Args:
         path: The input file.
@@ -67,20 +67,21 @@ def run_batch(
     results: ResultsFile,
     progress: Progress,
 ) -> None:
-    """Order a job for each line that is open, and append a row for each as its job ends.
+    """Order a job for each open line, and append a row when the job ends.
 
     Args:
         client: Orders the jobs.
-        options: How.
-        file: The input file, at its start.
+        options: The options of the batch.
+        file: The input file, positioned at its start.
         results: The results file.
-        progress: Is kept up to date.
+        progress: The counts, which this function updates.
 
     Raises:
-        HebingAPIError: The platform refuses the key or the capability, or credits are missing.
+        HebingAPIError: The platform refuses the key or the capability, or the balance is too low.
         OSError: A file cannot be read or written.
     """
-    # A line that is not ordered has no input that `map` takes: it makes a result, and no request.
+    # `map` refuses the placeholder of a line that is not ordered: it yields a result for the
+    # line, and sends no request.
     inputs = _select(file, results, retry_failed=options.retry_failed)
     found = client.map(
         options.capability_key,
@@ -93,9 +94,8 @@ def run_batch(
         retry_failed=options.retry_failed,
         validate=True,
     )
-    with closing(
-        cast("Generator[MapResult[Job], None, None]", found)
-    ):  # leaving it orders nothing more
+    # Closing the generator stops further orders.
+    with closing(cast("Generator[MapResult[Job], None, None]", found)):
         for result in found:
             row = _make_row(result)
             if row is None:
@@ -109,7 +109,7 @@ def run_batch(
 def _select(
     file: IO[bytes], results: ResultsFile, *, retry_failed: bool
 ) -> Iterator[dict[str, object] | _NoOrder]:
-    """Yield the input of each line, in the place that is the number of the line."""
+    """Yield the input of each line in the order of the file."""
     for line in read_lines(file):
         if not results.outcomes.is_open(line.number, retry_failed=retry_failed):
             yield _NoOrder(line, done=True)
@@ -120,7 +120,7 @@ def _select(
 
 
 def _make_row(result: MapResult[Job]) -> Row | None:
-    """Return the row of a result, None for a line that was done before."""
+    """Return the row of a result, or None for a line that an earlier run has finished."""
     number = result.index + 1
     if isinstance(result.input, _NoOrder):
         line = result.input.line

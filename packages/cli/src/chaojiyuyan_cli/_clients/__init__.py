@@ -1,4 +1,4 @@
-"""MCP clients: which exist, where they keep their servers, and how those files are edited."""
+"""MCP clients: the known clients, the files with their servers, and the editing of these files."""
 
 NAMED_CLIENTS = ("claude-desktop", "cursor", "vscode", "windsurf", "gemini-cli", "codex")
-"""The clients whose files are edited when ``--client`` names them."""
+"""The clients that ``--client`` can name. Their files are edited only then."""

@@ -1,4 +1,4 @@
-"""A change to an MCP client: shown first, then agreed to, then made."""
+"""Show a change to an MCP client, ask the user, and apply it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Applied:
-    """What a change has done.
+    """The result of an applied change.
 
     Args:
-        lines: What to tell the user.
-        backup: The copy of what the file held before; None when nothing was copied.
+        lines: The lines to show to the user.
+        backup: The path of the backup of the file, or None when there is no backup.
     """
 
     lines: list[str]
@@ -26,15 +26,15 @@ class Applied:
 
 @dataclass(frozen=True)
 class Change:
-    """A change that has not been made yet.
+    """A change that has not been applied yet.
 
     Args:
-        needed: Whether anything differs from what is there.
-        preview: What will change, without secrets; empty when nothing does.
-        question: The question to ask before it is made.
-        unchanged: What to say when nothing differs.
-        declined: What to say when the answer is no.
-        apply: Makes the change.
+        needed: Whether the present state differs from the wanted one.
+        preview: The difference, without secrets; empty when there is none.
+        question: The question to ask before the change is applied.
+        unchanged: The text to show when no change is needed.
+        declined: The text to show when the user answers no.
+        apply: Applies the change.
     """
 
     needed: bool
@@ -46,7 +46,7 @@ class Change:
 
 
 class Outcome(Enum):
-    """What became of a change."""
+    """The outcome of a change."""
 
     UNCHANGED = "unchanged"
     PREVIEWED = "previewed"
@@ -56,14 +56,14 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Dialogue:
-    """How changes are shown and agreed to.
+    """Shows changes to the user and asks for confirmation.
 
     Args:
-        interactive: Whether to print anything and to ask.
-        yes: Whether to make the change without showing it and asking.
-        dry_run: Whether to show the change and not make it.
+        interactive: Whether to print and to ask at all.
+        yes: Whether to apply the change without showing it or asking.
+        dry_run: Whether to show the change without applying it.
         print_fn: Called with each text to show.
-        input_fn: Called with the question; EOFError counts as a no.
+        input_fn: Called with the question. EOFError counts as the answer no.
     """
 
     interactive: bool = True
@@ -73,13 +73,13 @@ class Dialogue:
     input_fn: Callable[[str], str] = input
 
     def carry_out(self, change: Change) -> tuple[Outcome, Path | None]:
-        """Show a change, ask, and make it.
+        """Show a change, ask for confirmation, and apply it.
 
         Args:
             change: The change.
 
         Returns:
-            What became of it, and the backup that it made.
+            The outcome, and the path of the backup, or None when there is no backup.
         """
         if not change.needed:
             self.say(change.unchanged)
@@ -97,7 +97,7 @@ class Dialogue:
         return Outcome.APPLIED, applied.backup
 
     def say(self, text: str) -> None:
-        """Show a text, if this dialogue shows any.
+        """Show a text when the dialogue is interactive.
 
         Args:
             text: One or more lines.
@@ -109,7 +109,7 @@ class Dialogue:
         """Ask a question, and return whether the answer is yes.
 
         Args:
-            question: Without the hint at the answers.
+            question: The question, without the hint ``[y/N]``.
         """
         try:
             return self.input_fn(f"{question} [y/N] ").strip().lower() in {"y", "yes"}

@@ -1,4 +1,4 @@
-"""Claude Code's own command, which alone knows how its servers are kept."""
+"""Register the server with Claude Code by its own command, since its file format is private."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ _REMOVE = ["mcp", "remove", "-s", "user", DEFAULT_SERVER_KEY]
 
 
 def find_executable() -> str | None:
-    """Return the path of ``claude``, None when it is not on PATH."""
+    """Return the path of ``claude``, or None when it is not on PATH."""
     return shutil.which("claude")
 
 
 def plan_registration(claude: str, client: McpClient, entry: dict[str, Json]) -> Change:
-    """Prepare to register the server for the user, in every project.
+    """Prepare the registration of the server for the user, in every project.
 
     Args:
-        claude: The program.
+        claude: The path of ``claude``.
         client: Claude Code.
-        entry: The server. It must hold no key: arguments show in the process list.
+        entry: The entry of the server. It must not contain the key, because other users can see
+            the arguments of a process.
     """
     before = read_entry(client)
     arguments = ["mcp", "add-json", "-s", "user", DEFAULT_SERVER_KEY, json.dumps(entry)]
@@ -58,7 +59,7 @@ def plan_registration(claude: str, client: McpClient, entry: dict[str, Json]) ->
 
 
 def plan_removal(client: McpClient) -> Change:
-    """Prepare to remove the server from the user's scope.
+    """Prepare the removal of the server from the user's scope.
 
     Args:
         client: Claude Code.
@@ -87,9 +88,9 @@ def plan_removal(client: McpClient) -> Change:
 
 
 def read_entry(client: McpClient) -> Json | None:
-    """Return the entry in Claude Code's file, None when there is none or it cannot be read.
+    """Return the entry in Claude Code's file, or None when it is missing or unreadable.
 
-    Its own command reports what is wrong with the file.
+    An unreadable file is not an error here, because ``claude`` itself reports the reason.
 
     Args:
         client: Claude Code.

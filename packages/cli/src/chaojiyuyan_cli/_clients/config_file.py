@@ -1,7 +1,7 @@
-"""The file in which an MCP client keeps its servers, with one entry of ours.
+"""Edit our entry in the file in which an MCP client keeps its servers.
 
-Only the text of our entry changes. A backup without secrets is kept, and the file is replaced in
-one step.
+Only the text of our entry changes. Each edit makes a backup without secrets, and replaces the file
+atomically.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .servers import Json, ServersText
 
 DEFAULT_SERVER_KEY = "chaojiyuyan"
-"""The name of our entry."""
+"""The default name of our entry."""
 
 MCP_SERVERS = JsonServers("mcpServers")
 """The format that most clients use."""
@@ -35,7 +35,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class McpWriterError(Exception):
-    """The file cannot be edited safely; it is as it was."""
+    """The file cannot be edited safely. It is unchanged."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ConfigFile:
     """One entry in the file of a client.
 
     Args:
-        path: The file; it need not exist.
+        path: The file, which may not exist yet.
         servers: The format of the file.
         name: The name of the entry.
     """
@@ -53,7 +53,7 @@ class ConfigFile:
     name: str = DEFAULT_SERVER_KEY
 
     def read_entry(self) -> Json | None:
-        """Return the entry as it stands in the file, None when there is none.
+        """Return the entry in the file, or None when there is none.
 
         Raises:
             McpWriterError: The file is not valid, or is a directory.
@@ -62,10 +62,10 @@ class ConfigFile:
         return self._read_entry(_decode(self.path, _read(self.path))[1])
 
     def plan_write(self, entry: dict[str, Json]) -> Change:
-        """Prepare to add the entry, or to replace it by another.
+        """Prepare a change that adds or replaces the entry.
 
         Args:
-            entry: The value of the entry.
+            entry: The new value of the entry.
 
         Raises:
             McpWriterError: The file is not valid, or is a directory.
@@ -84,7 +84,7 @@ class ConfigFile:
         )
 
     def plan_removal(self) -> Change:
-        """Prepare to remove the entry.
+        """Prepare the removal of the entry.
 
         Raises:
             McpWriterError: The file is not valid, or is a directory.
@@ -106,7 +106,7 @@ class ConfigFile:
         """Remove the secrets from backups that earlier releases made.
 
         Returns:
-            The backups that held one.
+            The backups that contained a secret.
 
         Raises:
             OSError: A backup cannot be read or written.
@@ -116,7 +116,7 @@ class ConfigFile:
             data = _read(backup)
             try:
                 without = self._redact(backup, data or b"")
-            except McpWriterError:  # not a copy of a valid file, so no backup of ours
+            except McpWriterError:  # we make backups of valid files only
                 continue
             if without != data:
                 write_private(backup, without)
@@ -150,7 +150,7 @@ class ConfigFile:
         return McpWriterError(f"{error}. Repair the file, or {remedy}")
 
     def _edit(self, edit: Callable[[str], str], done: str) -> Applied:
-        """Edit the present content of the file: it may have changed while the user was asked."""
+        """Read the file again and edit it, because it may have changed during the dialogue."""
         with locked(self.path):
             data = _read(self.path)
             bom, text = _decode(self.path, data)
@@ -187,7 +187,7 @@ class ConfigFile:
         return bom + self.servers.set_entry(text, self.name, redacted).encode()
 
     def _diff(self, before: Json | None, after: Json | None) -> str:
-        """Return the change of our own entry; the rest of the file may hold others' secrets."""
+        """Return the diff of our entry only, because the rest of the file may contain secrets."""
         old, new = (
             []
             if entry is None

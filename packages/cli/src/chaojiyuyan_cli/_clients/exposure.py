@@ -1,4 +1,4 @@
-"""Whether the file of a client shows our key to other users of the machine."""
+"""Find keys in clients' files that other users of the machine can read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def find_exposed_key(client: McpClient) -> bool:
-    """Return whether the file holds our key and others may read it.
+    """Return whether the file contains a key and other users can read it.
 
     Args:
         client: The client.

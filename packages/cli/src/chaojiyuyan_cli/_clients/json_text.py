@@ -1,9 +1,8 @@
-"""The servers in a JSON document, edited as text.
+"""Edit the servers in a JSON document as text.
 
 An entry is a member of an object that is itself a member of the root, such as
-``mcpServers.chaojiyuyan``. Every character that is not part of it stays as it was: order,
-indentation, escapes, numbers, duplicate keys, newlines. Adding an entry and removing it gives the
-same text again.
+``mcpServers.chaojiyuyan``. The text around the entry stays the same: order, indentation, escapes,
+numbers, duplicate keys and newlines. Adding an entry and then removing it restores the text.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 @dataclass(frozen=True)
 class JsonServers:
-    """The servers that are members of one member of the root.
+    """Edits the servers in one member of the root object.
 
     Args:
-        place: The name of that member, such as ``mcpServers``.
+        place: The name of this member, such as ``mcpServers``.
     """
 
     place: str
@@ -38,14 +37,15 @@ class JsonServers:
         """Return every entry by its name; an empty dict when the document has none.
 
         Args:
-            text: The document. A blank one counts as ``{}``.
+            text: The document. A blank document counts as ``{}``.
 
         Raises:
-            ServersTextError: The text is not strict JSON (comments, trailing commas, NaN), its
-                root or the member is not an object, or it is nested too deeply.
+            ServersTextError: The text is not strict JSON (for example it has comments, trailing
+                commas or NaN), the root or the member is not an object, or the nesting is too
+                deep.
         """
         try:
-            # Numbers are never written back, and int() refuses very long ones.
+            # float, because int() refuses very long numbers; parsed numbers are never written back.
             root = json.loads(
                 text if text.strip() else "{}", parse_constant=_refuse_constant, parse_int=float
             )
@@ -64,9 +64,10 @@ class JsonServers:
         """Return the document with the entry added, or with its value replaced.
 
         Args:
-            text: The document. A blank one counts as ``{}``.
-            name: The name of the entry. Of several members of this name the last one counts.
-            entry: Its value.
+            text: The document. A blank document counts as ``{}``.
+            name: The name of the entry. When several members have this name, the last one is
+                replaced.
+            entry: The value of the entry.
 
         Raises:
             ServersTextError: As in :meth:`entries`.
@@ -83,21 +84,23 @@ class JsonServers:
         return document.with_value(member, entry)
 
     def remove_entry(self, text: str, name: str) -> str:
-        """Return the document without the entry, and without a container that held nothing else.
+        """Return the document without the entry, and without a container that is then empty.
 
         Args:
-            text: The document. A blank one counts as ``{}``.
+            text: The document. A blank document counts as ``{}``.
             name: The name of the entry.
 
         Raises:
             ServersTextError: As in :meth:`entries`.
         """
-        # Of duplicates the last one counts; once it is gone, the one before it would.
+        # JSON parsers read the last of duplicate names. After its removal they would read the
+        # one before it, so all of them are removed.
         while name in self.entries(text):
             document = _Document(text)
             holders = [member for member in document.root.members if member.key == self.place]
             entries = document.object_of(holders[-1])
-            # An earlier duplicate of the container would count once the last one is gone.
+            # When the container has a duplicate, it stays: without it, parsers would read the
+            # duplicate.
             if len(entries.members) > 1 or len(holders) > 1:
                 text = document.without_member(entries, entries[name])
             else:
@@ -105,11 +108,11 @@ class JsonServers:
         return text
 
     def render(self, name: str, entry: Json) -> str:
-        """Return the lines of a document that has nothing but this entry.
+        """Return a document with only this entry.
 
         Args:
             name: The name of the entry.
-            entry: Its value.
+            entry: The value of the entry.
         """
         return json.dumps({self.place: {name: entry}}, ensure_ascii=False, indent=2) + "\n"
 
@@ -133,8 +136,8 @@ class _Object:
     start: int  # of its "{"
     end: int  # of its "}"
     members: list[_Member]
-    separator: str  # is put before a first member
-    closer: str  # is put between an only member and the "}"
+    separator: str  # goes before the first member
+    closer: str  # goes between a single member and the "}"
 
     def last(self, key: str) -> _Member | None:
         return next((member for member in reversed(self.members) if member.key == key), None)
@@ -147,10 +150,10 @@ class _Object:
 
 
 class _Document:
-    """The text of a document that is known to be valid, with a JSON object for its root.
+    """The text of a valid document whose root is a JSON object.
 
-    Indentation and newline style are read off the text in such a way that adding a member does
-    not change what is read: that is what makes every edit reversible.
+    Indentation and newline style are taken from the text. Adding a member does not change the
+    detected style, so every edit can be reversed.
     """
 
     def __init__(self, text: str) -> None:
@@ -164,7 +167,7 @@ class _Document:
         self.root = self._object(start, own_indent="")
 
     def object_of(self, member: _Member) -> _Object:
-        """The object that is the member's value."""
+        """Return the object that is the member's value."""
         return self._object(member.value_start, self._indent_of(member))
 
     def with_member(self, into: _Object, key: str, value: Json) -> str:
@@ -201,7 +204,7 @@ class _Document:
         return lines.replace("\n", self._newline + indent)
 
     def _indent_of(self, member: _Member) -> str | None:
-        """The whitespace before the member on its line, None when it does not begin one."""
+        """Return the whitespace before a member, or None when it is not the first on its line."""
         before = self._text[: member.key_start]
         space = before[len(before.rstrip(" \t\n\r")) :]
         lines = re.split(r"[\n\r]", space)

@@ -1,6 +1,6 @@
-"""The MCP clients that `connect` knows, and where each keeps its servers.
+"""The MCP clients that `connect` knows, and the file in which each keeps its servers.
 
-Pure: home folder, platform and environment are handed in.
+The functions do no I/O: home folder, platform and environment are arguments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .servers import Json, ServersText
 
 CLAUDE_CODE = "claude-code"
-"""The client whose file is only read here; its own command writes it."""
+"""The name of Claude Code. This program only reads its file; ``claude`` writes it."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class McpClient:
     """An MCP client and the file in which it keeps its servers.
 
     Args:
-        name: Its name on the command line.
-        label: Its name in a sentence.
+        name: The name of the client on the command line.
+        label: The name of the client in messages.
         path: The file.
-        folder: The folder that exists when the client is installed.
+        folder: A folder that exists when the client is installed.
         servers: The format of the file.
-        typed: Whether an entry says that it is a ``stdio`` one.
-        documented: Whether the entry is the documented one, which holds the key.
+        typed: Whether an entry has the member ``"type": "stdio"``.
+        documented: Whether the documentation of the platform describes the entry. Such an entry
+            contains the key.
     """
 
     name: str
@@ -45,7 +46,7 @@ class McpClient:
 
     @property
     def is_installed(self) -> bool:
-        """Whether the client seems to be on this machine."""
+        """Whether the client seems to be installed on this machine."""
         return self.folder.is_dir()
 
     @property
@@ -54,7 +55,7 @@ class McpClient:
         return ConfigFile(self.path, self.servers)
 
     def make_entry(self, command: Sequence[str], env: Mapping[str, str]) -> dict[str, Json]:
-        """Return the entry of a server in this client's form.
+        """Return the entry of a server in the form that this client expects.
 
         Args:
             command: The program and its arguments.
@@ -65,7 +66,7 @@ class McpClient:
 
 
 def locate_mcp_json(home: Path) -> McpClient:
-    """Return the documented ``~/.claude/mcp.json``, which other tools and earlier releases read.
+    """Return the client for ``~/.claude/mcp.json``, which other tools and earlier releases read.
 
     Args:
         home: The user's home folder.
@@ -76,13 +77,13 @@ def locate_mcp_json(home: Path) -> McpClient:
 
 
 def locate_claude_code(home: Path, environ: Mapping[str, str]) -> McpClient:
-    """Return Claude Code. Its own command writes the file, which may not exist yet.
+    """Return Claude Code. Its file may not exist yet.
 
     Args:
         home: The user's home folder.
-        environ: The environment; ``CLAUDE_CONFIG_DIR`` moves the file.
+        environ: The environment. ``CLAUDE_CONFIG_DIR`` changes the folder of the file.
     """
-    folder = home / environ.get("CLAUDE_CONFIG_DIR", "").strip()  # an absolute folder replaces it
+    folder = home / environ.get("CLAUDE_CONFIG_DIR", "").strip()  # an absolute path replaces `home`
     return McpClient(CLAUDE_CODE, "Claude Code", folder / ".claude.json", folder, typed=True)
 
 
@@ -93,7 +94,7 @@ def locate_named_clients(
 
     Args:
         home: The user's home folder.
-        platform: As ``sys.platform`` says it.
+        platform: A value of ``sys.platform``.
         environ: The environment; ``APPDATA``, ``XDG_CONFIG_HOME``, ``CODEX_HOME`` and
             ``GEMINI_CLI_HOME`` are read.
     """
@@ -120,7 +121,7 @@ def locate_named_clients(
 
 
 def _locate_settings(home: Path, platform: str, environ: Mapping[str, str]) -> Path:
-    """Return where desktop programs keep their settings: Electron's ``appData``."""
+    """Return the folder for the settings of desktop programs, ``appData`` in Electron."""
     if platform == "darwin":
         return home / "Library" / "Application Support"
     if platform == "win32":

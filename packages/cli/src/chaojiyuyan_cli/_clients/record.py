@@ -1,4 +1,4 @@
-"""A record of the clients that `connect` has changed, so that `disconnect` undoes just that."""
+"""Record the clients that `connect` has changed, so that `disconnect` can undo the changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Connection:
-    """An entry that `connect` has written.
+    """A client whose file `connect` has changed.
 
     Args:
         client: The name of the client.
@@ -27,7 +27,7 @@ class Connection:
 
 
 class Connections:
-    """The record on disk. What cannot be read counts as absent; the clients' files are the truth.
+    """The record on disk. An unreadable record counts as empty.
 
     Args:
         path: The file of the record.
@@ -45,10 +45,10 @@ class Connections:
             return []
 
     def add(self, connection: Connection) -> None:
-        """Add a connection, once.
+        """Add a connection, unless the record has it already.
 
         Args:
-            connection: What was written.
+            connection: The connection to add.
         """
         self._change(lambda rows: [*(row for row in rows if row != connection), connection])
 
@@ -56,7 +56,7 @@ class Connections:
         """Remove a connection.
 
         Args:
-            connection: What was removed from a client.
+            connection: The connection to remove.
         """
         if connection in self.list_all():
             self._change(lambda rows: [row for row in rows if row != connection])

@@ -1,4 +1,4 @@
-"""Secrets in the entry of a server: masked where it is shown, and removed from backups."""
+"""Find the secrets in a server's entry, to mask them in output and remove them from backups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRET_NAME = re.compile(r"key|token|secret|passw|authorization|credential", re
 
 
 def mask_secrets(entry: Json) -> Json:
-    """Return an entry as it may be shown: enough of a key to recognise it.
+    """Return an entry with masked secrets. A masked key can still be recognised.
 
     Args:
         entry: The entry of a server.
@@ -29,7 +29,7 @@ def replace_secrets(entry: Json, placeholder: str) -> Json:
 
     Args:
         entry: The entry of a server.
-        placeholder: Takes the place of each secret.
+        placeholder: Replaces each secret.
     """
     return _replace_secrets(entry, lambda _: placeholder)
 
@@ -39,7 +39,7 @@ def _mask(secret: str) -> str:
 
 
 def _replace_secrets(value: Json, replace: Callable[[str], str], name: str = "") -> Json:
-    """Replace what looks like an agent key, and the text of members named like a secret."""
+    """Replace texts that look like an agent key, and texts of members named like a secret."""
     if isinstance(value, dict):
         return {key: _replace_secrets(member, replace, key) for key, member in value.items()}
     if isinstance(value, list):

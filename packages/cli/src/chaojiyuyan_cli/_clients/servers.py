@@ -1,4 +1,4 @@
-"""The servers of an MCP client in the text of its file, whatever the file's format."""
+"""The interface for editing the servers in the text of a client's file, in any format."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
 
 
 class ServersTextError(ValueError):
-    """The text cannot be edited safely. The message is the predicate of a sentence."""
+    """The text cannot be edited safely. The message continues a sentence that names the file."""
 
 
 class ServersText(Protocol):
-    """Reads and edits the entries of servers in a text; the rest of the text stays as it is."""
+    """Reads and edits the entries of servers in a text, without changing the rest of the text."""
 
     @property
     def place(self) -> str:
-        """The name of what holds the entries, such as ``mcpServers``."""
+        """The name of the container of the entries, such as ``mcpServers``."""
 
     def entries(self, text: str) -> dict[str, Json]:
-        """Return every entry by its name; an empty dict when the text has none.
+        """Return all entries by name.
 
         Args:
-            text: The content of the file. A blank one has no entries.
+            text: The content of the file. A blank text has no entries.
 
         Raises:
-            ServersTextError: The text is not valid, or has no place for an entry.
+            ServersTextError: The text is not valid, or its container of entries is not one.
         """
 
     def set_entry(self, text: str, name: str, entry: dict[str, Json]) -> str:
@@ -34,14 +34,14 @@ class ServersText(Protocol):
         Args:
             text: The content of the file.
             name: The name of the entry.
-            entry: Its value.
+            entry: The value of the entry.
 
         Raises:
             ServersTextError: As in :meth:`entries`.
         """
 
     def remove_entry(self, text: str, name: str) -> str:
-        """Return the text without the entry, and without what held nothing but it.
+        """Return the text without the entry, and without a container that is then empty.
 
         Args:
             text: The content of the file.
@@ -52,9 +52,9 @@ class ServersText(Protocol):
         """
 
     def render(self, name: str, entry: Json) -> str:
-        """Return the lines that an empty file with this entry has, to show or to paste.
+        """Return the content of a file with only this entry, to show or to paste.
 
         Args:
             name: The name of the entry.
-            entry: Its value.
+            entry: The value of the entry.
         """

@@ -1,8 +1,8 @@
-"""The servers in a TOML document, edited as text, so that comments and order stay.
+"""Edit the servers in a TOML document as text, so that comments and order stay.
 
-An entry is a table of its own, such as ``[mcp_servers.chaojiyuyan]``, with any tables below it. The
-edited text is parsed again and compared with what it must say, so a form of the entry that this
-module does not know (dotted keys, an inline table) is refused and never damaged.
+An entry is a table, such as ``[mcp_servers.chaojiyuyan]``, with any tables below it. The edited
+text is parsed again and compared with the expected value. An entry in another form (dotted keys,
+an inline table) is therefore refused and never damaged.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _BRACKETS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 @dataclass(frozen=True)
 class TomlServers:
-    """The servers that are tables below one table.
+    """Edits the servers in one table of the document.
 
     Args:
-        place: The name of that table, such as ``mcp_servers``.
+        place: The name of this table, such as ``mcp_servers``.
     """
 
     place: str
@@ -50,8 +50,8 @@ class TomlServers:
             text: The document.
 
         Raises:
-            ServersTextError: The text is not TOML, the table is not one, or it is nested too
-                deeply.
+            ServersTextError: The text is not TOML, `place` is not a table, or the nesting is too
+                deep.
         """
         entries = _parse(text).get(self.place, {})
         if not isinstance(entries, dict):
@@ -64,10 +64,10 @@ class TomlServers:
         Args:
             text: The document.
             name: The name of the entry.
-            entry: Its value.
+            entry: The value of the entry.
 
         Raises:
-            ServersTextError: As in :meth:`entries`, or the entry has a form that is not edited.
+            ServersTextError: As in :meth:`entries`, or the entry has a form that cannot be edited.
         """
         wanted = {**self.entries(text), name: entry}
         newline = "\r\n" if "\r\n" in text else "\n"
@@ -106,7 +106,7 @@ class TomlServers:
 
         Args:
             name: The name of the entry.
-            entry: Its value.
+            entry: The value of the entry.
         """
         header = f"[{_render_key(self.place)}.{_render_key(name)}]\n"
         if not isinstance(entry, dict):
@@ -116,11 +116,11 @@ class TomlServers:
         )
 
     def _tables(self, text: str, name: str) -> list[_Table]:
-        """The tables of an entry; each ends behind its last value."""
+        """Return the tables of an entry. Each ends after its last value."""
         return [table for table in _find_tables(text) if table.path[:2] == (self.place, name)]
 
     def _check(self, before: str, after: str, entries: dict[str, Json]) -> str:
-        """Return the edited text, if it says what it must and all else as before."""
+        """Return the edited text if it has the expected entries and nothing else changed."""
         try:
             found = _parse(after)
         except ServersTextError:
@@ -137,11 +137,11 @@ class TomlServers:
 class _Table:
     path: tuple[str, ...]
     start: int  # of its header
-    end: int  # behind its last value, without the end of the line
+    end: int  # after its last value, before the newline
 
 
 def _find_tables(text: str) -> Iterator[_Table]:
-    """Find the tables that have a header. The text is known to be valid."""
+    """Find the tables that have a header in a valid text."""
     header: tuple[tuple[str, ...], int] | None = None
     depth = position = end = 0
     for token in _TOKEN.finditer(text):
@@ -165,7 +165,7 @@ def _line_before(text: str, position: int) -> str:
 
 
 def _read_path(text: str, start: int) -> tuple[str, ...]:
-    """Read the dotted name in a header, by letting the parser read the header alone."""
+    """Read the dotted name in a header by parsing only the header."""
     line = text[start:].partition("\n")[0].rstrip("\r")
     value: Any = _parse(line)
     path = []
@@ -179,12 +179,13 @@ def _read_path(text: str, start: int) -> tuple[str, ...]:
 
 
 def _cut(text: str, table: _Table) -> str:
-    """Remove a table, its line's end, and the blank line that sets it apart from what is above."""
+    """Remove a table, the newline after it, and the blank line before it."""
     above, below = text[: table.start], text[table.end :].partition("\n")[2]
     for newline in ("\r\n", "\n"):
         if above.endswith(newline):
             lines = above.removesuffix(newline)
-            # Text without a newline at its end got one; else a blank line was put between.
+            # `set_entry` adds one newline before the table: it ends an unfinished last line, or it
+            # makes a blank line.
             return (lines if not lines or lines.endswith("\n") or not below else above) + below
     return above + below
 

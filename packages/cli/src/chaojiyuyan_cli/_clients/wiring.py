@@ -1,4 +1,4 @@
-"""The MCP server in the clients of this machine: put into them, and removed again."""
+"""Add the MCP server to the clients of this machine, and remove it from them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ if TYPE_CHECKING:
     from .change import Applied, Change
 
 FILE = "file"
-"""The name, in the record, of a file that ``--target`` named."""
+"""The client name in the record for a file that was given by ``--target``."""
 
 
 def find_server_command() -> list[str]:
-    """Return a command that starts the MCP server without a shell, a PATH or a working directory.
+    """Return a command that starts the MCP server and needs no shell, PATH or working directory.
 
-    It is the script that runs now, else the one beside this interpreter, else the interpreter.
+    It is the running script, or else the script of this Python environment, or else the
+    interpreter with ``-m``.
     """
     suffix = ".exe" if os.name == "nt" else ""
     beside = Path(sysconfig.get_path("scripts")) / "chaojiyuyan"
     for script in (Path(sys.argv[0]), beside):
-        path = Path(os.path.abspath(script.with_suffix(suffix)))  # noqa: PTH100  # links stay
+        path = Path(os.path.abspath(script.with_suffix(suffix)))  # noqa: PTH100  # keeps symbolic links
         if script.stem == "chaojiyuyan" and path.is_file() and os.access(path, os.X_OK):
             return [str(path), "mcp-server"]
     return [sys.executable, "-m", "chaojiyuyan_cli", "mcp-server"]
@@ -44,14 +45,14 @@ def find_server_command() -> list[str]:
 
 @dataclass(frozen=True)
 class Server:
-    """The MCP server as the entries of clients name it.
+    """The MCP server in the entries of clients.
 
     Args:
         command: The program and its arguments.
-        env: Its environment variables, without the key.
-        key: The key.
-        key_in_files: Whether an entry holds the key; None: only where that is documented. The
-            server finds the key in the credentials file otherwise.
+        env: The environment variables of the server, without the key.
+        key: The agent key.
+        key_in_files: Whether entries contain the key. None: only the documented entries do. A
+            server without the key in its entry reads it from the credentials file.
     """
 
     command: Sequence[str]
@@ -66,7 +67,9 @@ class Server:
             client: The client.
         """
         with_key = client.documented if self.key_in_files is None else self.key_in_files
-        if not with_key or client.name == CLAUDE_CODE:  # its entry shows in the process list
+        if (
+            not with_key or client.name == CLAUDE_CODE
+        ):  # other users can see its entry in the process list
             return dict(self.env)
         return {"CHAOJIYUYAN_API_KEY": self.key, **self.env}
 
@@ -91,7 +94,7 @@ class Wiring:
         return [self.mcp_json, self.claude_code, *self.named.values()]
 
     def make_target(self, path: Path) -> McpClient:
-        """Return a file that the user has named, as a client.
+        """Return a client for a file that the user has chosen.
 
         Args:
             path: The file.
@@ -100,14 +103,14 @@ class Wiring:
         return McpClient(FILE, str(path), path, path.parent, documented=True)
 
     def plan_connect(self, client: McpClient, server: Server) -> Change | None:
-        """Prepare to put the server into a client.
+        """Prepare the addition of the server to a client.
 
         Args:
             client: The client.
             server: The server.
 
         Returns:
-            The change, None when the client is not on this machine.
+            The change, or None when the client is not on this machine.
 
         Raises:
             McpWriterError: The client's file cannot be edited safely.
@@ -130,7 +133,7 @@ class Wiring:
         return replace(change, apply=apply)
 
     def plan_disconnect(self, client: McpClient) -> Change:
-        """Prepare to remove the server from a client.
+        """Prepare the removal of the server from a client.
 
         Args:
             client: The client.
@@ -153,12 +156,13 @@ class Wiring:
         return replace(change, apply=apply)
 
     def list_connected(self) -> list[McpClient]:
-        """Return the clients that the server was put into, ``~/.claude/mcp.json`` first."""
+        """Return the clients that may have the server, ``~/.claude/mcp.json`` first."""
         known = {client.name: client for client in self.clients}
         clients = [self.mcp_json]
         for connection in self._record.list_all():
             client = known.get(connection.client) or self.make_target(connection.path)
-            # The client's own place may have moved: XDG_CONFIG_HOME, CLAUDE_CONFIG_DIR.
+            # Variables such as CLAUDE_CONFIG_DIR may have changed since, so the path of the record
+            # is used.
             clients.append(replace(client, path=connection.path))
         return list({client.path: client for client in clients}.values())
 

@@ -1,1 +1,1 @@
-"""One module a command: each has its click command as ``command``, and imports late."""
+"""One module for each command. Its ``command`` is imported only when the command runs."""

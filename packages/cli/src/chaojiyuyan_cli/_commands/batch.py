@@ -1,4 +1,4 @@
-"""`chaojiyuyan batch`: a job for each line of a file."""
+"""`chaojiyuyan batch`: order a job for each line of a file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEFAULT_CONCURRENCY = 16
     metavar="RESULTS",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file for the results, one JSON object per line; an earlier run's is continued.",
+    help="File for the results, one JSON object per line. An existing file is continued.",
 )
 @click.option(
     "--concurrency",
@@ -48,13 +48,13 @@ _DEFAULT_CONCURRENCY = 16
     type=POSITIVE_SECONDS,
     default=300.0,
     show_default=True,
-    help="Maximum time to wait for each job; it goes on, and the next run takes it up.",
+    help="Maximum time to wait for each job. The job continues, and the next run waits again.",
 )
 @click.option(
     "--idempotency-prefix",
     "prefix",
     metavar="NAME",
-    help="Name of the batch, for its idempotency keys.  [default: made from the path of INPUTS]",
+    help="Name of the batch, for its idempotency keys.  [default: a hash of the path of INPUTS]",
 )
 @click.option("--retry-failed", is_flag=True, help="Order failed lines of earlier runs again.")
 @pass_session
@@ -70,9 +70,9 @@ def command(
 ) -> int:
     """Order a job for each line of INPUTS, a file of JSON objects.
 
-    A second run with the same files resumes, and orders nothing twice. Each result is a line
-    {"line", "status", "output" or "error", "job_id", "price_nc"}, in the order of completion. Exit
-    code 3 means that a line failed.
+    A second run with the same files resumes and orders nothing twice. Each result is a JSON object
+    {"line", "status", "output" or "error", "job_id", "price_nc"}; the results are in the order of
+    completion. Exit code 3 means that a line failed.
     """
     from chaojiyuyan_cli._batch.run import BatchOptions, make_prefix
 

@@ -1,4 +1,4 @@
-"""`chaojiyuyan call`: order a job, and wait for it when told to."""
+"""`chaojiyuyan call`: order a job, and wait for it with ``--wait``."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 @click.command(
     "call",
     cls=Command,
-    # What is not an option is a field of the input.
+    # Unknown options are fields of the input.
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     options_metavar="[OPTIONS] [--FIELD VALUE]...",
 )
 @capability_argument
 @click.option(
-    "--input", "text", metavar="JSON", help="The input, a JSON object; - reads standard input."
+    "--input", "text", metavar="JSON", help="Input, a JSON object; - reads standard input."
 )
 @click.option(
-    "--input-file", "file", type=click.Path(path_type=Path), help="A file with the input as JSON."
+    "--input-file", "file", type=click.Path(path_type=Path), help="File with the input as JSON."
 )
 @click.option(
-    "--idempotency-key", metavar="KEY", help="A repeat with the same key returns the same job."
+    "--idempotency-key",
+    metavar="KEY",
+    help="Key of this order; a second call with the same key returns the same job.",
 )
 @follow_options
 @pass_session
@@ -49,15 +51,15 @@ def command(
     """Order a job for a capability.
 
     Each field of the input can be an option: `--text hi --count 3`. `chaojiyuyan capabilities show
-    CAPABILITY` lists them. The input is checked against the capability's schema before the order.
-    Exit code 3 means that the job ended with another status than succeeded.
+    CAPABILITY` lists the fields. The input is checked against the capability's schema before the
+    order. Exit code 3 means that the job ended with a status other than succeeded.
     """
     from chaojiyuyan_cli._catalog import suggest_on_unknown
     from chaojiyuyan_cli._inputs import read_input, split_fields
     from chaojiyuyan_cli._orders import follow_order
 
     if capability_key.startswith("-"):
-        raise click.UsageError(f"Name the capability before its fields: {capability_key}")
+        raise click.UsageError(f"Name the capability before its fields, not {capability_key}.")
     options = [name for parameter in context.command.params for name in parameter.opts]
     fields = split_fields(context.args, options)
     payload = read_input(text, file)

@@ -1,4 +1,4 @@
-"""`chaojiyuyan capabilities`: the catalog, and one entry of it."""
+"""`chaojiyuyan capabilities`: list the catalog, or show one capability."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 @pass_session
 @click.pass_context
 def command(context: click.Context, session: Session, category: str | None, as_json: bool) -> None:
-    """List what you can call, with prices.
+    """List the capabilities that you can call, with prices.
 
     `chaojiyuyan capabilities show CAPABILITY` describes one of them.
     """
     if context.invoked_subcommand is not None:
         if category is not None or as_json:
-            raise click.UsageError("Give the options of the list without a subcommand.")
+            raise click.UsageError(
+                "--category and --json before `show` are options of the list. Remove them."
+            )
         return
     from chaojiyuyan_cli._output import echo_json, escape
     from chaojiyuyan_cli._table import echo_table

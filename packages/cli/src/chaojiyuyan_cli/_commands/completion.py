@@ -1,4 +1,4 @@
-"""`chaojiyuyan completion`: what a shell sources to complete commands and options."""
+"""`chaojiyuyan completion`: print a script with which a shell completes commands and options."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def command(shell: str) -> None:
     from chaojiyuyan_cli._group import cli
 
     script = get_completion_class(shell)
-    if script is None:  # pragma: no cover - click knows all that the choice admits
+    if script is None:  # pragma: no cover - click knows every choice
         raise click.UsageError(f"no completion for {shell}")
     click.echo(script(cli, {}, "chaojiyuyan", "_CHAOJIYUYAN_COMPLETE").source())

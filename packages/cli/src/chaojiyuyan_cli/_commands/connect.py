@@ -1,4 +1,4 @@
-"""`chaojiyuyan connect`: a key, the credentials file, and the MCP clients."""
+"""`chaojiyuyan connect`: get a key, save it, and add the MCP server to the MCP clients."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ _ALL = "all"
 @click.option(
     "--target",
     type=click.Path(path_type=Path),
-    help="Change this mcp.json, and no other client.",
+    help="Change only this mcp.json, and no other client.",
 )
 @click.option(
     "--client",
     "clients",
     multiple=True,
     type=click.Choice([*NAMED_CLIENTS, _ALL]),
-    help="Connect this client too; repeatable. `all`: every client that is installed.",
+    help="Also connect this client; repeatable. `all` connects every installed client.",
 )
 @click.option(
     "--with-key/--no-key",
     default=None,
-    help="Write the key into the files of all clients, or of none.  [default: ~/.claude/mcp.json"
-    " and --target only; the server reads it from the credentials file elsewhere]",
+    help="Write the key into the files of all clients, or of none. A server without it reads the"
+    " credentials file.  [default: only ~/.claude/mcp.json and --target]",
 )
-@click.option("--yes", is_flag=True, help="Make the changes without showing them and asking.")
+@click.option("--yes", is_flag=True, help="Make the changes without showing them or asking.")
 @click.option(
-    "--dry-run", is_flag=True, help="Show the changes. Write nothing, ask nothing, send nothing."
+    "--dry-run", is_flag=True, help="Show the changes without writing, asking or sending anything."
 )
 @pass_session
 def command(
@@ -59,8 +59,8 @@ def command(
 ) -> int:
     """Log in, and register the MCP server with your clients.
 
-    Takes a key or logs in by your browser, saves the key, and registers the MCP server in
-    ~/.claude/mcp.json, in Claude Code when `claude` is on PATH, and in each --client.
+    Uses the given key or logs in with your browser, and saves the key. Then registers the MCP
+    server in ~/.claude/mcp.json, in Claude Code when `claude` is on PATH, and in each --client.
     """
     import os
 
@@ -71,7 +71,7 @@ def command(
     from chaojiyuyan_core.credentials import DEFAULT_PROFILE, profile_name
 
     if target is not None and clients:
-        raise click.UsageError("--target changes one file. Give it without --client.")
+        raise click.UsageError("--target changes one file only. Use it without --client.")
     base_url, source = base_url_for_login(session)
     click.echo(f"Base URL: {base_url} ({source})")
     key = _preview_login(session, login.api_key) if dry_run else log_in(session, login, base_url)
@@ -96,7 +96,7 @@ def command(
 
 
 def _preview_login(session: Session, api_key: str | None) -> str:
-    """Return the key that a dry run shows, masked; it reads no input and sends no request."""
+    """Return the key for the preview, without reading input or sending requests."""
     from chaojiyuyan_cli._login import FROM_INPUT, read_key
 
     if api_key is None or api_key == FROM_INPUT:
@@ -110,7 +110,7 @@ def _preview_login(session: Session, api_key: str | None) -> str:
 
 
 class _Connector:
-    """Connects one client after the other; one that fails does not stop the next.
+    """Connects the clients in order; a failure does not stop the next client.
 
     Args:
         wiring: The clients of this machine.
@@ -136,7 +136,7 @@ class _Connector:
         return any(outcome.value == "applied" for outcome in self._outcomes)
 
     def connect(self, client: McpClient) -> str:
-        """Connect a client, and return what became of it in a few words.
+        """Connect a client, and return the outcome in a few words.
 
         Args:
             client: The client.
@@ -159,10 +159,10 @@ class _Connector:
         return state
 
     def connect_all(self, wanted: Sequence[str]) -> None:
-        """Connect every client that is wanted, and list all of them.
+        """Connect the default clients and the wanted ones, and list the state of all clients.
 
         Args:
-            wanted: The names of ``--client``.
+            wanted: The values of ``--client``.
         """
         found: dict[str, str] = {}
         for client in self._wiring.clients:
@@ -178,7 +178,7 @@ class _Connector:
 
 
 def _warn_of_readers(client: McpClient) -> None:
-    """Warn when other users of this machine can read a key that was just written."""
+    """Warn when other users of this machine can read the key in a client's file."""
     import shlex
 
     from chaojiyuyan_cli._clients.exposure import find_exposed_key

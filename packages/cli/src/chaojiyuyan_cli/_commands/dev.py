@@ -1,4 +1,4 @@
-"""`chaojiyuyan dev`: the local kernel of chaojiyuyan-devserver."""
+"""`chaojiyuyan dev`: run the local kernel of chaojiyuyan-devserver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaojiyuyan_cli._options import Command
 @click.command(
     "dev",
     cls=Command,
-    # Options are the kernel's own, --help too.
+    # The kernel's own command parses the options, also --help.
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

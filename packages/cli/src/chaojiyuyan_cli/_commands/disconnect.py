@@ -1,4 +1,4 @@
-"""`chaojiyuyan disconnect`: what `connect` did, undone."""
+"""`chaojiyuyan disconnect`: undo `connect`."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 @click.option(
     "--target",
     type=click.Path(path_type=Path),
-    help="Remove the server from this mcp.json, and from no other client.",
+    help="Remove the server only from this mcp.json, and from no other client.",
 )
-@click.option("--keep-mcp", is_flag=True, help="Clear the credentials; leave MCP clients alone.")
-@click.option("--yes", is_flag=True, help="Make the changes without showing them and asking.")
+@click.option("--keep-mcp", is_flag=True, help="Remove the saved key; do not change MCP clients.")
+@click.option("--yes", is_flag=True, help="Make the changes without showing them or asking.")
 @pass_session
 def command(session: Session, target: Path | None, keep_mcp: bool, yes: bool) -> int:
-    """Forget the key, and remove the MCP server from your clients.
+    """Remove the saved key, and remove the MCP server from your clients.
 
-    It is removed from ~/.claude/mcp.json and from every client that `connect` put it into. The key
-    is also removed from the backups of these files. An answer of no changes nothing; exit code 1.
+    The server is removed from ~/.claude/mcp.json and from every client that `connect` added it to.
+    The key is also removed from the backups of these files. When you answer no, nothing changes,
+    and the exit code is 1.
     """
     import os
 
@@ -76,7 +77,7 @@ def _agree(changes: Iterable[Change]) -> bool:
     dialogue = make_terminal_dialogue(yes=False)
     for change in changes:
         dialogue.say(change.preview)
-    return dialogue.ask("Forget the key, and make these changes?")
+    return dialogue.ask("Remove the saved key, and make these changes?")
 
 
 def _apply(wiring: Wiring, client: McpClient, change: Change) -> None:
@@ -96,7 +97,7 @@ def _redact_backups(clients: Iterable[McpClient], steps: Steps) -> None:
     from chaojiyuyan_cli._output import escape
 
     for client in clients:
-        if client.name == CLAUDE_CODE:  # its backups are its own
+        if client.name == CLAUDE_CODE:  # it has no backups of ours
             continue
         with steps.step():
             for backup in client.file.redact_backups():

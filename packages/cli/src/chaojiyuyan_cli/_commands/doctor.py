@@ -1,4 +1,4 @@
-"""`chaojiyuyan doctor`: whether everything works, and what to do if not."""
+"""`chaojiyuyan doctor`: check that everything works, and say how to repair it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chaojiyuyan download`: the artifacts of a job."""
+"""`chaojiyuyan download`: download the artifacts of a job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     show_default="the current folder",
-    help="The folder for the files.",
+    help="Folder for the files.",
 )
 @clobber_option
 @pass_session

@@ -1,4 +1,4 @@
-"""`chaojiyuyan events`: the events of a job."""
+"""`chaojiyuyan events`: list the events of a job."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INTERVAL = 1.0  # seconds
 def command(session: Session, job_id: str, follow: bool, as_json: bool) -> None:
     """List the events of a job, oldest first.
 
-    With --follow, --json prints one object a line.
+    With --follow, --json prints one object per line.
     """
     import json
 
@@ -50,7 +50,7 @@ def command(session: Session, job_id: str, follow: bool, as_json: bool) -> None:
 def _following(client: NexusClient, job_id: str) -> Iterator[JobEvent]:
     shown = 0
     while True:
-        done = client.get_job(job_id).done  # first: what happens after this is in the events
+        done = client.get_job(job_id).done  # read first, so that no event is missed
         events = list(client.job_events(job_id))
         yield from events[shown:]
         shown = len(events)

@@ -1,4 +1,4 @@
-"""`chaojiyuyan jobs`: the caller's own jobs."""
+"""`chaojiyuyan jobs`: list the caller's own jobs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _COLUMNS = {
     metavar="[FIELDS]",
     is_flag=False,
     flag_value="",
-    help="Print one JSON object and nothing else; with FIELDS, such as id,status, only these.",
+    help="Print one JSON object and nothing else. FIELDS, such as id,status, selects fields.",
 )
 @pass_session
 def command(
@@ -90,7 +90,7 @@ def command(
 
 
 def _take_since(jobs: Iterable[Job], start: datetime) -> Iterator[Job]:
-    """Take jobs, newest first, up to the first one that is too old."""
+    """Yield jobs, newest first, until one was created before `start`."""
     from chaojiyuyan_core.times import parse_iso
 
     for job in jobs:

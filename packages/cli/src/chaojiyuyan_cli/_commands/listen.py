@@ -1,4 +1,4 @@
-"""`chaojiyuyan listen`: webhooks of your jobs on this machine."""
+"""`chaojiyuyan listen`: receive the webhooks of your jobs on this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "events",
     multiple=True,
     type=click.Choice(EVENTS),
-    help="Post only this event; repeatable.",
+    help="Post only events of this type; repeatable.",
 )
 @click.option(
     "--secret",
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-remote",
     is_flag=True,
-    help="Allow an address of another machine; events carry the outputs of your jobs.",
+    help="Allow an address of another machine. Events contain the outputs of your jobs.",
 )
 @pass_session
 def command(
@@ -51,8 +51,8 @@ def command(
 ) -> int:
     """Post webhooks of your jobs to a local address.
 
-    Follows your jobs, and posts the signed event of each one that ends from now on. An event that
-    the address does not accept is posted again for about a minute. Ctrl-C ends it.
+    Follows your jobs, and posts a signed event when a job ends. An event that the address does not
+    accept is retried for about a minute. Ctrl-C stops the command.
     """
     from chaojiyuyan_cli._errors import UserError
     from chaojiyuyan_cli.listener import Listener, check_target
@@ -60,10 +60,10 @@ def command(
     try:
         target = check_target(url, allow_remote=allow_remote)
     except ValueError as error:
-        hint = "" if allow_remote else " Use --allow-remote if that is meant."
+        hint = "" if allow_remote else " Use --allow-remote to allow it."
         raise UserError(f"{error}.{hint if 'another machine' in str(error) else ''}") from None
     report = _Report(print_json=print_json)
-    # A container or a test stops it as a person does.
+    # A container stops the command by SIGTERM, which must do the same as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with (
@@ -81,16 +81,16 @@ def command(
             report.show_start(target, listener.secret)
             listener.join()
     except KeyboardInterrupt:
-        pass  # the way to end it
+        pass  # the normal way to stop the command
     return EX_USER_ERROR if report.lost else EX_OK
 
 
 class _Report:
-    """What the user sees.
+    """Shows events and errors to the user.
 
     Args:
-        print_json: Whether events are printed as JSON on standard output, and all else on standard
-            error.
+        print_json: Whether to print events as JSON on standard output and everything else on
+            standard error.
     """
 
     def __init__(self, *, print_json: bool) -> None:
@@ -98,20 +98,20 @@ class _Report:
         self.lost = 0
 
     def show_start(self, target: str, secret: str) -> None:
-        """Say that the listener is ready.
+        """Show that the listener is ready.
 
         Args:
-            target: The address.
+            target: The address that receives the events.
             secret: The signing secret.
         """
         click.echo(f"Signing secret: {secret}", err=self._print_json)
         click.echo(f"Ready: posting events to {target} (Ctrl-C to stop).", err=self._print_json)
 
     def show_delivery(self, delivery: Delivery) -> None:
-        """Show what became of an event.
+        """Show whether an event was delivered.
 
         Args:
-            delivery: The event.
+            delivery: The event and its result.
         """
         import json
 
@@ -132,11 +132,11 @@ class _Report:
             click.echo(f"{escape(delivery.event)}  {job}  {outcome}")
 
     def show_fault(self, error: Exception) -> None:
-        """Show an error of the platform that the listener survives.
+        """Show an error of the platform after which the listener retries.
 
         Args:
             error: The error.
         """
         from chaojiyuyan_cli._failures import explain
 
-        click.echo(f"{explain(error)[0]}; trying again", err=True)
+        click.echo(f"{explain(error)[0]}; retrying", err=True)

@@ -1,4 +1,4 @@
-"""`chaojiyuyan login`: `connect` without the MCP clients."""
+"""`chaojiyuyan login`: get a key and save it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @login_options
 @pass_session
 def command(session: Session, login: LoginOptions) -> None:
-    """Log in and save the key; leave MCP clients alone."""
+    """Log in and save the key; do not change MCP clients."""
     from chaojiyuyan_cli._login import base_url_for_login, log_in
 
     base_url, source = base_url_for_login(session)

@@ -1,4 +1,4 @@
-"""`chaojiyuyan logout`: the saved key is forgotten."""
+"""`chaojiyuyan logout`: remove the saved key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("logout", cls=Command)
 @pass_session
 def command(session: Session) -> None:
-    """Forget the saved key; leave MCP clients alone."""
+    """Remove the saved key; do not change MCP clients."""
     from chaojiyuyan_cli._login import log_out
 
     log_out(session)

@@ -1,4 +1,4 @@
-"""`chaojiyuyan mcp-server`: the MCP server of chaojiyuyan-mcp."""
+"""`chaojiyuyan mcp-server`: run the MCP server of chaojiyuyan-mcp."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(
     "mcp-server",
     cls=Command,
-    # Options are the server's own, --help too.
+    # The server's own command parses the options, also --help.
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

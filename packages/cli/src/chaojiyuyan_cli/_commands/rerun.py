@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def command(session: Session, job_id: str, edit: bool, follow: FollowOptions) -> int:
     """Order a job's input again, as a new job.
 
-    It costs the price again. With --edit, an unchanged input, an editor that fails or invalid JSON
-    orders nothing; exit code 1.
+    The new job has its own price. With --edit, nothing is ordered and the exit code is 1 when the
+    input is unchanged, the JSON is invalid or the editor fails.
     """
     from chaojiyuyan_cli._orders import follow_order
 
@@ -34,7 +34,7 @@ def command(session: Session, job_id: str, edit: bool, follow: FollowOptions) ->
             from chaojiyuyan_cli._editor import edit_input
 
             payload = edit_input(payload)
-        # No idempotency key of the original: the client makes a new one.
+        # The client generates a new idempotency key, so the platform creates a new job.
         job = client.call(original["capability_key"], payload, validate=True)
         return follow_order(client, job, follow)
 

@@ -1,4 +1,4 @@
-"""`chaojiyuyan status`: the profile, or one job."""
+"""`chaojiyuyan status`: show the key and base URL in use, or one job."""
 
 from __future__ import annotations
 

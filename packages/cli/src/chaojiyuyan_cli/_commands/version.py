@@ -1,4 +1,4 @@
-"""`chaojiyuyan version`."""
+"""`chaojiyuyan version`: print the version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaojiyuyan_cli._options import Command, json_option
 def command(as_json: bool) -> None:
     """Print the version.
 
-    With --json, those of all parts of the SDK that are installed.
+    With --json, print the versions of all installed packages of the SDK.
     """
     if as_json:
         from chaojiyuyan_cli._output import echo_json

@@ -1,4 +1,4 @@
-"""`chaojiyuyan whoami`: whose key it is, and whether the platform accepts it."""
+"""`chaojiyuyan whoami`: show the account of the key, and check that the platform accepts it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def command(session: Session, as_json: bool) -> None:
-    """Show whose key is in use, and that it is accepted."""
+    """Show the account of the key in use, and check the key."""
     from chaojiyuyan_cli._output import echo_fields, echo_json
     from chaojiyuyan_cli._probe import check_key
     from chaojiyuyan_core.credentials import load_credentials, profile_name
@@ -26,7 +26,7 @@ def command(session: Session, as_json: bool) -> None:
     check_key(settings.api_key, settings.base_url)
     profile = profile_name(session.profile)
     saved = load_credentials(profile=profile) or {}
-    # The account is known of a saved key alone.
+    # Only a device login returns the account, and only the credentials file keeps it.
     account = saved.get("account_id") if saved.get("api_key") == settings.api_key else None
     if as_json:
         echo_json(
@@ -41,7 +41,7 @@ def command(session: Session, as_json: bool) -> None:
         return
     echo_fields(
         {
-            "Account": account or "not known here: the key was given, not logged in for",
+            "Account": account or "unknown, because the key does not come from a login here",
             "Profile": profile,
             "API key": f"{mask_key(settings.api_key)}  (from {settings.key_source}), accepted",
             "Base URL": settings.base_url,

@@ -1,4 +1,4 @@
-"""`chaojiyuyan worker`: an echo stub to try things out, or a real worker."""
+"""`chaojiyuyan worker`: run an echo stub for trials, or a real worker."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ expect real work — that produces a garbage settlement.\
     "--poll-interval",
     metavar="SECONDS",
     type=POSITIVE_SECONDS,
-    help="Pause between two idle polls of the stub.  [default: 1]",
+    help="Seconds between two idle polls of the stub.  [default: 1]",
 )
 @click.option(
     "--heartbeat-interval",
     metavar="SECONDS",
     type=POSITIVE_SECONDS,
-    help="Pause between two heartbeats of the stub.  [default: 10]",
+    help="Seconds between two heartbeats of the stub.  [default: 10]",
 )
 @click.option("--yes", is_flag=True, help="Start the stub without asking.")
 @pass_session
@@ -52,16 +52,20 @@ def command(
     heartbeat_interval: float | None,
     yes: bool,
 ) -> int:
-    """Run a worker: an echo stub, or your own by --app.
+    """Run a worker: an echo stub, or your own with --app.
 
-    Ctrl-C and SIGTERM let running jobs finish; a second one ends the worker at once.
+    Ctrl-C and SIGTERM let running jobs finish; a second one stops the worker at once.
     """
     if app is not None and capability_key is None:
         if poll_interval is not None or heartbeat_interval is not None:
-            raise click.UsageError("The intervals are for the echo stub; set --app's in its code.")
+            raise click.UsageError(
+                "The interval options are for the echo stub. Set those of --app in its code."
+            )
         return _run_app(session, app)
     if capability_key is None or app is not None:
-        raise click.UsageError("Name a capability for the echo stub, or a worker by --app.")
+        raise click.UsageError(
+            "Give either a capability for the echo stub, or a worker with --app."
+        )
     return _run_stub(session, capability_key, poll_interval or 1.0, heartbeat_interval or 10.0, yes)
 
 
@@ -102,7 +106,10 @@ def _run_stub(
 
 
 def _check_capability(worker: Worker, settings: Settings, capability: str) -> None:
-    """Refuse a capability that the platform does not know. A fault is left to the worker's run."""
+    """Refuse a capability that the platform does not know.
+
+    Connection and server errors are ignored here, because the worker's run retries them.
+    """
     import httpx
 
     from chaojiyuyan_cli._catalog import suggest_keys

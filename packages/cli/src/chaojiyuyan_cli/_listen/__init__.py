@@ -1,4 +1,4 @@
-"""Webhooks of real jobs on this machine: which jobs end, and the delivery of their events."""
+"""Deliver webhooks of real jobs to this machine: find the ended jobs, and post their events."""
 
 EVENTS = ("job.succeeded", "job.failed", "job.cancelled", "job.expired")
-"""The events of jobs that have ended."""
+"""The types of events, one for each final status of a job."""

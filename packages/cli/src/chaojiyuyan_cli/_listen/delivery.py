@@ -1,4 +1,4 @@
-"""Events on their way to the receiver: signed, retried with backoff, and given up at last."""
+"""Deliver events to the receiver: sign them, retry with backoff, and finally give up."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from chaojiyuyan_client import Job
 
 DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds before each attempt after the first; with none left, the event is given up."""
+"""Seconds before each retry. After the last retry, the delivery of the event is given up."""
 
 _TIMEOUT = 10.0  # seconds for each of connect, write and read
 
 
 @dataclass
 class Delivery:
-    """An event, and what became of it.
+    """An event, and the result of its delivery.
 
     Attributes:
         job_id: The id of the job that has ended.
         event: The name of the event, such as ``job.succeeded``.
-        body: What is posted, byte for byte.
-        attempts: The number of times that it was posted.
-        delivered: Whether the receiver has accepted it.
-        outcome: The status of the last answer, or why there was none.
+        body: The exact bytes of the request body.
+        attempts: The number of times that the event was posted.
+        delivered: Whether the receiver has accepted the event.
+        outcome: The status of the last response, or the reason why there was no response.
     """
 
     job_id: str
@@ -47,11 +47,11 @@ class Delivery:
 
 
 def make_delivery(job: Job, created_at: str) -> Delivery:
-    """Return the event of a job that has ended, in the platform's form.
+    """Return the event of an ended job, in the platform's format.
 
     Args:
         job: The job, with its output.
-        created_at: The time of the event, in ISO 8601.
+        created_at: The time of the event, in ISO 8601 format.
     """
     event = f"job.{job.status}"
     payload = {"event": event, "job": job, "created_at": created_at}
@@ -63,17 +63,17 @@ class Receiver:
 
     Args:
         url: The address.
-        secret: Signs each event.
+        secret: The secret that signs each event.
     """
 
     def __init__(self, url: str, secret: str) -> None:
         self._url = url
         self._secret = secret
-        # The receiver is this machine: no proxy of the environment is asked.
+        # The receiver is on this machine, so the proxy settings of the environment are ignored.
         self._client = httpx.Client(timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
 
     def post(self, delivery: Delivery) -> None:
-        """Post an event once, and note what became of it.
+        """Post an event once, and store the result in it.
 
         Args:
             delivery: The event.
@@ -86,7 +86,7 @@ class Receiver:
             "X-Kernel-Delivery": f"listen_{delivery.job_id}",
         }
         try:
-            # Only the status counts: a body of any size stays unread.
+            # Only the status matters, so a body of any size stays unread.
             with self._client.stream(
                 "POST", self._url, content=delivery.body, headers=headers
             ) as answer:
@@ -102,7 +102,7 @@ class Receiver:
 
 @dataclass
 class Outbox:
-    """The events that wait for their next attempt.
+    """A queue of the events that wait for their next attempt.
 
     Args:
         now: A monotonic clock, in seconds.
@@ -113,7 +113,7 @@ class Outbox:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def add(self, delivery: Delivery) -> None:
-        """Add a new event, to be posted at once.
+        """Add a new event, which is due at once.
 
         Args:
             delivery: The event.
@@ -121,13 +121,13 @@ class Outbox:
         self._put(delivery, 0.0)
 
     def retry(self, delivery: Delivery) -> bool:
-        """Put an event back after an attempt that failed.
+        """Queue an event again after a failed attempt.
 
         Args:
             delivery: The event.
 
         Returns:
-            Whether there is another attempt; else the event is given up.
+            Whether there is another attempt. When not, the event must be given up.
         """
         if delivery.attempts > len(DELAYS):
             return False
@@ -135,23 +135,23 @@ class Outbox:
         return True
 
     def pop_due(self) -> Delivery | None:
-        """Take an event whose time has come; None when there is none."""
+        """Remove and return an event that is due, or None when no event is due."""
         if self._queue and self._queue[0][0] <= self.now():
             return heapq.heappop(self._queue)[2]
         return None
 
     def seconds_left(self, limit: float) -> float:
-        """Return the seconds until the next attempt, at most a limit.
+        """Return the seconds until the next attempt is due.
 
         Args:
-            limit: Seconds.
+            limit: Maximum seconds to return.
         """
         if not self._queue:
             return limit
         return min(max(self._queue[0][0] - self.now(), 0.0), limit)
 
     def drain(self) -> list[Delivery]:
-        """Take every event that is still to be delivered."""
+        """Remove and return every event that was not delivered yet."""
         left = [entry[2] for entry in self._queue]
         self._queue.clear()
         return left

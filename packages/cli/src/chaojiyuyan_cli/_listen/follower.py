@@ -1,4 +1,4 @@
-"""Which of the caller's jobs have ended since the start, found by reading the list of jobs."""
+"""Find the caller's jobs that have ended since the start, by reading the list of jobs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 OPEN_STATUSES: tuple[JobStatus, ...] = tuple(
     status for status in get_args(JobStatus) if status not in TERMINAL_JOB_STATUSES
 )
-"""The statuses of jobs that have not ended, as far as they are known."""
+"""The known statuses of jobs that have not ended."""
 
-_KNOWN_IN_A_ROW = 20  # jobs seen before, after which the rest of the list is known too
-_NEWEST = 200  # jobs that are looked at in the beginning
-_MAX_SEEN = 5000  # ids that are remembered
-_MAX_SINGLE_READS = 5  # open jobs that are read one by one; more are looked up in the lists
+_KNOWN_IN_A_ROW = 20  # after this many known jobs in a row, the rest of the list is known
+_NEWEST = 200  # number of jobs that are read at the start
+_MAX_SEEN = 5000  # maximum number of remembered ids
+_MAX_SINGLE_READS = 5  # up to this many open jobs are read one by one, more by listing
 
 
 class JobFollower:
-    """Finds the jobs that end, each once.
+    """Finds each job that ends, once.
 
     Args:
         client: Reads the jobs.
@@ -37,35 +37,35 @@ class JobFollower:
         self._open: set[str] = set()
 
     def start(self) -> None:
-        """Take note of what there is: jobs that have ended by now are none of ours.
+        """Read the present jobs. Jobs that have ended already are ignored from now on.
 
         Raises:
-            HebingAPIError: The platform refuses.
+            HebingAPIError: The platform refuses the request.
             httpx.HTTPError: The platform cannot be reached.
         """
         self._open = self._list_open()
         newest = list(self._client.jobs(limit=_NEWEST))
         self._remember([job.id for job in newest])
         for job in newest:
-            if job.done:  # it has ended between the two lists
+            if job.done:  # it may have ended between the two requests
                 self._open.discard(job.id)
-            else:  # perhaps in a status that is not known here
+            else:  # it may have a status that this release does not know
                 self._open.add(job.id)
 
     def poll(self) -> Iterator[Job]:
         """Yield each job that has ended since the last poll, with its output.
 
-        A fault in the middle loses nothing: what was not yielded comes with the next poll.
+        After an error, the next poll yields the jobs that this one did not yield.
 
         Raises:
-            HebingAPIError: The platform refuses.
+            HebingAPIError: The platform refuses the request.
             httpx.HTTPError: The platform cannot be reached.
         """
         self._note_new_jobs()
         for job_id in self._find_candidates():
             try:
                 job = self._client.get_job(job_id)
-            except NotFoundError:  # removed by the platform
+            except NotFoundError:  # the platform has removed the job
                 self._open.discard(job_id)
                 continue
             if job.done:
@@ -73,7 +73,7 @@ class JobFollower:
                 yield job
 
     def _note_new_jobs(self) -> None:
-        """Read the list, newest first, down to where every job is known."""
+        """Read the list of jobs, newest first, until every further job is known."""
         known, fresh = 0, []
         for job in self._client.jobs():
             known = known + 1 if job.id in self._seen else 0
@@ -81,7 +81,7 @@ class JobFollower:
                 break
             if not known:
                 fresh.append(job.id)
-        # All at once, after the list was read to its end: else a fault could hide the rest.
+        # Only now, because after an error the next poll must read the same part of the list again.
         self._remember(fresh)
         self._open.update(fresh)
 
