@@ -7,8 +7,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .kernel import Spec
 
 FETCH_TIMEOUT = 20.0
@@ -35,8 +33,8 @@ class CatalogError(ValueError):
 
 def load_builtin() -> list[Spec]:
     """Return the specs that every local kernel has."""
-    text = resources.files(__package__).joinpath("catalog.yaml").read_text("utf-8")
-    return parse_catalog(text, "catalog.yaml")
+    text = resources.files(__package__).joinpath("catalog.json").read_text("utf-8")
+    return parse_catalog(text, "catalog.json")
 
 
 def load_catalog(source: str) -> list[Spec]:
@@ -69,7 +67,7 @@ def parse_catalog(text: str, source: str) -> list[Spec]:
     """
     try:
         data = _read(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError) as error:
         raise CatalogError(f"{source}: {error}") from None
     # The platform's answer may hold fields that this kernel does not know. In a file that the
     # user wrote they are typing errors.
@@ -91,7 +89,12 @@ def _read(text: str) -> Any:
             return json.loads(text)  # JSON is nearly YAML, but not with tabs in it
         except ValueError:
             pass  # it may still be YAML
-    return yaml.safe_load(text)
+    import yaml  # not needed for a start without --catalog
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
 
 
 def _fetch(url: str) -> str:

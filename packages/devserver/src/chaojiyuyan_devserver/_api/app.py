@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -61,14 +62,18 @@ def create_app(service: KernelService, access: Access, drop: Callable[[Scope], N
         drop: Cuts a request's connection, for the faults that do so.
     """
     api = _make_api(service, drop)
-    site = _make_site(service, access, api)
+    control_api = _make_part(service, access, control.router)
+    # The console's part of a start is an eighth, which most kernels of tests need not.
+    get_site = cache(partial(_make_site, service, access, api))
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(PREFIX + "/"):
             scope["root_path"] = PREFIX
             await api(scope, receive, send)
+        elif scope["path"].startswith("/_control/"):
+            await control_api(scope, receive, send)
         else:
-            await site(scope, receive, send)
+            await get_site()(scope, receive, send)
 
     return Guard(dispatch, access.hosts, service.clock)
 
@@ -108,10 +113,9 @@ def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
     from chaojiyuyan_devserver import _console
     from chaojiyuyan_devserver._console.entry import is_open, is_token
 
-    site = FastAPI(openapi_url=None)
-    site.state.service = service
-    site.state.access = access
+    site = _make_part(service, access, _console.router)
     site.add_exception_handler(Refusal, _refuse)
+    site.add_exception_handler(404, _answer_unknown)
 
     @site.get("/openapi.json", include_in_schema=False)
     async def read_document(request: Request, token: str = "") -> Response:
@@ -121,10 +125,15 @@ def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
             raise Refusal(401, "token_needed", text)
         return JSONResponse(complete_openapi(api.openapi(), service.kernel.catalog))
 
-    site.add_exception_handler(404, _answer_unknown)
-    site.include_router(_console.router)
-    site.include_router(control.router)
     return site
+
+
+def _make_part(service: KernelService, access: Access, router: APIRouter) -> FastAPI:
+    part = FastAPI(openapi_url=None)
+    part.state.service = service
+    part.state.access = access
+    part.include_router(router)
+    return part
 
 
 async def _answer_unknown(request: Request, _error: Exception) -> Response:
