@@ -13,7 +13,7 @@ import anyio
 import httpx
 import pytest
 
-from chaojiyuyan_client import AsyncNexusClient
+from chaojiyuyan_client import AsyncJob, AsyncNexusClient
 from chaojiyuyan_core import api
 from chaojiyuyan_core.http import AsyncTransport, RequestBuilder
 
@@ -110,12 +110,14 @@ def test_the_async_client_runs_on_asyncio_and_on_trio(
     kernel: Any, agent: Any, tmp_path: Path, backend: str
 ) -> None:
     told: list[str] = []
+    followed: list[str] = []
 
     async def main() -> None:
         async with AsyncNexusClient(agent.api_key, kernel.base_url) as client:
             job = await client.call("test.echo.v1", {"text": "hi"})
             async with anyio.create_task_group() as group:
                 group.start_soon(settle, job.id)
+                group.start_soon(follow, job)
                 done = await job.wait(timeout=30, on_update=lambda job: told.append(job.status))
             assert await done.result() == {"text": "HI"}
             path = await client.download(done.artifacts[0], tmp_path / "file")
@@ -126,6 +128,9 @@ def test_the_async_client_runs_on_asyncio_and_on_trio(
             assert scope.cancelled_caught
             assert await client.capabilities()
 
+    async def follow(job: AsyncJob) -> None:
+        followed.extend([event["event_type"] async for event in job.follow(timeout=30)])
+
     async def settle(job_id: str) -> None:
         await anyio.sleep(0.3)
         artifact = {"kind": "json", "artifact_uri": "data:,%7B%7D", "size_bytes": 2}
@@ -133,6 +138,7 @@ def test_the_async_client_runs_on_asyncio_and_on_trio(
 
     anyio.run(main, backend=backend)
     assert told[-1] == "succeeded"
+    assert len(followed) > 1
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

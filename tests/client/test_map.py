@@ -11,8 +11,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
 import pytest
 
@@ -182,6 +185,45 @@ def test_an_exception_of_the_inputs_comes_after_the_results(client: Any) -> None
     assert seen == [0, 1, 2]
 
 
+class Interrupting(Mapping[str, int]):
+    """An input whose own code raises what is not an ``Exception``."""
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        self._kind = kind
+
+    def __getitem__(self, key: str) -> int:
+        raise self._kind("of an input")
+
+    def __iter__(self) -> Iterator[str]:
+        raise self._kind("of an input")
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("kind_of_error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_an_input_raises_ends_the_map(
+    client: Any, platform: Platform, kind_of_error: type[BaseException]
+) -> None:
+    platform.holds_back = lambda order: True
+    with pytest.raises(kind_of_error, match="of an input"):
+        list(client.map(KEY, [{"n": 0}, Interrupting(kind_of_error)], return_exceptions=True))
+    assert platform.inputs in ([0], [])
+
+
+@pytest.mark.parametrize("kind_of_error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_the_inputs_raise_ends_the_map(
+    client: Any, platform: Platform, kind_of_error: type[BaseException]
+) -> None:
+    def interrupted() -> Iterator[dict[str, int]]:
+        yield {"n": 0}
+        raise kind_of_error("of the inputs")
+
+    platform.holds_back = lambda order: True
+    with pytest.raises(kind_of_error, match="of the inputs"):
+        list(client.map(KEY, interrupted()))
+
+
 def test_the_terms_of_an_order_hold_for_each(client: Any, platform: Platform) -> None:
     list(client.map(KEY, numbers(2), timeout_sec=9, channel_context={"a": 1}))
     assert [order["timeout_sec"] for order in platform.orders] == [9, 9]
@@ -324,21 +366,27 @@ def test_a_program_that_left_the_loop_ends_while_jobs_are_open(kernel: Any) -> N
         assert [job.done for job in client.jobs()].count(False) == 3
 
 
-def on_loop(platform: Platform, use: Callable[[AsyncNexusClient], Any]) -> None:
-    async def main() -> None:
-        http_client = httpx.AsyncClient(transport=httpx.MockTransport(platform))
-        await use(AsyncNexusClient("nxt_ag_key", http_client=http_client))
+@pytest.fixture(params=["asyncio", "trio"])
+def on_loop(request: pytest.FixtureRequest, platform: Platform) -> Callable[..., None]:
+    """Runs an async function with a client, on an event loop of either kind."""
 
-    asyncio.run(main())
+    def run(use: Callable[[AsyncNexusClient], Any]) -> None:
+        async def main() -> None:
+            http_client = httpx.AsyncClient(transport=httpx.MockTransport(platform))
+            await use(AsyncNexusClient("nxt_ag_key", http_client=http_client))
+
+        anyio.run(main, backend=request.param)
+
+    return run
 
 
-def test_async_inputs_are_taken_as_there_is_room(platform: Platform) -> None:
+def test_async_inputs_are_taken_as_there_is_room(on_loop: Any) -> None:
     taken = 0
 
     async def inputs() -> AsyncIterator[dict[str, int]]:
         nonlocal taken
         for number in range(20):
-            await asyncio.sleep(0)
+            await anyio.sleep(0)
             taken += 1
             yield {"n": number}
 
@@ -350,11 +398,11 @@ def test_async_inputs_are_taken_as_there_is_room(platform: Platform) -> None:
             assert taken - yielded < 3
         assert yielded == 20
 
-    on_loop(platform, use)
+    on_loop(use)
 
 
-def test_results_do_not_wait_for_a_slow_async_input(platform: Platform) -> None:
-    more = asyncio.Event()
+def test_results_do_not_wait_for_a_slow_async_input(on_loop: Any) -> None:
+    more: Any = None
 
     async def inputs() -> AsyncIterator[dict[str, int]]:
         yield {"n": 0}
@@ -362,27 +410,66 @@ def test_results_do_not_wait_for_a_slow_async_input(platform: Platform) -> None:
         yield {"n": 1}
 
     async def use(client: AsyncNexusClient) -> None:
+        nonlocal more
+        more = anyio.Event()
         seen = []
         async for result in client.map(KEY, inputs()):
             seen.append(result.index)
             more.set()
         assert seen == [0, 1]
 
-    on_loop(platform, use)
+    on_loop(use)
 
 
-def test_leaving_an_async_loop_cancels_its_waits(platform: Platform) -> None:
+def test_leaving_an_async_loop_cancels_its_waits(platform: Platform, on_loop: Any) -> None:
     platform.holds_back = lambda order: order["input_payload"]["n"] > 0
 
     async def use(client: AsyncNexusClient) -> None:
+        before = len(anyio.get_running_tasks())
         results = client.map(KEY, numbers(50), concurrency=3)
         async for result in results:
             assert result.index == 0
             break
         await results.aclose()  # type: ignore[attr-defined]
         ordered = len(platform.orders)
-        await asyncio.sleep(0.3)
+        await anyio.wait_all_tasks_blocked()
         assert len(platform.orders) == ordered <= 4
-        assert len(asyncio.all_tasks()) == 1
+        assert len(anyio.get_running_tasks()) == before
 
-    on_loop(platform, use)
+    on_loop(use)
+
+
+def test_a_cancellation_of_the_inputs_own_is_raised(on_loop: Any) -> None:
+    async def inputs() -> AsyncIterator[dict[str, int]]:
+        yield {"n": 0}
+        raise asyncio.CancelledError("a task that the inputs waited for")
+
+    async def use(client: AsyncNexusClient) -> None:
+        with pytest.raises(asyncio.CancelledError):
+            async for _ in client.map(KEY, inputs()):
+                pass
+
+    on_loop(use)
+
+
+def test_a_cancelled_reader_of_a_map_leaves_nothing_running(
+    platform: Platform, on_loop: Any
+) -> None:
+    platform.holds_back = lambda order: True
+
+    async def use(client: AsyncNexusClient) -> None:
+        before = len(anyio.get_running_tasks())
+        async with anyio.create_task_group() as group:
+            group.start_soon(read, client)
+            while len(platform.orders) < 3:
+                await anyio.sleep(0.001)
+            group.cancel_scope.cancel()
+        await anyio.wait_all_tasks_blocked()
+        assert len(anyio.get_running_tasks()) == before
+
+    async def read(client: AsyncNexusClient) -> None:
+        async with aclosing(client.map(KEY, numbers(50), concurrency=3)) as results:
+            async for _ in results:
+                pass
+
+    on_loop(use)

@@ -1,10 +1,16 @@
-"""The async `map`: its jobs are ordered in tasks of asyncio."""
+"""The async `map`: its jobs are ordered in tasks, of asyncio or of trio."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import sys
+from collections import deque
 from collections.abc import AsyncIterable
+from functools import partial
 from typing import TYPE_CHECKING
+
+import anyio
 
 from .map import MapResult, Plan, Window, check_result, make_result
 
@@ -27,7 +33,7 @@ async def map_in_tasks(
         perform: Orders the job of an input and waits for it.
     """
     window: Window[AsyncJob] = Window(plan.concurrency, ordered=plan.ordered)
-    tasks = _Tasks(perform, aiter(inputs) if isinstance(inputs, AsyncIterable) else _each(inputs))
+    tasks = _Tasks(perform, aiter(inputs) if isinstance(inputs, AsyncIterable) else _Each(inputs))
     try:
         while True:
             window.put(tasks.ended())
@@ -40,15 +46,26 @@ async def map_in_tasks(
             elif tasks.has_stopped and window.is_empty:
                 break
             else:
-                window.put(await tasks.wait())
+                await tasks.wait()
         tasks.raise_error()
     finally:
         tasks.close()
 
 
-async def _each(inputs: Iterable[object]) -> AsyncIterator[object]:
-    for item in inputs:
-        yield item
+class _Each:
+    """Inputs as an async iterator; unlike an async generator, it needs no closing on trio."""
+
+    def __init__(self, inputs: Iterable[object]) -> None:
+        self._iterator = iter(inputs)
+
+    def __aiter__(self) -> AsyncIterator[object]:
+        return self
+
+    async def __anext__(self) -> object:
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            raise StopAsyncIteration from None
 
 
 class _Tasks:
@@ -61,11 +78,13 @@ class _Tasks:
     ) -> None:
         self._perform = perform
         self._source = source
-        self._events: asyncio.Queue[MapResult[AsyncJob] | None] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._results: deque[MapResult[AsyncJob]] = deque()
+        self._news: anyio.Event | None = None
+        self._running: dict[anyio.CancelScope, object] = {}
         self._inputs: list[object] = []  # one at most
         self._is_taking = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
+        self._interruption: BaseException | None = None
         self.has_stopped = False
 
     @property
@@ -77,44 +96,58 @@ class _Tasks:
         if self._is_taking or self.has_stopped:
             return False
         self._is_taking = True
-        self._spawn(self._take())
+        self._spawn(self._take)
         return True
 
     def start(self, index: int) -> None:
-        self._spawn(self._order(index, self._inputs.pop()))
+        self._spawn(partial(self._order, index, self._inputs.pop()))
 
     def ended(self) -> Iterator[MapResult[AsyncJob]]:
-        while not self._events.empty():
-            if (result := self._events.get_nowait()) is not None:
-                yield result
+        if self._interruption is not None:
+            raise self._interruption
+        while self._results:
+            yield self._results.popleft()
 
-    async def wait(self) -> list[MapResult[AsyncJob]]:
+    async def wait(self) -> None:
         """Wait for a result or an input."""
-        result = await self._events.get()
-        return [] if result is None else [result]
+        self._news = anyio.Event()
+        await self._news.wait()
 
     def raise_error(self) -> None:
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        for scope in list(self._running):
+            scope.cancel()
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        scope = anyio.CancelScope()
+
+        async def run() -> None:
+            try:
+                with scope:
+                    if not scope.cancel_called:
+                        await work()
+            finally:
+                del self._running[scope]
+                if self._news is not None:
+                    self._news.set()
+
+        self._running[scope] = _start(run)
 
     async def _take(self) -> None:
         try:
             self._inputs.append(await anext(self._source))
         except StopAsyncIteration:
             self.has_stopped = True
-        except Exception as error:  # noqa: BLE001  (raised after the results)
+        except BaseException as error:  # noqa: BLE001  (the reader's)
+            # An exception is raised after the results, whatever else at once.
             self.has_stopped, self._error = True, error
-        self._is_taking = False
-        self._events.put_nowait(None)
+            if not isinstance(error, Exception):
+                self._interrupt(error)
+        finally:
+            self._is_taking = False
 
     async def _order(self, index: int, item: object) -> None:
         job, error = None, None
@@ -122,4 +155,24 @@ class _Tasks:
             job = await self._perform(index, item)
         except Exception as caught:  # noqa: BLE001  (it is the result of this input)
             error = caught
-        self._events.put_nowait(make_result(index, item, job, error))
+        except BaseException as caught:  # noqa: BLE001  (of an input's own code: the reader's)
+            self._interrupt(caught)
+            return
+        self._results.append(make_result(index, item, job, error))
+
+    def _interrupt(self, caught: BaseException) -> None:
+        """Keep what an input's own code raised for the reader; a cancellation also goes on."""
+        self._interruption = caught
+        if isinstance(caught, anyio.get_cancelled_exc_class()):
+            raise caught
+
+
+def _start(run: Callable[[], Coroutine[object, object, None]]) -> object:
+    """Run something beside the reader's task, and return what keeps it alive."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        # On trio a generator has no nursery of its own that it may keep open while it yields.
+        spawn = sys.modules["trio"].lowlevel.spawn_system_task
+        return spawn(run, context=contextvars.copy_context())
+    return loop.create_task(run())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 from collections import deque
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from .map import MapResult, Plan, Window, check_result, make_result
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from .job import Job
 
 T = TypeVar("T")
+
+MAX_WAIT = 1.0
+"""Seconds that the reader's thread is blocked at most before it can be interrupted."""
 
 
 def map_on_threads(
@@ -91,6 +95,7 @@ class _Threads:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._results: deque[MapResult[Job]] = deque()
         self._news: SimpleQueue[None] = SimpleQueue()
+        self._interruption: BaseException | None = None
         self.wanted: int | None = None
         self._is_left = threading.Event()
         self._open = 0
@@ -106,13 +111,17 @@ class _Threads:
             threading.Thread(target=self._serve, name="chaojiyuyan-map", daemon=True).start()
 
     def ended(self) -> Iterator[MapResult[Job]]:
+        if self._interruption is not None:
+            raise self._interruption
         while self._results:
             self._open -= 1
             yield self._results.popleft()
 
     def wait(self) -> None:
         """Wait for the result that is wanted; it may have been there by now."""
-        self._news.get()
+        while True:
+            with contextlib.suppress(Empty):  # on Windows, Ctrl-C does not end a wait
+                return self._news.get(timeout=MAX_WAIT)
 
     def close(self) -> None:
         self._is_left.set()
@@ -131,6 +140,10 @@ class _Threads:
             job = self._perform(index, item, self._is_left.is_set)
         except Exception as caught:  # noqa: BLE001  (it is the result of this input)
             error = caught
+        except BaseException as caught:  # noqa: BLE001  (of an input's own code: the reader's)
+            self._interruption = caught
+            self._news.put(None)
+            return
         self._results.append(make_result(index, item, job, error))
         # The reader says what it wants before it looks, so that one of the two sees the other.
         if self.wanted is None or self.wanted == index:
