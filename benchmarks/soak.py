@@ -1,8 +1,11 @@
-"""The soak test: workers under mixed faults for a given time, and their memory over 10,000 jobs.
+"""The soak test: real processes under mixed faults until so many jobs have been settled.
 
-Three worker processes serve a local kernel that answers every endpoint with faults. One after the
-other they are killed, frozen past their leases or told to stop, and the kernel is restarted now and
-then. At the end every job must have been settled exactly once.
+A caller keeps a backlog of jobs at a local kernel that answers every endpoint with faults, and
+three worker processes work it off. Two of them are killed, frozen past their leases or told to
+stop, again and again, and the kernel is killed and started on its data once a minute. The third
+worker and the caller live through all of it, and their memory must not grow. At the end the
+kernel's database must show that no job was lost and that each was settled once, with its own
+output.
 """
 
 from __future__ import annotations
@@ -11,51 +14,90 @@ import argparse
 import os
 import random
 import signal
+import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from chaojiyuyan_client import NexusClient
 from chaojiyuyan_devserver.testing import LocalKernel
 
-from .soak_worker import MANY
-from .worker import Server
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-WORKER = Path(__file__).with_name("soak_worker.py")
-WORKERS = 3
-LEASE = 3
-BACKLOG = 60
-LONGEST_JOB = 0.5
-ENDPOINTS = ("register", "available", "bid", "heartbeat", "submit")
+HERE = Path(__file__).parent
+CAPABILITY = "test.echo.v1"
+BALANCE = 10**12
+LEASE = 5
+BACKLOG = 3_000
+"""Jobs that are open at a time: what the workers need while a strike or a restart goes on."""
+ENDPOINTS = ("create", "register", "available", "bid", "heartbeat", "submit")
 EFFECTS = ("503", "429", "html", "junk", "drop-before", "drop-after", "delay:1s")
-SHARE = "0.5%"
-GROWTH = 1.05
+SHARE = "0.1%"
+STRIKE_INTERVAL = 10.0
+RESTART_INTERVAL = 60.0
+REPORT_INTERVAL = 60.0
+GROWTH = 1.02
+WARM = 0.2
+"""The share of the jobs after which memory is held against memory at the end."""
 
 
 class Fleet:
-    """The worker processes, and what happens to them."""
+    """The caller and the workers, and what happens to them.
 
-    def __init__(self, folder: Path, kernel: LocalKernel) -> None:
-        self._runs = folder / "runs"
-        self._log = (folder / "workers.log").open("w")
-        self._environment = {
-            **os.environ,
-            "CHAOJIYUYAN_API_KEY": kernel.api_key,
-            "HEBING_BASE_URL": kernel.base_url,
-        }
-        self._processes = [self._start() for _ in range(WORKERS)]
+    Args:
+        kernel: The platform; its ready agent is the workers'.
+        caller_key: The key of the caller's agent.
+        log: Where their standard error goes.
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        argv = [sys.executable, str(WORKER), str(self._runs)]
-        return subprocess.Popen(argv, env=self._environment, stderr=self._log)
+    Attributes:
+        problems: What went wrong so far, in one text each.
+    """
+
+    def __init__(self, kernel: LocalKernel, caller_key: str, log: Path) -> None:
+        self.problems: list[str] = []
+        self._log_file = log
+        self._log = log.open("w")
+        self._platform = {**os.environ, "HEBING_BASE_URL": kernel.base_url}
+        self._worker_key = kernel.api_key
+        self.caller = self._start("soak_caller.py", caller_key)
+        self.witness = self._start("soak_worker.py", self._worker_key)
+        self._victims = [self._start("soak_worker.py", self._worker_key) for _ in range(2)]
+
+    def _start(self, name: str, api_key: str) -> subprocess.Popen[str]:
+        environment = {**self._platform, "CHAOJIYUYAN_API_KEY": api_key}
+        argv = [sys.executable, str(HERE / name)]
+        return subprocess.Popen(
+            argv, env=environment, stdin=subprocess.PIPE, stderr=self._log, text=True
+        )
+
+    def order(self, count: int) -> None:
+        """Let the caller order jobs."""
+        assert self.caller.stdin
+        self.caller.stdin.write(f"{count}\n")
+        self.caller.stdin.flush()
+
+    def finish_ordering(self) -> None:
+        """Let the caller end once it has ordered what it was told."""
+        assert self.caller.stdin
+        self.caller.stdin.close()
+
+    @property
+    def is_ordering(self) -> bool:
+        """Whether the caller has still to order."""
+        return self.caller.poll() is None
 
     def strike(self) -> str:
-        """Do something to one of them, and return what."""
-        index = random.randrange(WORKERS)
-        process = self._processes[index]
+        """Do something to one of the workers, and return what."""
+        index = random.randrange(len(self._victims))
+        process = self._victims[index]
         what = random.choice(["killed", "frozen", "stopped"])
         if what == "frozen":
             process.send_signal(signal.SIGSTOP)
@@ -64,95 +106,216 @@ class Fleet:
             return what
         process.send_signal(signal.SIGKILL if what == "killed" else signal.SIGTERM)
         code = process.wait(60)
-        if what == "stopped" and code:
-            raise SystemExit(f"a worker that was stopped ended with {code}")
-        self._processes[index] = self._start()
+        if what == "stopped":
+            self._expect_zero("a worker that was stopped", code)
+        self._victims[index] = self._start("soak_worker.py", self._worker_key)
         return what
 
-    def runs(self) -> Counter[str]:
-        lines = self._runs.read_text().splitlines() if self._runs.exists() else []
-        return Counter(line.split()[0] for line in lines)
+    def check(self) -> None:
+        """End the soak where a process that must live has ended.
+
+        Raises:
+            SystemExit: One has; the text says which.
+        """
+        if self.witness.poll() is not None or self.caller.poll():
+            codes = self.caller.returncode, self.witness.returncode
+            raise SystemExit(f"the caller or the worker that nobody ended has ended: {codes}")
+
+    def stop(self) -> None:
+        """Stop the workers."""
+        workers = (self.witness, *self._victims)
+        for process in workers:
+            process.terminate()
+        for process in workers:
+            self._expect_zero("a worker that was stopped at the end", process.wait(60))
+
+    def _expect_zero(self, who: str, code: int) -> None:
+        if code:
+            last_lines = "\n".join(self._log_file.read_text().splitlines()[-30:])
+            self.problems.append(f"{who} ended with {code}; the log's end:\n{last_lines}")
 
     def close(self) -> None:
+        """Leave no process behind, also after a failure."""
         for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            process.wait(60)
+            process.kill()
+            process.wait()
         self._log.close()
 
+    @property
+    def _processes(self) -> list[subprocess.Popen[str]]:
+        return [self.caller, self.witness, *self._victims]
 
-def endure(minutes: float) -> list[str]:
-    """Run under faults for so long; return what went wrong."""
+
+class Account:
+    """The caller's account: what it paid and holds tells how many jobs settled and are open.
+
+    Args:
+        kernel: The platform.
+    """
+
+    def __init__(self, kernel: LocalKernel) -> None:
+        self._kernel = kernel
+        self._agent = kernel.new_agent("caller", balance_nc=BALANCE)
+        self.api_key = self._agent.api_key
+        with NexusClient(self.api_key, kernel.base_url) as client:
+            catalog = client.capabilities()
+        self._price = next(s["price_nc"] for s in catalog if s["capability_key"] == CAPABILITY)
+
+    def read(self) -> tuple[int, int]:
+        """Return how many jobs were settled, and how many are open."""
+        balance = self._kernel.balance(self._agent.account_id)
+        paid = BALANCE - balance["available_nc"] - balance["held_nc"]
+        return paid // self._price, balance["held_nc"] // self._price
+
+
+class Record:
+    """What the database of a kernel that has ended says.
+
+    Args:
+        path: The database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+    def _number(self, statement: str) -> int:
+        return int(self._database.execute(statement).fetchone()[0] or 0)
+
+    @property
+    def ordered(self) -> int:
+        """How many jobs there are."""
+        return self._number("SELECT count(*) FROM jobs")
+
+    @property
+    def exhausted(self) -> int:
+        """How many lost their worker in each of their three attempts."""
+        return self._number(
+            "SELECT count(*) FROM jobs WHERE status = 'failed' AND error_code = 'attempt_exhausted'"
+        )
+
+    @property
+    def attempts(self) -> int:
+        """How often jobs were awarded."""
+        return self._number("SELECT count(*) FROM attempts")
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong at the end, in one line each."""
+        checks = {
+            "jobs neither succeeded nor were given up after three attempts": """
+                SELECT count(*) FROM jobs WHERE status <> 'succeeded'
+                AND NOT (status = 'failed' AND error_code = 'attempt_exhausted')""",
+            "jobs were not paid once, or paid without success": """
+                SELECT count(*) FROM jobs LEFT JOIN
+                (SELECT job, count(*) AS times FROM transfers WHERE kind = 'pay' GROUP BY job)
+                ON job = number WHERE coalesce(times, 0) <> (status = 'succeeded')""",
+            "jobs have another output than their own": """
+                SELECT count(*) FROM payloads AS output JOIN payloads AS input USING (job)
+                WHERE output.kind = 'output' AND input.kind = 'input'
+                AND output.body <> input.body""",
+            "jobs succeeded without an output": """
+                SELECT count(*) FROM jobs WHERE status = 'succeeded' AND NOT EXISTS
+                (SELECT 1 FROM payloads WHERE job = number AND kind = 'output')""",
+            "nc were made or lost": "SELECT abs(sum(available_nc + held_nc)) FROM accounts",
+            "nc are still held": "SELECT sum(held_nc) FROM accounts",
+        }
+        for what, statement in checks.items():
+            if count := self._number(statement):
+                yield f"{count} {what}"
+
+
+@dataclass
+class Memory:
+    """The resident memory of a process while jobs are settled, in KiB.
+
+    Attributes:
+        name: Which process.
+        process: It.
+        samples: The settled jobs and the memory at that time.
+    """
+
+    name: str
+    process: subprocess.Popen[str]
+    samples: list[tuple[int, int]] = field(default_factory=list)
+
+    def read(self, settled: int) -> None:
+        """Take a sample, while the process lives."""
+        if self.process.poll() is None:
+            status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+            self.samples.append((settled, int(status.partition("VmRSS:")[2].split()[0])))
+
+    def growth(self, jobs: int) -> float:
+        """Return memory at the end divided by memory once warm, each the median of a tenth."""
+        warm, end = (
+            [kib for settled, kib in self.samples if start <= settled / jobs < start + 0.1]
+            for start in (WARM, 0.9)
+        )
+        if not warm or not end:
+            raise SystemExit(f"too few samples of the {self.name}'s memory: order more jobs")
+        before, after = statistics.median(warm), statistics.median(end)
+        print(f"{self.name}: {before:,.0f} KiB warm, {after:,.0f} KiB at the end", flush=True)
+        return after / before
+
+
+def soak(jobs: int) -> Iterator[str]:
+    """Settle so many jobs; yield what went wrong."""
+    faults = [f"{endpoint}={effect}@{SHARE}" for endpoint in ENDPOINTS for effect in EFFECTS]
+    events: Counter[str] = Counter()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kernel = stack.enter_context(LocalKernel(folder / "kernel", lease=LEASE))
-        faults = [f"{endpoint}={effect}@{SHARE}" for endpoint in ENDPOINTS for effect in EFFECTS]
+        account = Account(kernel)
         kernel.set_faults(faults)
-        fleet = Fleet(folder, kernel)
+        fleet = Fleet(kernel, account.api_key, folder / "processes.log")
         stack.callback(fleet.close)
-        events: Counter[str] = Counter()
-        posted: list[str] = []
-        strike_at = time.monotonic() + 5
-        restart_at = time.monotonic() + 30
-        end = time.monotonic() + 60 * minutes
-        client = stack.enter_context(kernel.client())
-        while time.monotonic() < end:
-            while len(posted) - len(fleet.runs()) < BACKLOG:
-                payload = {"seconds": random.uniform(0, LONGEST_JOB)}
-                job = {"capability_key": "test.echo.v1", "input_payload": payload}
-                answer = client.post("/kernel-jobs", json=job).raise_for_status()
-                posted.append(answer.json()["data"]["id"])
-            if time.monotonic() > strike_at:
+        memories = [Memory("caller", fleet.caller), Memory("worker", fleet.witness)]
+        began = report_at = time.monotonic()
+        strike_at, restart_at = began + STRIKE_INTERVAL, began + RESTART_INTERVAL
+        ordered = settled = waiting = 0
+        while fleet.is_ordering or waiting:
+            settled, waiting = account.read()
+            count = min(jobs - ordered, BACKLOG - (ordered - settled))
+            if count > 0:
+                fleet.order(count)
+                ordered += count
+                if ordered == jobs:
+                    fleet.finish_ordering()
+            for memory in memories:
+                memory.read(settled)
+            now = time.monotonic()
+            if now >= strike_at:
                 events[fleet.strike()] += 1
-                strike_at = time.monotonic() + 5
-            if time.monotonic() > restart_at:
+                strike_at = now + STRIKE_INTERVAL
+            if now >= restart_at:
                 kernel.kill()
                 kernel.start()
                 kernel.set_faults(faults)
                 events["kernel restarted"] += 1
-                restart_at = time.monotonic() + 30
-            time.sleep(0.1)
-        kernel.clear_faults()
-        problems = settled_once(kernel, posted)
-        again = sum(count - 1 for count in fleet.runs().values())
+                restart_at = now + RESTART_INTERVAL
+            if now >= report_at:
+                print(f"{settled:,} settled after {now - began:,.0f} s", flush=True)
+                report_at = now + REPORT_INTERVAL
+            time.sleep(0.2)
+            fleet.check()
         happened = ", ".join(f"{count} {what}" for what, count in sorted(events.items()))
-        print(f"{len(posted)} jobs, {again} runs more than jobs; {happened}", flush=True)
-    return problems
-
-
-def settled_once(kernel: LocalKernel, posted: list[str]) -> list[str]:
-    """Wait until every job has ended; return those that did not end as they should."""
-    problems = []
-    patience = time.monotonic() + 120
-    for job_id in posted:
-        job = kernel.job(job_id)
-        while job["status"] not in ("succeeded", "failed", "expired", "cancelled"):
-            if time.monotonic() > patience:
-                break
-            time.sleep(0.1)
-            job = kernel.job(job_id)
-        if job["status"] != "succeeded" or job["settlements"] != 1:
-            reason = job["error_code"] or f"settled {job['settlements']} times"
-            problems.append(f"{job_id} {job['status']}: {reason}")
-    return problems
-
-
-def memory() -> list[str]:
-    """Work off 10,000 jobs; return what is wrong with the memory that it took."""
-    with Server() as server:
-        server.backlog(MANY)
-        argv = [sys.executable, str(WORKER), server.url]
-        done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=300)
-    few, many = map(int, done.stdout.split())
-    print(f"memory: {few} KiB after 1,000 jobs, {many} KiB after {MANY:,}", flush=True)
-    return [] if many <= few * GROWTH else [f"memory grew by {many / few - 1:.0%}"]
+        print(f"{settled:,} jobs settled in {time.monotonic() - began:,.0f} s; {happened}")
+        fleet.stop()
+        kernel.stop()
+        record = Record(folder / "kernel" / "kernel.db")
+        print(f"{record.attempts:,} attempts; {record.exhausted} jobs lost all three", flush=True)
+        yield from fleet.problems
+        if record.ordered != ordered:
+            yield f"{ordered} jobs were ordered, the kernel has {record.ordered}"
+        yield from record.problems()
+        for memory in memories:
+            if (growth := memory.growth(settled)) > GROWTH:
+                yield f"the {memory.name}'s memory grew by {growth - 1:.1%}"
 
 
 def main() -> int:
+    """Run it; return 1 where something went wrong."""
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=2.0, help="how long, 2 by default")
-    minutes = parser.parse_args().minutes
-    problems = [*memory(), *endure(minutes)]
+    parser.add_argument("--jobs", type=int, default=20_000, help="how many, 20,000 by default")
+    problems = list(soak(parser.parse_args().jobs))
     for problem in problems:
         print(problem)
     print("something is wrong" if problems else "every job settled once, memory flat")

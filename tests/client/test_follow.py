@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 from chaojiyuyan_client._follow import Follower
 from chaojiyuyan_core.errors import AuthenticationError, JobTimeout
 from chaojiyuyan_core.http import Retry
+from support.background import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +117,7 @@ def test_events_without_an_id_come_once_too(
 
 def test_a_job_of_the_local_kernel_is_followed_to_its_end(client: Any, kernel: Any) -> None:
     job = client.call(ECHO, {})
-    threading.Timer(0.5, lambda: kernel.settle(job.id, {})).start()
-    followed = list(job.follow(timeout=20))
+    with meanwhile(lambda: kernel.settle(job.id, {}), delay=0.5):
+        followed = list(job.follow(timeout=20))
     assert followed == list(job.events())
     assert len(followed) >= 2

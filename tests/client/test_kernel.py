@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -19,17 +18,9 @@ from chaojiyuyan_core.errors import (
     NotFoundError,
     ServerError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from support.background import meanwhile
 
 ECHO = "test.echo.v1"
-
-
-def after(seconds: float, act: Callable[[], object]) -> threading.Timer:
-    timer = threading.Timer(seconds, act)
-    timer.start()
-    return timer
 
 
 def test_a_job_is_posted_fetched_and_listed(client: Any) -> None:
@@ -62,17 +53,15 @@ def test_run_returns_the_output(client: Any, kernel: Any, agent: Any) -> None:
                 pass
         kernel.settle(jobs[0]["id"], {"text": "HI"})
 
-    timer = after(0, settle)
-    assert client.run(ECHO, {"text": "hi"}, timeout=30) == {"text": "HI"}
-    timer.join()
+    with meanwhile(settle):
+        assert client.run(ECHO, {"text": "hi"}, timeout=30) == {"text": "HI"}
 
 
 def test_a_job_waits_and_gives_its_result(client: Any, kernel: Any) -> None:
     job = client.call(ECHO, {})
     told: list[str] = []
-    timer = after(0.3, lambda: kernel.settle(job.id, {"n": 1}, [{"kind": "json"}]))
-    done = job.wait(timeout=30, on_update=lambda job: told.append(job.status))
-    timer.join()
+    with meanwhile(lambda: kernel.settle(job.id, {"n": 1}, [{"kind": "json"}]), delay=0.3):
+        done = job.wait(timeout=30, on_update=lambda job: told.append(job.status))
     assert done.succeeded
     assert not job.done
     assert done.result() == job.result(timeout=5) == {"n": 1}
@@ -218,9 +207,8 @@ def test_an_answer_that_makes_no_sense_is_told_so(kernel: Any, client: Any, faul
 def test_a_wait_survives_every_fault(client: Any, kernel: Any) -> None:
     job = client.call(ECHO, {})
     kernel.set_faults(["get=503@1", "get=drop-after@2", "get=html@3"])
-    timer = after(0.2, lambda: kernel.settle(job.id, {"ok": True}))
-    assert job.result(timeout=60) == {"ok": True}
-    timer.join()
+    with meanwhile(lambda: kernel.settle(job.id, {"ok": True}), delay=0.2):
+        assert job.result(timeout=60) == {"ok": True}
 
 
 def test_a_wait_survives_a_kernel_that_is_killed_and_comes_back(
@@ -235,9 +223,8 @@ def test_a_wait_survives_a_kernel_that_is_killed_and_comes_back(
         kernel.restart()
         kernel.settle(job.id, {"ok": True})
 
-    timer = after(0.2, crash)
-    assert job.result(timeout=60) == {"ok": True}
-    timer.join()
+    with meanwhile(crash, delay=0.2):
+        assert job.result(timeout=60) == {"ok": True}
 
 
 def test_a_wait_for_a_kernel_that_stays_down_is_a_timeout_from_the_fault(

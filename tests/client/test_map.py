@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from chaojiyuyan_client import AsyncNexusClient, JobFailed, JobTimeout, MapResult, NexusClient
+from support.background import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -281,10 +282,10 @@ def test_failed_jobs_are_ordered_anew_where_that_is_wanted(client: Any, platform
     list(client.map(KEY, inputs, **options))
     assert len(platform.jobs) == 2
     anew = platform.jobs.copy()
-    platform.holds_back = lambda order: order["idempotency_key"] not in anew and not done
     done: list[int] = []
-    threading.Timer(0.3, lambda: done.append(1)).start()
-    list(client.map(KEY, inputs, retry_failed=True, **options))
+    platform.holds_back = lambda order: order["idempotency_key"] not in anew and not done
+    with meanwhile(lambda: done.append(1), delay=0.3):
+        list(client.map(KEY, inputs, retry_failed=True, **options))
     (key,) = platform.jobs.keys() - anew.keys()
     assert key.removesuffix("-2") in anew
 
@@ -313,9 +314,16 @@ def test_a_run_that_was_killed_is_taken_up(kernel: Any) -> None:
         finally:
             os.kill(process.pid, signal.SIGKILL)
         inputs = numbers(6)
+
+        def settle() -> None:
+            while len(jobs := list(client.jobs())) < len(inputs):
+                time.sleep(0.05)
+            for job in jobs:
+                kernel.settle(job.id, {})
+
         results = client.map(KEY, inputs, concurrency=6, idempotency_prefix="batch", timeout=30)
-        threading.Timer(0.5, lambda: [kernel.settle(job.id, {}) for job in client.jobs()]).start()
-        assert [result.input for result in results] == inputs
+        with meanwhile(settle):
+            assert [result.input for result in results] == inputs
         assert len(list(client.jobs())) == 6
 
 

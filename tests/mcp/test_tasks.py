@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.background import meanwhile
 from support.mcp_server import reach
 
 if TYPE_CHECKING:
@@ -212,6 +212,6 @@ def test_a_legacy_client_that_declares_it_gets_no_task(
     wire.answer(wire.ask("initialize", hello))
     wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
     job_id = new_job(wire)
-    threading.Timer(0.3, kernel.settle, (job_id, {})).start()
-    assert wire.call("kernel_wait_for_job", job_id=job_id).data["status"] == "succeeded"
+    with meanwhile(lambda: kernel.settle(job_id, {}), delay=0.3):
+        assert wire.call("kernel_wait_for_job", job_id=job_id).data["status"] == "succeeded"
     assert ask(wire, "tasks/get", job_id)["error"]["code"] == -32021

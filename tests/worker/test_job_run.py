@@ -19,6 +19,7 @@ from chaojiyuyan_worker._run.offers import Offers
 from chaojiyuyan_worker._run.options import RunOptions
 from chaojiyuyan_worker._run.runtime import Runtime
 from chaojiyuyan_worker.leases import LeaseKeeper
+from support.background import meanwhile
 from support.replies import after, data, page, refusal
 from support.wires import FakeWire
 
@@ -195,8 +196,8 @@ def test_a_timeout_counts_from_the_start_of_the_handler(attempts) -> None:
         busy = threading.Event()
         pool.submit(busy.wait, 10)
         bench = Bench(noting(attempts), executor=pool, timeout=0.2)
-        threading.Timer(0.6, busy.set).start()
-        assert bench.run().outcome is Outcome.SETTLED
+        with meanwhile(busy.set, delay=0.6):
+            assert bench.run().outcome is Outcome.SETTLED
     assert len(attempts) == 1
 
 
