@@ -38,24 +38,15 @@ class Interval:
         return self.number * INTERVAL
 
     def add(self, status: str, seconds: float) -> None:
-        """Count a job.
-
-        Args:
-            status: How it ended.
-            seconds: The time from its creation to its end.
-        """
+        """Count a job that took so many seconds from its creation to its end."""
         self.outcomes[status] += 1
         if status == "succeeded":
             self._times[math.floor(math.log(max(seconds, 1e-4)) / _STEP)] += 1
 
     def percentile(self, share: float) -> float | None:
-        """Return the time within which a share of the jobs succeeded.
+        """Return the seconds within which a share of the jobs succeeded, to within 5 %.
 
-        Args:
-            share: From 0 to 1.
-
-        Returns:
-            Seconds, to within 5 %; None where no job succeeded.
+        None where no job succeeded.
         """
         left = share * self._times.total()
         for step in sorted(self._times):
@@ -73,13 +64,7 @@ class Activity:
         self._intervals: deque[Interval] = deque(maxlen=INTERVALS)
 
     def add(self, status: str, created_at: float, completed_at: float) -> None:
-        """Count a job that ended.
-
-        Args:
-            status: How it ended.
-            created_at: When it was created, in seconds since the epoch.
-            completed_at: When it ended. Jobs come nearly in this order.
-        """
+        """Count a job that ended; jobs come nearly in the order of their ends."""
         number = math.floor(completed_at / INTERVAL)
         if not self._intervals or self._intervals[-1].number < number:
             self._intervals.append(Interval(number))
@@ -89,23 +74,12 @@ class Activity:
                 break
 
     def restore(self, ended: Iterable[tuple[str, float, float]]) -> None:
-        """Count the jobs of a stored database.
-
-        Args:
-            ended: The arguments of ``add`` for each, in any order.
-        """
+        """Count the jobs of a stored database: the arguments of ``add``, in any order."""
         for status, created_at, completed_at in sorted(ended, key=lambda job: job[2]):
             self.add(status, created_at, completed_at)
 
     def window(self, now: float) -> list[Interval]:
-        """Return all intervals up to now, oldest first, the empty ones included.
-
-        Args:
-            now: The kernel's time in seconds since the epoch.
-
-        Returns:
-            ``INTERVALS`` intervals; the last is not over yet.
-        """
+        """Return the last ``INTERVALS`` intervals, oldest first, the empty ones included."""
         known = {interval.number: interval for interval in self._intervals}
         last = math.floor(now / INTERVAL)
         numbers = range(last - INTERVALS + 1, last + 1)

@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from .kernel import Spec
+from .kernel.views import SpecView
 
 FETCH_TIMEOUT = 20.0
 """Seconds for connecting, writing and each read when a catalog is fetched."""
 MAX_CATALOG_BYTES = 16 * 1024 * 1024
 
-_FIELDS: dict[str, type] = {
-    "capability_key": str,
-    "name": str,
-    "category": str,
-    "price_nc": int,
-    "input_mode": str,
-    "output_mode": str,
-    "description": str,
-    "input_schema": dict,
-    "output_schema": dict,
+_FIELDS = {
+    name: get_origin(kind) or kind
+    for name, kind in get_type_hints(SpecView).items()
+    if name != "id"
 }
 _REQUIRED = ("capability_key", "price_nc")
 
@@ -56,11 +51,7 @@ def load_catalog(source: str) -> list[Spec]:
 
 
 def parse_catalog(text: str, source: str) -> list[Spec]:
-    """Read the specs out of YAML or JSON.
-
-    Args:
-        text: The document.
-        source: Where it comes from, for messages.
+    """Read the specs out of YAML or JSON; messages name the source.
 
     Raises:
         CatalogError: A spec is not valid.

@@ -26,13 +26,9 @@ class CommandError(Exception):
 
 
 def run_command(argv: Sequence[str]) -> int:
-    """Run a command against a running kernel.
+    """Run a command against a running kernel; return the exit code.
 
-    Args:
-        argv: The command's name and its arguments.
-
-    Returns:
-        0; 1 where no kernel runs or it refuses, with a line on standard error.
+    It is 1 where no kernel runs or it refuses, with a line on standard error.
     """
     given = _make_parser().parse_args(argv)
     try:

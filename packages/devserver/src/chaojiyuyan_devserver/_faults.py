@@ -116,10 +116,7 @@ class Faults:
         self._chance = random.Random()  # noqa: S311 - chaos, not secrets
 
     def set(self, texts: list[str]) -> None:
-        """Replace all faults; each counts its requests from here on.
-
-        Args:
-            texts: Faults as ``parse`` reads them, and names of presets.
+        """Replace all faults by these, or by presets; each counts its requests from here on.
 
         Raises:
             ValueError: See ``parse``; nothing has changed then.

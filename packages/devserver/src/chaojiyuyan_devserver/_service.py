@@ -272,11 +272,7 @@ class KernelService:
         return job
 
     def create_job(self, agent: Agent, order: Order) -> tuple[Job, bool]:
-        """Make a job, or find the one that was made before with its idempotency key.
-
-        Returns:
-            The job, and whether it is new.
-        """
+        """Make a job, or find the one with its idempotency key; return whether it is new."""
         key = order.idempotency_key
         if key is not None:
             job = self.kernel.jobs.board.find_repeated(agent.id, key)

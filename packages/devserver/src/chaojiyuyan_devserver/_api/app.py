@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver._version import __version__
 from chaojiyuyan_devserver.kernel import Refusal
 
@@ -18,13 +20,6 @@ from . import caller, control, login, worker
 from .guard import Guard
 from .openapi import complete_openapi
 from .route import answer_bare
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-    from chaojiyuyan_devserver._service import KernelService
 
 PREFIX = "/api/v1"
 PARTS = (worker, caller, login)

@@ -9,12 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import NotRequired, TypedDict
 
 from chaojiyuyan_devserver.kernel import Order, Result
-from chaojiyuyan_devserver.kernel.views import (
-    EventView,
-    JobSummary,
-    OfferView,
-    SpecView,
-)
+from chaojiyuyan_devserver.kernel.views import OfferView
 
 T = TypeVar("T")
 
@@ -107,22 +102,10 @@ class Invalid(TypedDict):
     detail: list[dict[str, Any]] | dict[str, Any]
 
 
-class JobList(TypedDict):
-    """A page of jobs."""
+class Items(TypedDict, Generic[T]):
+    """A list."""
 
-    items: list[JobSummary]
-
-
-class EventList(TypedDict):
-    """A job's history."""
-
-    items: list[EventView]
-
-
-class SpecList(TypedDict):
-    """The catalog."""
-
-    items: list[SpecView]
+    items: list[T]
 
 
 class Registered(TypedDict):

@@ -9,15 +9,17 @@ from starlette.responses import Response
 
 from chaojiyuyan_devserver._store import list_jobs
 from chaojiyuyan_devserver.kernel.views import (
+    EventView,
     JobSummary,
     JobView,
+    SpecView,
     view_event,
     view_job,
     view_spec,
     view_summary,
 )
 
-from .bodies import EventList, JobList, JobRequest, SpecList
+from .bodies import Items, JobRequest
 from .deps import Caller, JobId, Service, Waiting
 from .route import ApiRoute, answer, document
 
@@ -46,7 +48,7 @@ async def create_job(
 @router.get(
     "/kernel-jobs",
     name="list",
-    **document({200: JobList}, assumed="The query and the envelope; newest first."),
+    **document({200: Items[JobSummary]}, assumed="The query and the envelope; newest first."),
 )
 async def read_jobs(
     service: Service,
@@ -77,7 +79,7 @@ async def read_job(service: Service, agent: Caller, job_id: JobId, wait: Waiting
     "/kernel-jobs/{job_id}/events",
     name="events",
     **document(
-        {200: EventList},
+        {200: Items[EventView]},
         NOT_FOUND,
         assumed="The envelope, and the names and payloads of the events.",
     ),
@@ -88,7 +90,7 @@ async def read_events(service: Service, agent: Caller, job_id: JobId) -> Respons
     return answer({"items": [view_event(job, event) for event in job.events]})
 
 
-@router.get("/capability-specs", name="catalog", **document({200: SpecList}))
+@router.get("/capability-specs", name="catalog", **document({200: Items[SpecView]}))
 async def read_catalog(service: Service, _agent: Caller, category: str | None = None) -> Response:
     """List what can be called, all of it or one category."""
     specs = service.kernel.catalog.list(category)

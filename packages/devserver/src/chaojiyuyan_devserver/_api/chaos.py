@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
+from starlette.requests import Request
 from starlette.responses import Response
+
+from chaojiyuyan_devserver._faults import Fault
 
 from .deps import get_service
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from starlette.requests import Request
-
-    from chaojiyuyan_devserver._faults import Fault
-
-Serve: TypeAlias = "Callable[[Request], Awaitable[Response]]"
+Serve: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 RETRY_AFTER = 1
 """The seconds of ``Retry-After`` in an injected 429 or 503."""
@@ -26,16 +23,13 @@ _REFUSED = b'{"detail":{"error":"a fault on demand","code":"injected_fault"}}'
 
 
 async def strike(faults: list[Fault], endpoint: str, request: Request, serve: Serve) -> Response:
-    """Let a request fail.
+    """Let a request fail; the answer does not reach a client whose connection was cut.
 
     Args:
         faults: Those that strike it: all their delays happen, and the first of the others.
         endpoint: The name of its operation.
         request: The request.
         serve: Serves it.
-
-    Returns:
-        The answer, which does not reach a client whose connection was cut.
     """
     service = get_service(request)
     harm = next((fault for fault in faults if fault.effect != "delay"), None)

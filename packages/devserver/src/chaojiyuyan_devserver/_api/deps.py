@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
 
 from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel import Refusal
 from chaojiyuyan_devserver.kernel.records import Agent
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 MAX_WAIT = 60.0
 """The maximum of ``Prefer: wait`` in seconds."""

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from chaojiyuyan_devserver.kernel import Catalog, Spec
+from chaojiyuyan_devserver.kernel import Catalog, Spec
 
 Json = dict[str, Any]
 
 
 def complete_openapi(schema: Json, catalog: Catalog) -> Json:
-    """Return FastAPI's OpenAPI document with the keys, the assumptions and the catalog's inputs.
-
-    Args:
-        schema: FastAPI's document, which stays as it is.
-        catalog: The capabilities that may be called.
-    """
+    """Return FastAPI's document with the assumptions, the catalog's inputs and the key."""
     components = schema["components"]
     job_request = {
         **components["schemas"]["JobRequest"],

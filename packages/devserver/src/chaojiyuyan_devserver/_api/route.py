@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -16,10 +17,6 @@ from chaojiyuyan_devserver.kernel import Refusal
 from .bodies import Data, Invalid, Refused
 from .chaos import strike
 from .deps import get_service
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
-
 
 _ALWAYS: Mapping[int, tuple[str, ...]] = {413: ("payload_too_large",), 422: ()}
 

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver._store import list_deliveries
 from chaojiyuyan_devserver.kernel import Order, Refusal, Result
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from chaojiyuyan_devserver._service import KernelService
-    from chaojiyuyan_devserver.kernel.records import Delivery, Job
+from chaojiyuyan_devserver.kernel.records import Delivery, Job
 
 
 async def trigger(service: KernelService, what: str) -> list[Delivery]:
-    """Send a webhook.
+    """Send a webhook; return what was queued.
 
     Args:
         service: The kernel at work.
         what: An event such as ``job.failed``, for which an echo job of the ready agent is made and
             ended so; or the id of a delivery, or of a job, whose last delivery is repeated.
-
-    Returns:
-        What was queued.
 
     Raises:
         Refusal: 404 ``delivery_not_found`` or ``event_not_found``, 409 ``no_webhook``.

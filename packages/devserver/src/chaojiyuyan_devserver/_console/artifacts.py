@@ -47,14 +47,7 @@ class Artifact:
 
 
 def describe(artifact: dict[str, Any]) -> Artifact:
-    """Read an artifact from a worker, whatever is in it.
-
-    Args:
-        artifact: The object as it was submitted.
-
-    Returns:
-        What the page shows of it.
-    """
+    """Return what the page shows of an artifact, whatever the worker put into it."""
     uri = str(artifact.get("artifact_uri") or "")
     size = artifact.get("size_bytes")
     shown_as, text = "", ""
@@ -74,14 +67,7 @@ def describe(artifact: dict[str, Any]) -> Artifact:
 
 
 def content(artifact: dict[str, Any]) -> tuple[str, bytes] | None:
-    """Return the media type and bytes that an artifact carries, if it may be shown.
-
-    Args:
-        artifact: The object as it was submitted.
-
-    Returns:
-        One of the types above and the content, or None.
-    """
+    """Return the media type and bytes that an artifact carries, if they may be shown."""
     found = _decode(str(artifact.get("artifact_uri") or ""))
     return found if found is not None and found[0] in (*IMAGES, *SOUNDS, *VIDEOS) else None
 

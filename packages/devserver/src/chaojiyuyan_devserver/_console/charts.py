@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from chaojiyuyan_devserver._activity import INTERVAL, INTERVALS
+from markupsafe import Markup
 
+from chaojiyuyan_devserver._activity import INTERVAL, INTERVALS, Interval
+
+from .language import Language
 from .page import templates
 from .text import length
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from markupsafe import Markup
-
-    from chaojiyuyan_devserver._activity import Interval
-
-    from .language import Language
-    from .timeline import Span, Timeline
+from .timeline import Span, Timeline
 
 OUTCOMES = ("succeeded", "failed", "expired", "cancelled")
 HEIGHT = 132

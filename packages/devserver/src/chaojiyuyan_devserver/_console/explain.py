@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from markupsafe import Markup
 
-    from chaojiyuyan_devserver.kernel.records import Job
+from chaojiyuyan_devserver.kernel.records import Job
 
-    from .language import Language
+from .language import Language
 
 CAUSES = (
     "lease_lost",
@@ -40,14 +38,7 @@ class Explanation:
 
 
 def find_cause(job: Job) -> str:
-    """Return the row of the table for a job that ended without a result.
-
-    Args:
-        job: The job with its attempts and events.
-
-    Returns:
-        One of ``CAUSES``.
-    """
+    """Return the row of ``CAUSES`` for a job that ended without a result."""
     if job.error_code == "attempt_exhausted":
         losses = [e.payload["reason"] for e in job.events if e.event_type == "job.attempt_lost"]
         return "output_invalid" if losses[-1:] == ["validation_failed"] else "lease_lost"
@@ -57,15 +48,12 @@ def find_cause(job: Job) -> str:
 
 
 def explain(job: Job, handlers: int, language: Language) -> Explanation | None:
-    """Explain why a job has no result.
+    """Explain why a job has no result; None for one that succeeded or has not ended.
 
     Args:
-        job: The job with its attempts.
+        job: The job with its attempts and events.
         handlers: How many workers handle its capability now.
         language: The page's language.
-
-    Returns:
-        The explanation; None for a job that has not ended, or has succeeded.
     """
     if job.error_code is None:
         return None

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_core import from_json
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .language import Language
+from .language import Language
 
 Json = dict[str, Any]
 
@@ -123,18 +121,10 @@ def _field(name: str, schema: Any, required: bool) -> Field | None:
 def read_fields(
     fields: list[Field], form: Mapping[str, Any], language: Language
 ) -> tuple[list[Field], Json]:
-    """Return the fields as they were submitted, and their value.
+    """Return the fields as they were submitted, and the object that they make.
 
-    An empty field is left out of the value, unless it is a required string. A field whose text does
-    not fit its kind has its ``error`` set and is left out as well.
-
-    Args:
-        fields: What ``fields_of`` returned.
-        form: The submitted form.
-        language: The page's language.
-
-    Returns:
-        The fields with their texts and errors, and the object.
+    An empty field is left out of the object, unless it is a required string. A field whose text
+    does not fit its kind has its ``error`` set and is left out as well.
     """
     done: list[Field] = []
     value: Json = {}
@@ -152,14 +142,9 @@ def read_fields(
 
 
 def mark_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], list[str]]:
-    """Put validation errors beside their fields.
+    """Return the fields with their validation errors, and the errors that belong to none.
 
-    Args:
-        fields: The fields of a form.
-        errors: The kernel's errors, such as ``$.count: 9 is greater than the maximum of 8``.
-
-    Returns:
-        The fields with their errors, and the errors that belong to none.
+    An error is the kernel's, such as ``$.count: 9 is greater than the maximum of 8``.
     """
     by_path = {f"$.{field.name}": index for index, field in enumerate(fields)}
     marked, others = list(fields), []
@@ -174,14 +159,7 @@ def mark_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], li
 
 
 def parse_object(text: str, language: Language) -> Json:
-    """Read the JSON object in a text, as the API reads one.
-
-    Args:
-        text: The text; an empty one is an empty object.
-        language: The page's language.
-
-    Returns:
-        The object.
+    """Read the JSON object in a text, as the API reads one; an empty text is an empty object.
 
     Raises:
         ValueError: The text is not a JSON object; the message says where and why.

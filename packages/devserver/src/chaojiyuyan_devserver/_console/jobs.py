@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
@@ -12,16 +13,12 @@ from starlette.responses import Response
 
 from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._store import last_number
+from chaojiyuyan_devserver._store.rows import Row
 from chaojiyuyan_devserver.kernel import Refusal
 
 from . import search
 from .page import page, router
 from .search import JobFilter
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from chaojiyuyan_devserver._store.rows import Row
 
 STATUSES = ("bidding", "running", "succeeded", "failed", "expired", "cancelled")
 RANGES = {"5m": 300, "1h": 3600, "24h": 86400}
@@ -116,12 +113,7 @@ class Columns:
 def choose_columns(rows: Sequence[Row], chosen_status: str = "") -> Columns:
     """Leave out the columns that would say the same in every row.
 
-    Args:
-        rows: The rows of a list of jobs.
-        chosen_status: The only status that is listed; empty for all.
-
-    Returns:
-        The columns. The status is left out only where one was chosen: it changes while one looks.
+    The status is left out only where one was chosen: it changes while one looks.
     """
     shown = {"status"} if not chosen_status else set()
     same = {}

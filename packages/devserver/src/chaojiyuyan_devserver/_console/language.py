@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -26,40 +23,20 @@ class Language:
     messages: Mapping[str, str]
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """Return a message with its values filled in and escaped.
-
-        Args:
-            key: The message's key.
-            **values: What goes into its places; ``Markup`` is taken as it is.
-
-        Returns:
-            The text as HTML.
-        """
+        """Return a message as HTML, its values filled in and escaped unless they are ``Markup``."""
         return Markup(self.messages[key]).format(**values)  # noqa: S704 - the catalog is ours
 
     def count(self, key: str, number: int, **values: object) -> Markup:
-        """Return the form of a message that agrees with a number.
-
-        Args:
-            key: The message's key without ``.one`` and ``.other``.
-            number: The number, which fills the place ``{number}``.
-            **values: What goes into the other places.
-
-        Returns:
-            The text as HTML.
-        """
+        """Return the form of a message, ``.one`` or ``.other``, that agrees with ``{number}``."""
         form = "one" if number == 1 else "other"
         return self(f"{key}.{form}", number=f"{number:,}", **values)
 
     def name(self, prefix: str, word: str) -> Markup | str:
-        """Return what a word of the API is called in this language.
+        """Return what a word of the API is called, or the word where the catalog lacks it.
 
         Args:
             prefix: The group of messages, for example ``status``.
             word: The word, for example ``bidding``.
-
-        Returns:
-            The message, or the word itself where the catalog does not know it.
         """
         return self(f"{prefix}.{word}") if f"{prefix}.{word}" in self.messages else word
 
@@ -75,14 +52,7 @@ _BY_TAG = {"en": ENGLISH, "zh": CHINESE}
 
 
 def choose_language(accept_language: str) -> Language:
-    """Choose the language that a browser prefers (RFC 9110, section 12.5.4).
-
-    Args:
-        accept_language: The header's value, for example ``zh-CN,zh;q=0.9,en;q=0.8``.
-
-    Returns:
-        The best of the console's languages; English where none is asked for.
-    """
+    """Choose the language that a browser prefers (RFC 9110, section 12.5.4), else English."""
     best, best_weight = ENGLISH, 0.0
     for part in accept_language.split(","):
         tag, _, weight = part.strip().partition(";")

@@ -7,20 +7,17 @@ On each event it asks for itself again and morphs its live part; nothing is poll
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import AsyncIterator
+from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response, StreamingResponse
 
 from chaojiyuyan_devserver._api.deps import Service
+from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver._waiters import Changed
 
 from .page import router
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from chaojiyuyan_devserver._service import KernelService
 
 MIN_INTERVAL = 0.2
 """Seconds between two events: a busy kernel must not flood a page."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
@@ -18,9 +19,6 @@ from chaojiyuyan_devserver.kernel import Refusal
 from . import assets, text
 from .entry import is_open, is_token, let_in
 from .language import Language, choose_language
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
 
 # Nothing but what this server itself sends is loaded or run, whatever a payload holds.
 HEADERS = {

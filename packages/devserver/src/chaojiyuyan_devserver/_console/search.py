@@ -10,13 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from chaojiyuyan_devserver._store import last_number, with_status
-
-if TYPE_CHECKING:
-    from chaojiyuyan_devserver._store import Store
-    from chaojiyuyan_devserver._store.rows import Row
+from chaojiyuyan_devserver._store import Store, last_number, with_status
+from chaojiyuyan_devserver._store.rows import Row
 
 MAX_ROWS = 50
 """How many rows a list on a page has."""
@@ -113,9 +110,6 @@ async def find_jobs(
         before: Only jobs older than the one of this number.
         after: The page next to this number on the newer side; ``before`` is not used then.
         seconds: The longest time to search.
-
-    Returns:
-        The page.
     """
     low, high = _bounds(store, wanted)
     search = _Search(store, wanted, seconds)
@@ -148,14 +142,7 @@ def number_from(store: Store, moment: float) -> int:
     """Return the number from which jobs were created at a moment or later.
 
     Numbers are given in the order of creation, so the place is found by halving, without an index
-    on the time.
-
-    Args:
-        store: The database.
-        moment: Seconds since the epoch.
-
-    Returns:
-        The number; the one after the last where no job is so young.
+    on the time. It is the one after the last where no job is so young.
     """
     low, high = 0, last_number(store) + 1
     while low < high:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -23,18 +22,11 @@ MAX_SKIP = 30 * 86400
 """The longest time to skip at once, in seconds."""
 
 
-@dataclass(frozen=True)
-class Deadline:
-    """When time alone changes something next.
+class Deadline(NamedTuple):
+    """When time alone changes something next."""
 
-    Attributes:
-        at: The moment in seconds since the epoch.
-        kind: ``lease``, ``bid_window``, ``timeout`` or ``delivery``.
-        job_id: The job that it belongs to.
-    """
-
-    at: float
-    kind: str
+    at: float  # seconds since the epoch
+    kind: Literal["lease", "bid_window", "timeout", "delivery"]
     job_id: str
 
 
@@ -47,10 +39,10 @@ def find_deadline(service: KernelService) -> Deadline | None:
         for delivery in service.kernel.webhooks.pending.values()
         if delivery.next_try_at is not None
     ]
-    return min(found, key=lambda deadline: deadline.at, default=None)
+    return min(found, default=None)
 
 
-def _kind(job: Job) -> str:
+def _kind(job: Job) -> Literal["lease", "bid_window", "timeout"]:
     if job.deadline == job.expires_at:
         return "timeout"
     return "lease" if job.lease is not None else "bid_window"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from chaojiyuyan_devserver.kernel.views import timestamp
 
-if TYPE_CHECKING:
-    from jinja2.runtime import Context
-
-    from .language import Language
+from .language import Language
 
 MAX_JSON = 100_000
 """How many characters of a JSON value a page shows."""
@@ -59,15 +57,7 @@ def offset(seconds: float) -> str:
 
 
 def relative(seconds: float, language: Language) -> Markup:
-    """Return how far away a moment is; ``console.js`` words it in the same way.
-
-    Args:
-        seconds: The distance; below zero is the past.
-        language: The page's language.
-
-    Returns:
-        For example ``3 min ago``.
-    """
+    """Return how far away a moment is, the past below zero; ``console.js`` does the same."""
     far = abs(seconds)
     if far < 1:
         return language("time.now")

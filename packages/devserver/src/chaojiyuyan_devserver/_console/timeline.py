@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from chaojiyuyan_devserver._faults import parse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from chaojiyuyan_devserver.kernel.records import Attempt, Job, Json, Strike
+from chaojiyuyan_devserver.kernel.records import Attempt, Job, Json, Strike
 
 HELD = ("heartbeat", "submit")
 """The requests of a worker that has the job: their faults belong to its attempt."""
@@ -88,16 +84,7 @@ class Timeline:
 
 
 def build_timeline(job: Job, strikes: Iterable[Strike], now: float) -> Timeline:
-    """Group a job's events, and the faults that struck its requests, by attempt.
-
-    Args:
-        job: The job with its attempts and events.
-        strikes: The faults, oldest first.
-        now: The kernel's time in seconds since the epoch.
-
-    Returns:
-        The timeline.
-    """
+    """Group a job's events, and the faults that struck its requests, by attempt."""
     groups = [Group()]
     awarded = iter(job.attempts)
     for event in job.events:

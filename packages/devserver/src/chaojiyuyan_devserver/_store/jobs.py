@@ -70,13 +70,7 @@ def list_jobs(
 ) -> list[Job]:
     """Return a caller's jobs without their parts, newest first.
 
-    Args:
-        store: The database.
-        agent_id: The caller.
-        status: Only jobs of this status, unless it is empty.
-        capability_key: Only jobs of this capability, unless it is empty.
-        limit: The maximum number of jobs.
-        offset: How many of the newest are left out.
+    An empty status or capability key does not restrict.
     """
     clauses, values = ["agent_id = ?"], [agent_id]
     if status:

@@ -14,13 +14,7 @@ MAX_ROWS = 50
 
 
 def list_deliveries(store: Store, where: str = "", *values: Any) -> list[Delivery]:
-    """Return the newest webhook deliveries.
-
-    Args:
-        store: The database.
-        where: Which ones, in SQL.
-        *values: Values for the question marks in it.
-    """
+    """Return the newest webhook deliveries, those of a condition in SQL with its values."""
     return store.records(Delivery, f"{where} ORDER BY number DESC LIMIT {MAX_ROWS}", *values)
 
 

@@ -36,12 +36,7 @@ class Jobs:
         self.last_number = 0
 
     def restore(self, jobs: Iterable[Job], last_number: int) -> None:
-        """Take over stored jobs that have not ended.
-
-        Args:
-            jobs: The jobs.
-            last_number: The number of the newest job that was ever made.
-        """
+        """Take over stored jobs that have not ended, and the number of the newest ever made."""
         self.last_number = last_number
         self.board.restore(jobs)
 

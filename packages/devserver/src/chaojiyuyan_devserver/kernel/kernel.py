@@ -116,13 +116,7 @@ class Kernel:
         return min((at for at in deadlines if at is not None), default=None)
 
     def open_account(self, name: str, balance_nc: int, account_id: str | None = None) -> Account:
-        """Open an account with money in it.
-
-        Args:
-            name: Its name.
-            balance_nc: What the issuer grants it.
-            account_id: Its id; a new one by default.
-        """
+        """Open an account, with money that the issuer grants it, under a new id by default."""
         account = self.ledger.open(account_id or self._world.new_id("acc"), name)
         self.ledger.grant(account.id, balance_nc, self._world.clock())
         return account

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import TypedDict
 
@@ -173,15 +173,5 @@ def view_offer(job: Job) -> OfferView:
 
 def view_spec(spec: Spec) -> SpecView:
     """Return a capability."""
-    return {
-        "id": spec.id,
-        "capability_key": spec.capability_key,
-        "name": spec.name,
-        "category": spec.category,
-        "description": spec.description,
-        "price_nc": spec.price_nc,
-        "input_mode": spec.input_mode,
-        "output_mode": spec.output_mode,
-        "input_schema": spec.input_schema,
-        "output_schema": spec.output_schema,
-    }
+    view = {name: getattr(spec, name) for name in SpecView.__annotations__}
+    return cast("SpecView", view)
