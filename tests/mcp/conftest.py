@@ -1,4 +1,4 @@
-"""MCP servers of one test, or shared by a module."""
+"""Fixtures for MCP servers of one test or of a module."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers
 
 @pytest.fixture
 def wire(kernel: LocalKernel, module_servers: Servers) -> Wire:
-    """A server of the shared kernel that has shaken hands, shared by the tests of a module."""
+    """An initialized server of the shared kernel for the tests of a module."""
     for wire in module_servers.started:
         if wire.process.poll() is None:
             return wire
@@ -43,7 +43,7 @@ def wire(kernel: LocalKernel, module_servers: Servers) -> Wire:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object], float], None]:
-    """Wait for a condition that no event tells of."""
+    """Wait for a condition that has no event."""
 
     def wait(condition: Callable[[], object], timeout: float = 10) -> None:
         deadline = time.monotonic() + timeout

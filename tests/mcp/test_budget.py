@@ -1,4 +1,4 @@
-"""What one server process may order in all."""
+"""The budget of one server process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def spent(kernel: LocalKernel, agent: AgentHandle) -> int:
     return BALANCE - left
 
 
-def test_it_ends_the_orders(servers: Servers, kernel: LocalKernel, agent: AgentHandle) -> None:
+def test_a_spent_budget_stops_orders(
+    servers: Servers, kernel: LocalKernel, agent: AgentHandle
+) -> None:
     wire = start(servers, kernel, agent, "--budget", "12")
     for _ in range(2):
         assert wire.call("kernel_create_job", **ORDER).data["price_nc"] == 5
@@ -49,7 +51,7 @@ def test_it_ends_the_orders(servers: Servers, kernel: LocalKernel, agent: AgentH
     assert spent(kernel, agent) == 12
 
 
-def test_it_holds_with_orders_side_by_side(
+def test_the_budget_holds_for_concurrent_orders(
     servers: Servers, kernel: LocalKernel, agent: AgentHandle
 ) -> None:
     wire = start(servers, kernel, agent, "--budget", "24")
@@ -73,7 +75,7 @@ def test_a_refused_order_and_a_known_key_cost_nothing(
     assert spent(kernel, agent) == 5
 
 
-def test_a_key_that_is_paid_for_pays_for_nothing_else(
+def test_a_paid_key_does_not_pay_for_another_order(
     servers: Servers, kernel: LocalKernel, agent: AgentHandle
 ) -> None:
     wire = start(servers, kernel, agent, "--budget", "5")
@@ -91,9 +93,9 @@ def test_a_lost_answer_costs_its_price_once(
     error = wire.call("kernel_create_job", **ORDER).error
     kernel.clear_faults()
     assert error["code"] == "connection_failed"
-    assert "orders nothing twice" in error["hint"]
+    assert "cannot order twice" in error["hint"]
     assert wire.call("kernel_create_job", **ORDER).error["code"] == "budget_exceeded"
-    # The key in the error leads to the job that is paid for.
+    # The idempotency key in the error returns the paid job.
     found = wire.call("kernel_create_job", **ORDER, idempotency_key=error["idempotency_key"]).data
     assert kernel.job(found["id"])["price_nc"] == 5
     assert spent(kernel, agent) == 5
@@ -112,7 +114,7 @@ def test_an_unknown_price_is_refused(
     assert spent(kernel, agent) == 0
 
 
-def test_the_budget_comes_before_the_question_and_again_at_the_yes(
+def test_the_budget_is_checked_before_and_after_the_question(
     servers: Servers, kernel: LocalKernel, agent: AgentHandle
 ) -> None:
     wire = start(servers, kernel, agent, "--budget", "9", "--ask-above", "0")
@@ -130,7 +132,7 @@ def test_the_budget_comes_before_the_question_and_again_at_the_yes(
     second = call(requestState=states[1], inputResponses=yes)
     assert Answer(second).error["code"] == "budget_exceeded"
     assert Answer(call()).error["code"] == "budget_exceeded"
-    # The same yes gives the same job, though nothing is left.
+    # The same consent returns the same job, although the budget is spent.
     assert Answer(call(requestState=states[0], inputResponses=yes)).data["id"] == job_id
     assert spent(kernel, agent) == 5
 

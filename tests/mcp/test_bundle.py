@@ -1,4 +1,4 @@
-"""The Claude Desktop bundle and the registry's entry; tests/packaging runs the bundle."""
+"""The Claude Desktop bundle and the registry entry. tests/packaging runs the bundle."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def manifest(bundle: Path) -> dict[str, Any]:
     return loaded
 
 
-def test_the_script_names_the_file(tmp_path: Path) -> None:
+def test_the_build_script_names_the_bundle(tmp_path: Path) -> None:
     script = [sys.executable, str(ROOT / "scripts" / "build_mcpb.py"), str(tmp_path / "new")]
     made = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True)
     expected = tmp_path / "new" / f"chaojiyuyan-{__version__}.mcpb"
@@ -59,13 +59,13 @@ def test_the_same_checkout_gives_the_same_bytes(bundle: Path, tmp_path: Path) ->
     assert build(tmp_path).read_bytes() == bundle.read_bytes()
 
 
-def test_the_manifest_is_the_server_s(manifest: dict[str, Any]) -> None:
+def test_the_manifest_matches_the_server(manifest: dict[str, Any]) -> None:
     assert (manifest["manifest_version"], manifest["version"]) == ("0.4", __version__)
     assert [tool["name"] for tool in manifest["tools"]] == [tool.name for tool in TOOLS]
     assert manifest["server"]["type"] == "uv"
 
 
-def test_the_key_is_asked_for_as_a_secret(manifest: dict[str, Any]) -> None:
+def test_the_manifest_declares_the_key_as_a_secret(manifest: dict[str, Any]) -> None:
     asked = manifest["user_config"]
     assert (asked["api_key"]["sensitive"], asked["api_key"]["required"]) == (True, True)
     env = manifest["server"]["mcp_config"]["env"]
@@ -76,11 +76,11 @@ def test_the_key_is_asked_for_as_a_secret(manifest: dict[str, Any]) -> None:
         ASK_ABOVE_VARIABLE: "${user_config.ask_above}",
         BUDGET_VARIABLE: "${user_config.budget}",
     }
-    # What is not required has a default: a variable must never hold the placeholder itself.
+    # Optional settings have a default, so that a variable never contains the placeholder.
     assert all("default" in each for each in asked.values() if not each["required"])
 
 
-def test_the_bundle_asks_from_0_and_has_no_budget(manifest: dict[str, Any]) -> None:
+def test_the_bundle_asks_above_0_and_has_no_budget(manifest: dict[str, Any]) -> None:
     asked = manifest["user_config"]
     environ = {
         ASK_ABOVE_VARIABLE: str(asked["ask_above"]["default"]),
@@ -90,7 +90,7 @@ def test_the_bundle_asks_from_0_and_has_no_budget(manifest: dict[str, Any]) -> N
     assert choose_smaller(environ, BUDGET_VARIABLE, "--budget", None) is None
 
 
-def test_what_is_unpacked_is_all_there_is(bundle: Path) -> None:
+def test_the_bundle_has_only_the_expected_files(bundle: Path) -> None:
     with zipfile.ZipFile(bundle) as archive:
         assert sorted(archive.namelist()) == [
             "LICENSE",
@@ -107,7 +107,7 @@ def test_what_is_unpacked_is_all_there_is(bundle: Path) -> None:
     not (NODE_TOOLS / "mcpb").exists(),
     reason="no Node tools here: scripts/node-tools installs them",
 )
-def test_mcpb_takes_it(bundle: Path, tmp_path: Path) -> None:
+def test_mcpb_accepts_the_bundle(bundle: Path, tmp_path: Path) -> None:
     path = f"{NODE_TOOLS}{os.pathsep}{os.environ['PATH']}"
     for command in (["unpack", bundle, tmp_path / "x"], ["validate", tmp_path / "x/manifest.json"]):
         done = subprocess.run(
@@ -121,7 +121,7 @@ def test_mcpb_takes_it(bundle: Path, tmp_path: Path) -> None:
         assert "ERROR" not in done.stdout
 
 
-def test_the_entry_of_the_registry() -> None:
+def test_the_registry_entry_is_valid() -> None:
     entry = json.loads((ROOT / "packages" / "mcp" / "server.json").read_text(encoding="utf-8"))
     readme = (ROOT / "packages" / "mcp" / "README.md").read_text(encoding="utf-8")
     assert f"mcp-name: {entry['name']}" in readme

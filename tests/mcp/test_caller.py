@@ -22,7 +22,7 @@ def new_job(wire: Wire, payload: dict[str, Any] | None = None) -> str:
     return job_id
 
 
-def test_the_catalog(wire: Wire) -> None:
+def test_the_catalog_is_listed(wire: Wire) -> None:
     found = wire.call("kernel_list_capabilities").data
     keys = [spec["capability_key"] for spec in found["capabilities"]]
     assert {"test.echo.v1", "text.digest.v1"} <= set(keys)
@@ -35,7 +35,7 @@ def test_the_catalog(wire: Wire) -> None:
     assert wire.call("kernel_list_capabilities", query="no such").data["capabilities"] == []
 
 
-def test_the_catalog_page_by_page(wire: Wire) -> None:
+def test_the_catalog_is_listed_page_by_page(wire: Wire) -> None:
     whole = wire.call("kernel_list_capabilities").data["capabilities"]
     pages = []
     cursor: dict[str, str] = {}
@@ -50,7 +50,7 @@ def test_the_catalog_page_by_page(wire: Wire) -> None:
     assert wire.call("kernel_list_capabilities", cursor="999").data["capabilities"] == []
 
 
-def test_a_client_of_the_first_revision(servers: Servers, kernel: LocalKernel) -> None:
+def test_a_client_of_the_first_revision_is_served(servers: Servers, kernel: LocalKernel) -> None:
     wire = servers.start(**reach(kernel))
     hello = wire.answer(wire.ask("initialize", {**HELLO, "protocolVersion": "2024-11-05"}))
     assert hello["result"]["protocolVersion"] == "2024-11-05"
@@ -58,7 +58,7 @@ def test_a_client_of_the_first_revision(servers: Servers, kernel: LocalKernel) -
     assert wire.call("kernel_list_capabilities", limit=1).data["capabilities"]
 
 
-def test_a_job_from_the_order_to_its_output(wire: Wire, kernel: LocalKernel) -> None:
+def test_a_job_is_ordered_and_its_output_is_read(wire: Wire, kernel: LocalKernel) -> None:
     job_id = new_job(wire, {"say": "你好"})
     job = wire.call("kernel_get_job", job_id=job_id).data
     assert job["input_envelope"] == {"say": "你好"}
@@ -79,21 +79,21 @@ def test_a_failed_job_is_a_result(wire: Wire, kernel: LocalKernel) -> None:
     assert (job["status"], job["error_code"]) == ("failed", "no_paint")
 
 
-def test_an_idempotency_key_gives_the_same_job(wire: Wire) -> None:
+def test_the_same_idempotency_key_returns_the_same_job(wire: Wire) -> None:
     order = {"capability_key": "test.echo.v1", "input_payload": {}, "idempotency_key": "one"}
     first = wire.call("kernel_create_job", **order).data["id"]
     assert wire.call("kernel_create_job", **order).data["id"] == first
     assert new_job(wire) != new_job(wire)
 
 
-def test_a_lost_answer_makes_no_second_job(wire: Wire, kernel: LocalKernel) -> None:
+def test_a_lost_answer_creates_no_second_job(wire: Wire, kernel: LocalKernel) -> None:
     before = {job["id"] for job in jobs(kernel)}
     kernel.set_faults(["create=drop-after@1"])
     job_id = new_job(wire)
     assert {job["id"] for job in jobs(kernel)} - before == {job_id}
 
 
-def test_a_wait_that_fails_names_the_job_that_was_ordered(wire: Wire, kernel: LocalKernel) -> None:
+def test_a_failed_wait_names_the_ordered_job(wire: Wire, kernel: LocalKernel) -> None:
     order = {"capability_key": "test.echo.v1", "input_payload": {}, "wait": True}
     kernel.set_faults(["get=403"])
     try:
@@ -135,13 +135,13 @@ def test_a_big_output_is_cut_and_can_be_read_on(wire: Wire, kernel: LocalKernel)
         assert shown == output[name]
 
 
-def test_pointers_that_lead_nowhere(wire: Wire) -> None:
+def test_a_pointer_without_a_value_is_an_error(wire: Wire) -> None:
     job_id = new_job(wire)
     for more in ({"pointer": "/nothing"}, {"pointer": "x"}, {"offset": 5}):
         error = wire.call("kernel_get_job", job_id=job_id, **more).error
         assert error["code"] == "bad_arguments"
     error = wire.call("kernel_get_job", job_id="no-job", offset=5).error
-    assert error["code"] == "bad_arguments"  # found out before the platform is asked
+    assert error["code"] == "bad_arguments"  # checked before a request is sent
 
 
 def test_errors_say_what_to_do(wire: Wire, kernel: LocalKernel) -> None:
@@ -159,7 +159,7 @@ def test_errors_say_what_to_do(wire: Wire, kernel: LocalKernel) -> None:
     assert "kernel_get_job" in error["error"]
 
 
-def test_a_poor_account(servers: Servers, kernel: LocalKernel) -> None:
+def test_a_low_balance_is_an_error(servers: Servers, kernel: LocalKernel) -> None:
     agent = kernel.new_agent("poor", balance_nc=0)
     wire = servers.start(**reach(kernel, agent.api_key))
     wire.greet()
@@ -168,7 +168,7 @@ def test_a_poor_account(servers: Servers, kernel: LocalKernel) -> None:
     assert "Tell the user" in error["hint"]
 
 
-def test_a_wrong_key_and_a_wrong_address(servers: Servers, kernel: LocalKernel) -> None:
+def test_a_wrong_key_and_a_wrong_address_are_errors(servers: Servers, kernel: LocalKernel) -> None:
     key = "nxt_ag_thisisnotakey0123456789"
     wire = servers.start(**reach(kernel, key))
     wire.greet()
@@ -220,7 +220,7 @@ class TestWaiting:
             params = {"requestId": waiting, "reason": "enough"}
             wire.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
             assert holding.hung_up.acquire(timeout=5)
-            # No poll follows, and what was cancelled is not answered.
+            # No poll follows, and the cancelled call has no result.
             assert not holding.asked.acquire(timeout=1)
             assert wire.answer(wire.ask("ping"))["result"] == {}
             assert wire.end() == 0
@@ -243,7 +243,7 @@ class TestWaiting:
 
 
 class HoldingServer:
-    """A platform that takes requests and never answers; it sees when a client hangs up."""
+    """A platform that never responds to requests and notices when a client disconnects."""
 
     def __init__(self) -> None:
         self.asked = threading.Semaphore(0)
@@ -269,7 +269,7 @@ class HoldingServer:
         self._server.server_close()
 
 
-def test_fifty_calls_side_by_side(wire: Wire, kernel: LocalKernel) -> None:
+def test_fifty_concurrent_calls_are_answered(wire: Wire, kernel: LocalKernel) -> None:
     job_ids = [new_job(wire, {"number": number}) for number in range(5)]
     waits = [wire.begin("kernel_wait_for_job", job_id=job_ids[n % 5]) for n in range(50)]
     reads = [wire.begin("kernel_get_job", job_id=job_ids[n % 5]) for n in range(50)]

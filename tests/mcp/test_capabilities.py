@@ -1,4 +1,4 @@
-"""Capabilities as tools of their own."""
+"""Capabilities as separate tools."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def capable(kernel: LocalKernel, module_servers: Servers) -> Wire:
     return module_servers.started[0]
 
 
-def test_they_follow_the_eight_in_the_order_of_the_options(capable: Wire) -> None:
+def test_capability_tools_follow_the_eight_in_option_order(capable: Wire) -> None:
     names = [tool["name"] for tool in tools_of(capable)]
     assert names[:8] == [name for name in names if name.startswith("kernel_")]
     assert names[8:10] == ["text_digest_v1", "test_echo_v1"]
@@ -75,7 +75,7 @@ def test_a_call_orders_and_waits(capable: Wire, kernel: LocalKernel) -> None:
     assert done["input_envelope"] == {"text": "hello"}
 
 
-def test_the_schema_holds_before_the_order(capable: Wire, kernel: LocalKernel) -> None:
+def test_the_input_is_checked_before_the_order(capable: Wire, kernel: LocalKernel) -> None:
     with kernel.client() as client:
         before = client.get("/kernel-jobs").json()
         assert capable.call("text_digest_v1").error["code"] == "bad_arguments"
@@ -92,7 +92,7 @@ def test_a_refused_input_says_where_the_schema_is(capable: Wire) -> None:
     assert "kernel_list_capabilities" in error["hint"]
 
 
-class TestWhatNarrows:
+class TestFilters:
     def test_tool_names_the_eight_only(self, servers: Servers, kernel: LocalKernel) -> None:
         wire = servers.start("--tool", "kernel_get_job", *options(DIGEST), **reach(kernel))
         wire.greet()
@@ -114,7 +114,7 @@ class TestWhatNarrows:
         assert "no tool to offer" in wire.log.read_text()
 
 
-class TestAPlatformThatIsDown:
+class TestPlatformDown:
     def test_costs_the_schemas_but_not_the_start(
         self, servers: Servers, kernel: LocalKernel
     ) -> None:
@@ -126,7 +126,7 @@ class TestAPlatformThatIsDown:
             (tool,) = tools_of(wire)[8:]
             assert time.monotonic() - started < 5
             assert tool["inputSchema"]["additionalProperties"] is True
-            assert "not known" in tool["description"]
+            assert "unknown now" in tool["description"]
 
     def test_is_made_up_for_by_the_disk(self, servers: Servers, kernel: LocalKernel) -> None:
         wire = servers.start(*options(DIGEST), **reach(kernel))
@@ -151,13 +151,13 @@ class TestAPlatformThatIsDown:
                 file.write_text(content)
                 wire = servers.start(*options(DIGEST), **reach(kernel))
                 wire.greet()
-                assert "not known" in tools_of(wire)[8]["description"]
+                assert "unknown now" in tools_of(wire)[8]["description"]
         finally:
             kernel.clear_faults()
 
 
 class Deaf:
-    """A platform that takes connections and never answers."""
+    """A platform that accepts connections and never responds."""
 
     def __enter__(self) -> Deaf:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -169,7 +169,7 @@ class Deaf:
 
 
 def refusal(schema: Json, arguments: Json) -> str | None:
-    """What a tool with this schema says to arguments; None where it takes them."""
+    """Return the error of a tool with this schema for arguments, or None when they are valid."""
     tool = make_capability_tool("x", {"input_schema": schema})
     try:
         tool.check(arguments)
@@ -178,7 +178,7 @@ def refusal(schema: Json, arguments: Json) -> str | None:
     return None
 
 
-class TestAStrangersSchema:
+class TestForeignSchema:
     @pytest.mark.parametrize(
         "schema",
         [
@@ -217,7 +217,7 @@ class TestAStrangersSchema:
         assert refusal(schema, {"a": "é"}) is None
         assert refusal(schema, {}) == "'a' is a required property"
 
-    def test_without_end_ends(self) -> None:
+    def test_a_schema_that_takes_forever_is_stopped(self) -> None:
         doubling = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
         bombs: list[Json] = [
             {"type": "object", "$defs": {**doubling, "d40": {}}, "$ref": "#/$defs/d0"},
@@ -250,4 +250,4 @@ def test_a_strangers_text_is_bounded_and_visible() -> None:
     assert len(tool.title) <= 80
     for text in (tool.description, tool.title):
         assert not any(character in text for character in "\u202e\u2066\U000e0041\U000e0049")
-    assert "not known" in tool.description
+    assert "unknown now" in tool.description

@@ -18,7 +18,7 @@ def names(choice: Choice) -> list[str]:
     return [tool.name for tool in choice.select(TOOLS)]
 
 
-def test_all_tools_by_default() -> None:
+def test_all_tools_are_offered_by_default() -> None:
     assert names(Choice.of({})) == [tool.name for tool in TOOLS]
 
 
@@ -38,7 +38,7 @@ def test_read_only_overrides_all() -> None:
     assert names(chosen) == ["kernel_get_job"]
 
 
-def test_a_toolset() -> None:
+def test_a_toolset_selects_its_tools() -> None:
     assert names(Choice.of({}, toolset="worker")) == WORKERS
     assert names(Choice.of({"CHAOJIYUYAN_MCP_TOOLSET": "worker"})) == WORKERS
     both = Choice.of({"CHAOJIYUYAN_MCP_TOOLSET": "worker"}, toolset="caller")
@@ -59,6 +59,6 @@ def test_tools_by_name_keep_the_order_of_the_list() -> None:
         {"CHAOJIYUYAN_MCP_TOOLS": "kernel_drop_tables"},
     ],
 )
-def test_what_makes_no_sense_is_refused(environ: dict[str, str]) -> None:
+def test_an_invalid_choice_is_refused(environ: dict[str, str]) -> None:
     with pytest.raises(ValueError):
         Choice.of(environ).select(TOOLS)

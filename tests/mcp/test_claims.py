@@ -1,4 +1,4 @@
-"""Single faults that a real kernel can't be asked for."""
+"""Single faults that the real kernel cannot produce on request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def error(status: int, code: str) -> httpx.Response:
 
 
 class Platform:
-    """Answers each endpoint with what it was given, in turn, and counts the requests."""
+    """A server that sends prepared responses for each endpoint in order and counts requests."""
 
     def __init__(self, **answers: list[httpx.Response]) -> None:
         self._answers = answers
@@ -52,7 +52,7 @@ class Platform:
         return self._answers[endpoint].pop(0)
 
     async def _in_time(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0)  # a real answer lets others run meanwhile
+        await asyncio.sleep(0)  # other tasks can run, as with a real response
         return self(request)
 
     def services(self) -> Services:
@@ -67,7 +67,7 @@ class Platform:
 
 
 def run(platform: Platform, *steps: Callable[[Services], Any]) -> list[Mapping[str, Any]]:
-    """Run tools of one server, one after the other."""
+    """Run tools of one server in order."""
 
     async def all_of_them() -> list[Mapping[str, Any]]:
         services = platform.services()
@@ -92,7 +92,7 @@ def submit(services: Services) -> Any:
 async def answer(
     tool: Callable[[ToolCall], Any], services: Services, arguments: dict[str, Any]
 ) -> Mapping[str, Any]:
-    """Call a tool; a worker's tools have no use for a client."""
+    """Call a tool. The tools of a worker do not use the client."""
     answered = await tool(
         ToolCall(arguments, cast("Client", None), services, Results(services.platform.settings))
     )
@@ -100,7 +100,7 @@ async def answer(
     return data
 
 
-def test_a_malformed_offer_hides_no_other() -> None:
+def test_a_malformed_offer_does_not_hide_others() -> None:
     rows = [None, {"job_id": 7}, {"capability_key": "x"}, OFFER]
     platform = Platform(available=[data({"jobs": rows})], bid=[data(AWARD)])
     (claimed,) = run(platform, claim)
@@ -129,7 +129,7 @@ def test_a_lost_bid_leads_to_the_next(answer: httpx.Response, code: str) -> None
     assert claimed["rejections"] == [{"job_id": "job_1", "code": code, "awarded_to_agent_id": None}]
 
 
-def test_a_bid_that_no_other_can_better_is_an_error() -> None:
+def test_a_bid_refused_for_every_job_is_an_error() -> None:
     platform = Platform(
         available=[data([OFFER, OFFER])], bid=[error(403, "capability_not_in_handler_set")]
     )
@@ -175,7 +175,7 @@ def test_nothing_is_sent_for_a_lost_lease() -> None:
     assert "submit" not in platform.asked
 
 
-def test_a_page_that_says_not_found_says_nothing_about_the_job() -> None:
+def test_an_html_404_says_nothing_about_the_job() -> None:
     page = httpx.Response(404, html="<title>gone</title>")
     platform = Platform(
         available=[data([OFFER])], bid=[data(AWARD)], submit=[page, data({"settled": True})]
@@ -185,7 +185,7 @@ def test_a_page_that_says_not_found_says_nothing_about_the_job() -> None:
     assert platform.asked.count("submit") == 2
 
 
-def test_a_submit_that_was_not_read_and_then_not_known_is_probably_settled() -> None:
+def test_a_lost_submit_followed_by_404_is_probably_settled() -> None:
     unreadable = httpx.Response(200, text="?")
     platform = Platform(
         available=[data([OFFER])],
@@ -198,7 +198,7 @@ def test_a_submit_that_was_not_read_and_then_not_known_is_probably_settled() -> 
     assert "probably settled" in str(caught.value.hint)
 
 
-def test_two_submits_at_once() -> None:
+def test_a_concurrent_second_submit_is_refused() -> None:
     platform = Platform(
         available=[data([OFFER])], bid=[data(AWARD)], submit=[data({"settled": True})]
     )
@@ -208,7 +208,7 @@ def test_two_submits_at_once() -> None:
             submit(services), submit(services), return_exceptions=True
         )
         assert isinstance(second, ToolError)
-        assert "another call" in second.error
+        assert "Another call" in second.error
         done: dict[str, Any] = first
         return done
 

@@ -1,4 +1,4 @@
-"""A client of the mcp 1.x library, in a venv of its own, as most clients there are today."""
+"""A client of the mcp 1.x library, which most clients use today, in a separate venv."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ asyncio.run(main(sys.argv[1], "test.echo.v1"))
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """The Python of a venv with the 1.x library, made on first use."""
+    """Return the Python of a venv with the 1.x library, which is created on first use."""
     python = HOME / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     ready = HOME / ".ready"
     if not ready.exists() or ready.read_text() != REQUIREMENT:

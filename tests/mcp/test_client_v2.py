@@ -1,4 +1,4 @@
-"""The whole chains by the client of the mcp 2.x library, in both protocol eras."""
+"""Orders and claims with the client of the mcp 2.x library, in both protocol eras."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def server_of(kernel: LocalKernel, home: Path) -> StdioServerParameters:
 
 
 async def data(client: Client, tool: str, **arguments: object) -> dict[str, Any]:
-    """Call a tool; the client holds what comes back against the tool's output schema."""
+    """Call a tool. The client checks the result against the output schema."""
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result.content
     structured: dict[str, Any] = result.structured_content or {}

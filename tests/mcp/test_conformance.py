@@ -1,4 +1,4 @@
-"""The conformance suite of the protocol, from npm, as ``scripts/node-tools`` installs it."""
+"""The protocol's conformance suite from npm, which ``scripts/node-tools`` installs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CAPABILITIES = {
     "test.input.required.result.request.state": 5,
     "test.input.required.result.tampered.state": 5,
 }
-"""Capabilities that become tools of the names that the suite calls, and their prices."""
+"""Capabilities whose tools have the names that the suite calls, and their prices."""
 
 NOT_APPLICABLE = {
     "The server has no prompts, resources or completions.": """
@@ -56,7 +56,7 @@ NOT_APPLICABLE = {
         sep-2164-resource-not-found/sep-2164-data-uri
         sep-2164-resource-not-found/sep-2164-error-code
     """,
-    "It wants the content of an example server's tool, or a form with its fields.": """
+    "The check needs the tool of an example server, or a form with its fields.": """
         input-required-result-basic-elicitation/sep-2322-elicitation-incomplete
         input-required-result-ignore-extra-params/sep-2322-ignore-unexpected-params
         input-required-result-multi-round/sep-2322-multi-round-r1
@@ -76,14 +76,14 @@ NOT_APPLICABLE = {
         server-stateless/sep-2575-missing-capability-http-400
         server-stateless/sep-2575-server-rejects-undeclared-capability
     """,
-    "No argument of a tool goes into an HTTP header.": """
+    "No argument of a tool is sent as an HTTP header.": """
         http-custom-header-server-validation/sep-2243-server-decode-base64
         http-custom-header-server-validation/sep-2243-server-no-xmcp-tool
         http-custom-header-server-validation/sep-2243-server-reject-invalid-param-chars
         http-custom-header-server-validation/sep-2243-server-reject-param-mismatch
         http-custom-header-server-validation/sep-2243-server-validate-param-match
     """,
-    "A job that failed is a result that says so, and not an error of the tool.": """
+    "A failed job is a result with this status, not an error of the tool.": """
         tasks-lifecycle/sep-2663-tool-error-uses-completed-status
     """,
     "It wants three reports at once; a wait reports each new status, and every 5 s.": """
@@ -92,7 +92,7 @@ NOT_APPLICABLE = {
     "No job ends in an error of the protocol.": """
         tasks-lifecycle/sep-2663-tasks-get-status-failed
     """,
-    "The platform cancels no job, so a cancellation is acknowledged and the job goes on.": """
+    "The platform cannot cancel jobs, so a cancellation is acknowledged and the job continues.": """
         tasks-lifecycle/sep-2663-cancel-ack-empty-result
     """,
     "A job asks nothing while it runs: the user's consent comes before the task.": """

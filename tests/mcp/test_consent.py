@@ -1,4 +1,4 @@
-"""The user's consent before money is spent, in both eras of the protocol."""
+"""The user's consent before an order, in both eras of the protocol."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def jobs(kernel: LocalKernel) -> set[str]:
 
 @pytest.fixture
 def modern(kernel: LocalKernel, module_servers: Servers) -> Wire:
-    """A server that asks above 2 nc; its client shows forms."""
+    """A server that asks above 2 nc, with a client that can show forms."""
     if not module_servers.started:
         options = ("--ask-above", "2", "--capability", "media.echo.v1")
         wire = module_servers.start(*options, **reach(kernel))
@@ -51,7 +51,7 @@ def call(wire: Wire, tool: str = "kernel_create_job", **params: Any) -> Json:
 
 
 def asked(wire: Wire, **params: Any) -> tuple[str, Json]:
-    """Begin an order; return the state and the form."""
+    """Start an order, and return the state and the form."""
     result = call(wire, **params)
     assert result["resultType"] == "input_required", result
     (request,) = result["inputRequests"].values()
@@ -64,7 +64,7 @@ def reply(wire: Wire, state: str, answer: Json, **params: Any) -> Json:
 
 
 def refused(wire: Wire, state: str) -> bool:
-    """Tell whether a yes with this state is a protocol error."""
+    """Return whether the answer yes with this state is a protocol error."""
     params = {"inputResponses": {"order": YES}, "requestState": state}
     number = wire.ask("tools/call", {"name": "kernel_create_job", "arguments": ORDER, **params})
     code: int = wire.answer(number)["error"]["code"]
@@ -79,7 +79,7 @@ def test_the_form_names_capability_and_price(modern: Wire) -> None:
     assert (field["type"], field["default"]) == ("boolean", False)
 
 
-def test_a_yes_orders_one_job(modern: Wire, kernel: LocalKernel) -> None:
+def test_the_answer_yes_orders_one_job(modern: Wire, kernel: LocalKernel) -> None:
     before = jobs(kernel)
     state, _ = asked(modern)
     assert jobs(kernel) == before
@@ -91,22 +91,22 @@ def test_a_yes_orders_one_job(modern: Wire, kernel: LocalKernel) -> None:
     assert Answer(reply(modern, other, YES)).data["id"] != first["id"]
 
 
-def test_a_cheap_order_asks_nobody(modern: Wire) -> None:
+def test_a_cheap_order_does_not_ask(modern: Wire) -> None:
     cheap = {"capability_key": "text.digest.v1", "input_payload": {"text": "x"}}
     assert Answer(call(modern, arguments=cheap)).data["price_nc"] == 2
 
 
 @pytest.mark.parametrize("answer", NO, ids=json.dumps)
-def test_anything_but_a_yes_orders_nothing(answer: Json, modern: Wire, kernel: LocalKernel) -> None:
+def test_any_answer_but_yes_orders_nothing(answer: Json, modern: Wire, kernel: LocalKernel) -> None:
     before = jobs(kernel)
     state, _ = asked(modern)
     error = Answer(reply(modern, state, answer)).error
     assert error["code"] == "consent_declined"
-    assert "nobody" in error["error"]
+    assert "declined or not answered" in error["error"]
     assert jobs(kernel) == before
 
 
-class TestTheState:
+class TestState:
     @pytest.mark.parametrize(
         "change",
         [
@@ -169,7 +169,7 @@ class TestTheState:
         assert result["resultType"] == "input_required"
 
 
-def test_a_capability_tool_asks_as_well(modern: Wire, kernel: LocalKernel) -> None:
+def test_a_capability_tool_also_asks(modern: Wire, kernel: LocalKernel) -> None:
     before = jobs(kernel)
     tool = {"tool": "media_echo_v1", "arguments": {"say": "hello"}}
     state, form = asked(modern, **tool)
@@ -197,7 +197,7 @@ def test_an_unknown_price_asks(modern: Wire) -> None:
     assert "unknown" in form["message"]
 
 
-class TestTheOldEra:
+class TestOldEra:
     def start(self, servers: Servers, kernel: LocalKernel, elicitation: Json | None) -> Wire:
         wire = servers.start("--ask-above", "0", **reach(kernel))
         capabilities = {} if elicitation is None else {"elicitation": elicitation}
@@ -206,7 +206,7 @@ class TestTheOldEra:
         return wire
 
     def order(self, wire: Wire, answer: Json) -> Answer:
-        """Order, and answer the question that the server sends."""
+        """Order a job, and answer the question of the server."""
         number = wire.begin("kernel_create_job", **ORDER)
         while not wire.notices:
             assert wire.take(20)

@@ -23,7 +23,7 @@ def size(value: object) -> int:
 
 
 def read_whole(whole: object, pointer: str = "") -> Any:
-    """Put a value together again from excerpts, as a client does that follows the notes."""
+    """Rebuild a value from excerpts, as a client that follows the notes does."""
     value = part(whole, pointer)
     offset = 0
     shown: Any = None
@@ -54,7 +54,7 @@ def read_whole(whole: object, pointer: str = "") -> Any:
 
 
 def _replace(piece: Any, pointer: str, offset: int, value: object) -> None:
-    """Put a value where a pointer leads to; the offset is that of the outermost list."""
+    """Insert a value at a pointer. The offset belongs to the outermost list."""
     tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
     holder = piece
     for depth, token in enumerate(tokens):
@@ -69,7 +69,7 @@ def _replace(piece: Any, pointer: str, offset: int, value: object) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(json_values)
-def test_what_fits_stays_as_it_is(value: object) -> None:
+def test_a_value_that_fits_is_unchanged(value: object) -> None:
     excerpt = Excerpt(10**9)
     assert excerpt.of(value) == value
     assert excerpt.cuts == []
@@ -80,7 +80,7 @@ def test_what_fits_stays_as_it_is(value: object) -> None:
 def test_an_excerpt_is_short_and_the_rest_can_be_read(value: object) -> None:
     before = json.dumps(value)
     excerpt = Excerpt(LONGEST)
-    # A name may be longer than what it is granted: names are never cut.
+    # Names are never cut, so a name may be longer than its share.
     assert size(excerpt.of(value)) <= 3 * LONGEST + _names(value)
     assert read_whole(value) == value
     assert json.dumps(value) == before
@@ -94,7 +94,7 @@ def _names(value: object) -> int:
     return 0
 
 
-def test_small_members_stay_whole_beside_a_big_one() -> None:
+def test_small_members_stay_whole_beside_a_large_one() -> None:
     job = {"id": "job_1", "output_envelope": {"text": "x" * 100_000}, "status": "succeeded"}
     excerpt = Excerpt()
     shown = excerpt.of(job)
@@ -132,11 +132,11 @@ def test_a_page_has_at_least_one_row() -> None:
 
 
 @pytest.mark.parametrize("pointer", ["a", "/b", "/a/5", "/a/-1", "/a/0/x", "/a/²", "/a/"])
-def test_pointers_to_nothing(pointer: str) -> None:
+def test_a_pointer_to_nothing_is_an_error(pointer: str) -> None:
     with pytest.raises(ValueError, match="pointer"):
         part({"a": [1]}, pointer)
 
 
-def test_pointers_with_escapes() -> None:
+def test_pointers_may_have_escapes() -> None:
     assert part({"a/b": {"~": 1}}, "/a~1b/~0") == 1
     assert part({"a": 1}, "") == {"a": 1}

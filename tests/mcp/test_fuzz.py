@@ -74,7 +74,7 @@ fuzzing = settings(
 
 
 def is_well(wire: Wire) -> None:
-    """The server answers as ever, and has said nothing but protocol."""
+    """Check that the server still responds and has written only protocol messages."""
     wire.notices.clear()
     assert wire.answer(wire.ask("ping"))["result"] == {}
     assert wire.strays == []
@@ -83,7 +83,7 @@ def is_well(wire: Wire) -> None:
 
 @fuzzing
 @given(st.lists(lines, max_size=20))
-def test_fuzzed_lines(wire: Wire, sent: list[bytes]) -> None:
+def test_fuzzed_lines_do_not_break_the_server(wire: Wire, sent: list[bytes]) -> None:
     for line in sent:
         wire.write(line.replace(b"\n", b"") + b"\n")
     is_well(wire)
@@ -91,7 +91,7 @@ def test_fuzzed_lines(wire: Wire, sent: list[bytes]) -> None:
 
 @fuzzing
 @given(st.data())
-def test_fuzzed_calls(wire: Wire, data: st.DataObject) -> None:
+def test_fuzzed_calls_do_not_break_the_server(wire: Wire, data: st.DataObject) -> None:
     listed = wire.answer(wire.ask("tools/list"))["result"]["tools"]
     tool = data.draw(st.sampled_from(listed))
     names = st.sampled_from([*tool["inputSchema"]["properties"], "surprise"])
@@ -103,20 +103,20 @@ def test_fuzzed_calls(wire: Wire, data: st.DataObject) -> None:
     message: Any = wire.answer(
         wire.ask("tools/call", {"name": tool["name"], "arguments": arguments})
     )
-    if "error" in message:  # what is no JSON does not reach the tools
+    if "error" in message:  # invalid JSON does not reach the tools
         assert message["error"]["code"] in (-32602, -32600)
     else:
         assert message["result"]["content"][0]["text"]
     is_well(wire)
 
 
-def test_a_long_line(wire: Wire) -> None:
+def test_a_long_line_is_read(wire: Wire) -> None:
     number = wire.begin("kernel_get_job", job_id="x" * 5_000_000)
     assert wire.result(number).error["code"] == "bad_arguments"
     is_well(wire)
 
 
-def test_a_line_in_pieces(wire: Wire) -> None:
+def test_a_line_in_pieces_is_read(wire: Wire) -> None:
     line = json.dumps({"jsonrpc": "2.0", "id": "pieces", "method": "ping", "params": {}}).encode()
     for byte in line + b"\n":
         wire.write(bytes([byte]))

@@ -1,4 +1,4 @@
-"""Streamable HTTP: who may speak to the server, and what it serves."""
+"""Streamable HTTP: access checks, tools and shutdown."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def origin_of(server: HttpServer, host: str = "127.0.0.1") -> str:
     return f"http://{host}:{urlsplit(server.url).port}"
 
 
-class TestTheToken:
+class TestToken:
     @pytest.mark.parametrize(
         "value",
         [
@@ -123,7 +123,7 @@ class TestHostAndOrigin:
         assert server.post("tools/list", origin=origin).status_code == 403
 
 
-def test_a_task_over_http(server: HttpServer, kernel: LocalKernel) -> None:
+def test_a_task_works_over_http(server: HttpServer, kernel: LocalKernel) -> None:
     task = server.call("kernel_create_job", **ORDER, wait=True)
     assert task["resultType"] == "task"
     params = {"taskId": task["taskId"]}
@@ -136,7 +136,7 @@ def test_a_task_over_http(server: HttpServer, kernel: LocalKernel) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)
 
 
-def test_consent_over_http(server: HttpServer) -> None:
+def test_consent_works_over_http(server: HttpServer) -> None:
     order = {"capability_key": "media.echo.v1", "input_payload": {}}
     asked = server.call("kernel_create_job", **order)
     assert asked["resultType"] == "input_required"
@@ -178,7 +178,7 @@ def test_the_library_s_client_asks_its_user(server: HttpServer, era: Any) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it(number: int, tmp_path: Path, kernel: LocalKernel) -> None:
+def test_a_signal_ends_the_http_server(number: int, tmp_path: Path, kernel: LocalKernel) -> None:
     with HttpServer(tmp_path, (), reach(kernel)) as server:
         assert server.greet().status_code == 200
         server.process.send_signal(number)
@@ -186,7 +186,7 @@ def test_a_signal_ends_it(number: int, tmp_path: Path, kernel: LocalKernel) -> N
         assert TOKEN not in server.log.read_text()
 
 
-class TestTheStart:
+class TestStart:
     @pytest.mark.parametrize(
         ("arguments", "variables", "reason"),
         [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from support.mcp_server import Servers, Wire
 
 WITHIN = 3.0
-"""Seconds for an end that is promised in one: these machines may be busy with other tests."""
+"""Maximum seconds for a shutdown, which should take one. The machine may run other tests."""
 
 
 def end(wire: Wire, how: str) -> None:
@@ -40,7 +40,9 @@ def how(request: pytest.FixtureRequest) -> str:
     return chosen
 
 
-def test_what_stands_before_the_end_is_answered(servers: Servers, kernel: LocalKernel) -> None:
+def test_requests_before_the_end_of_input_are_answered(
+    servers: Servers, kernel: LocalKernel
+) -> None:
     wire = servers.start(**reach(kernel))
     hello = {"jsonrpc": "2.0", "id": "hello", "method": "initialize", "params": HELLO}
     lines = [hello, {"jsonrpc": "2.0", "id": "list", "method": "tools/list"}]
@@ -50,7 +52,7 @@ def test_what_stands_before_the_end_is_answered(servers: Servers, kernel: LocalK
     assert len(wire.answers["list"]["result"]["tools"]) == 8
 
 
-def test_it_ends_in_the_middle_of_a_call(servers: Servers, kernel: LocalKernel, how: str) -> None:
+def test_the_server_ends_during_a_call(servers: Servers, kernel: LocalKernel, how: str) -> None:
     wire = servers.start(**reach(kernel))
     wire.greet()
     order = {"capability_key": "test.echo.v1", "input_payload": {}}
@@ -60,22 +62,24 @@ def test_it_ends_in_the_middle_of_a_call(servers: Servers, kernel: LocalKernel, 
         assert wire.take(10)
     end(wire, how)
     assert wire.process.wait(WITHIN) == 0
-    # The client is told, if it still listens.
+    # A client that still reads gets an error.
     assert wire.answer(waiting)["error"]["message"] == "Connection closed"
     assert wire.log.read_text() == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
-def test_a_second_signal_does_not_disturb_the_end(servers: Servers, kernel: LocalKernel) -> None:
+def test_a_second_signal_does_not_disturb_the_shutdown(
+    servers: Servers, kernel: LocalKernel
+) -> None:
     wire = servers.start(**reach(kernel))
-    wire.greet()  # and no call in hand
+    wire.greet()  # and no call is running
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
         wire.process.send_signal(number)
     assert wire.process.wait(WITHIN) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
-def test_a_signal_while_it_loads(servers: Servers, kernel: LocalKernel) -> None:
+def test_a_signal_ends_a_server_that_is_loading(servers: Servers, kernel: LocalKernel) -> None:
     wire = servers.start(**reach(kernel))
     libraries = "site-packages/pydantic_core"
     process = psutil.Process(wire.process.pid)
@@ -85,8 +89,8 @@ def test_a_signal_while_it_loads(servers: Servers, kernel: LocalKernel) -> None:
     assert wire.process.wait(WITHIN) == 0
 
 
-def test_a_look_up_that_hangs(servers: Servers, how: str) -> None:
-    """What cannot be cancelled does not hold up the end."""
+def test_a_hanging_name_look_up_does_not_delay_the_shutdown(servers: Servers, how: str) -> None:
+    """A name look-up that cannot be cancelled does not delay the shutdown."""
     program = (
         "import socket, sys, time\n"
         "def hang(*args, **options):\n"
@@ -109,14 +113,14 @@ def test_a_look_up_that_hangs(servers: Servers, how: str) -> None:
     assert wire.process.wait(WITHIN) == 0
 
 
-class TestTheOutput:
-    """What becomes of a client that does not read."""
+class TestOutput:
+    """The server shuts down although its client does not read."""
 
     @pytest.fixture
     def server(
         self, servers: Servers, kernel: LocalKernel
     ) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
-        """A server that has begun its first answer and has many more to give; and its output."""
+        """Return a server that has written a part of its many answers, and its output."""
         read, write = os.pipe()
         with (servers.home / "deaf.log").open("wb") as log:
             process = subprocess.Popen(
@@ -156,8 +160,10 @@ class TestTheOutput:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the end of the input has to do")
-def test_a_vanished_parent(servers: Servers, kernel: LocalKernel, tmp_path: Path) -> None:
-    """The parent is killed while another process, this one, holds the server's input open."""
+def test_a_server_without_its_parent_ends(
+    servers: Servers, kernel: LocalKernel, tmp_path: Path
+) -> None:
+    """The parent is killed while this process keeps the server's input open."""
     program = (
         "import subprocess, sys, time;"
         "child = subprocess.Popen([sys.executable, '-m', 'chaojiyuyan_mcp']);"
@@ -181,12 +187,12 @@ def test_a_vanished_parent(servers: Servers, kernel: LocalKernel, tmp_path: Path
         assert b"serverInfo" in parent.stdout.readline()
         parent.kill()
         parent.wait()
-        assert parent.stdout.readline() == b""  # the server has closed it: it is gone
+        assert parent.stdout.readline() == b""  # the server has ended and closed it
         server.wait(WITHIN)
 
 
-def test_nothing_but_protocol_on_standard_output(servers: Servers, kernel: LocalKernel) -> None:
-    """A library that prints, from Python, from C, and from a child, at any time."""
+def test_standard_output_has_only_protocol_messages(servers: Servers, kernel: LocalKernel) -> None:
+    """Output of a library from Python, from C and from a child process, at any time."""
     program = (
         "import atexit, os, subprocess, sys, threading\n"
         "from chaojiyuyan_mcp._tools import caller\n"
@@ -213,7 +219,7 @@ def test_nothing_but_protocol_on_standard_output(servers: Servers, kernel: Local
     assert all(text in log for text in ("from Python", "from C", "EOFError", "at the end"))
 
 
-def test_no_credentials(servers: Servers) -> None:
+def test_missing_credentials_are_an_error(servers: Servers) -> None:
     wire = servers.start()
     assert wire.process.wait(20) == 1
     (line,) = wire.log.read_text().splitlines()
@@ -223,7 +229,7 @@ def test_no_credentials(servers: Servers) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="by a POSIX shell")
-def test_no_pipes(servers: Servers) -> None:
+def test_closed_pipes_are_an_error(servers: Servers) -> None:
     shell = ["sh", "-c", 'exec "$0" -m chaojiyuyan_mcp <&-', sys.executable]
     wire = servers.start(prefix=shell, CHAOJIYUYAN_API_KEY="nxt_ag_12345678")
     assert wire.process.wait(20) == 1
@@ -232,7 +238,7 @@ def test_no_pipes(servers: Servers) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
-def test_somebody_starts_it_by_hand(servers: Servers) -> None:
+def test_a_start_on_a_terminal_prints_a_hint(servers: Servers) -> None:
     keyboard, terminal = os.openpty()
     done = subprocess.Popen(
         [sys.executable, "-m", "chaojiyuyan_mcp"],
@@ -257,7 +263,7 @@ def test_somebody_starts_it_by_hand(servers: Servers) -> None:
         ({"CHAOJIYUYAN_API_KEY": "nxt_ag_12345678", "HEBING_BASE_URL": "ftp://x"}, "base URL"),
     ],
 )
-def test_credentials_that_cannot_work(
+def test_invalid_credentials_are_an_error(
     servers: Servers, variables: dict[str, str], reason: str
 ) -> None:
     wire = servers.start(**variables)
@@ -267,21 +273,21 @@ def test_credentials_that_cannot_work(
     assert "nxt_ag_" not in line
 
 
-def test_arguments_that_make_no_sense(servers: Servers) -> None:
+def test_invalid_arguments_are_an_error(servers: Servers) -> None:
     for arguments in (["--toolset", "x"], ["--read-only", "--tool", "kernel_create_job"], ["--x"]):
         wire = servers.start(*arguments, CHAOJIYUYAN_API_KEY="nxt_ag_12345678")
         assert wire.process.wait(20) == 2
         assert "chaojiyuyan-mcp: error: " in wire.log.read_text()
 
 
-def test_a_key_in_a_wrong_place_is_not_shown(servers: Servers) -> None:
+def test_a_key_in_a_wrong_argument_is_not_shown(servers: Servers) -> None:
     wire = servers.start("nxt_ag_abcdefghsecret")
     assert wire.process.wait(20) == 2
     assert "nxt_…cret" in wire.log.read_text()
     assert "abcdefgh" not in wire.log.read_text()
 
 
-def test_the_credentials_file_and_its_doubts(servers: Servers, kernel: LocalKernel) -> None:
+def test_the_credentials_file_is_used_with_warnings(servers: Servers, kernel: LocalKernel) -> None:
     folder = servers.home / ".chaojiyuyan"
     folder.mkdir()
     file = folder / "credentials"
@@ -289,7 +295,7 @@ def test_the_credentials_file_and_its_doubts(servers: Servers, kernel: LocalKern
         f"[default]\napi_key = {kernel.api_key}\nbase_url = http://127.0.0.1:9/api/v1\n"
         f"[other]\napi_key = nxt_ag_wrongwrongwrong\nbase_url = {kernel.base_url}\n"
     )
-    # The environment's base URL wins here, and a profile that is asked for wins over its key.
+    # The base URL of the environment is used, but the key of a selected profile wins.
     wire = servers.start(HEBING_BASE_URL=kernel.base_url)
     wire.greet()
     assert wire.call("kernel_list_capabilities").data["total"] >= 4
@@ -304,7 +310,7 @@ def test_the_credentials_file_and_its_doubts(servers: Servers, kernel: LocalKern
     assert "plain http" in line
 
 
-def test_nothing_is_loaded_before_the_first_call(servers: Servers, kernel: LocalKernel) -> None:
+def test_slow_modules_load_with_the_first_call(servers: Servers, kernel: LocalKernel) -> None:
     program = (
         "import atexit, sys\n"
         "from chaojiyuyan_mcp import main\n"
@@ -326,7 +332,7 @@ def test_nothing_is_loaded_before_the_first_call(servers: Servers, kernel: Local
     assert "'httpx', 'jsonschema'" in wire.log.read_text()
 
 
-def test_the_choice_of_tools(servers: Servers, kernel: LocalKernel) -> None:
+def test_options_select_the_tools(servers: Servers, kernel: LocalKernel) -> None:
     wire = servers.start("--tool", "kernel_create_job", "kernel_get_job", **reach(kernel))
     greeting = wire.greet()
     assert "kernel_create_job, kernel_get_job." in greeting["instructions"]

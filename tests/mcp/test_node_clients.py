@@ -1,4 +1,4 @@
-"""The Inspector and Claude Code, from npm, as `scripts/node-tools` installs them."""
+"""The Inspector and Claude Code from npm, which `scripts/node-tools` installs."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class TestInspector:
     def test_calls_tools_badly(self, era: str, kernel: LocalKernel, tmp_path: Path) -> None:
         calls: dict[str, dict[str, Any]] = {
             "kernel_get_job": {"surprise": 1},
-            # A claim is gone with its server, so no process of its own can submit.
+            # A claim ends with its server, so another process cannot submit it.
             "kernel_submit_job": {"job_id": "job_1", "output_envelope": {}},
         }
         for name, done in self.call_all(era, kernel, tmp_path, calls):
@@ -100,7 +100,7 @@ class TestInspector:
     def call_all(
         self, era: str, kernel: LocalKernel, home: Path, calls: dict[str, dict[str, Any]]
     ) -> Iterable[tuple[str, subprocess.CompletedProcess[str]]]:
-        """Call tools, each by an Inspector and a server of its own, two at a time."""
+        """Call tools, each with a separate Inspector and server, two at a time."""
 
         def call(name: str) -> subprocess.CompletedProcess[str]:
             wanted = ("--tool-name", name, "--tool-args-json", json.dumps(calls[name]))

@@ -19,7 +19,7 @@ RESULTS = Results(Settings(KEY, BASE_URL, "test", "test"))
 
 
 def told(error: Exception) -> dict[str, Any]:
-    """What a client reads of an error."""
+    """Return the error that a client gets."""
     result = RESULTS.failure(error)
     assert result.is_error
     assert result.structured_content is None
@@ -40,7 +40,7 @@ def test_the_codes_of_the_api_pass_through() -> None:
         "error": "no such thing",
         "code": "unknown_capability",
         "status": 400,
-        "hint": "kernel_list_capabilities shows the keys there are.",
+        "hint": "Call kernel_list_capabilities for the existing keys.",
     }
 
 
@@ -56,18 +56,20 @@ def test_the_codes_of_the_api_pass_through() -> None:
         (400, "of_a_later_day", "of_a_later_day"),
     ],
 )
-def test_codes_where_the_api_has_none(status: int, code: str | None, told_code: str) -> None:
+def test_a_status_without_an_api_code_gets_a_code(
+    status: int, code: str | None, told_code: str
+) -> None:
     members = told(api_error(status, {"detail": {"error": "no", "code": code}}))
     assert (members["code"], members["status"]) == (told_code, status)
     assert members["hint"]
 
 
-def test_an_answer_that_is_none_of_the_apis_has_a_hint_too() -> None:
+def test_other_sdk_errors_have_a_hint() -> None:
     assert told(errors.ResponseFormatError(200, "expected a job"))["hint"]
     assert told(errors.HebingError("broken"))["hint"]
 
 
-def test_an_error_is_short_whatever_is_in_it() -> None:
+def test_a_long_error_is_cut() -> None:
     findings = [f"finding {number}" for number in range(10_000)]
     for error in (
         bad_arguments("x" * 1_000_000),
@@ -82,7 +84,7 @@ def test_an_error_is_short_whatever_is_in_it() -> None:
     assert KEY[:8] not in told(bad_arguments(KEY * 1000))["error"]
 
 
-def test_a_page_is_not_shown() -> None:
+def test_an_html_page_is_not_shown() -> None:
     page = b"<html><title>502 Bad Gateway</title><body>" + b"<p>nginx</p>" * 1000
     members = told(api_error(502, page))
     assert "<p>" not in members["error"]
@@ -90,25 +92,25 @@ def test_a_page_is_not_shown() -> None:
     assert members["status"] == 502
 
 
-def test_the_time_to_wait_is_told() -> None:
+def test_the_hint_names_the_retry_after_seconds() -> None:
     members = told(api_error(429, {"detail": "slow down"}, **{"retry-after": "17"}))
     assert "17 s" in members["hint"]
 
 
-def test_what_is_wrong_with_an_output_is_told() -> None:
+def test_the_error_has_the_validation_errors_of_an_output() -> None:
     detail = {"error": "no", "code": "validation_failed", "validation_errors": ["text: missing"]}
     assert told(api_error(422, {"detail": detail}))["validation_errors"] == ["text: missing"]
 
 
 @pytest.mark.parametrize("fault", [httpx.ConnectError("refused"), httpx.ReadTimeout("")])
-def test_a_platform_out_of_reach_is_named(fault: Exception) -> None:
+def test_an_unreachable_platform_is_named(fault: Exception) -> None:
     members = told(fault)
     assert members["code"] == "connection_failed"
     assert BASE_URL in members["error"]
     assert "HEBING_BASE_URL" in members["hint"]
 
 
-def test_other_errors_are_no_protocol_errors_and_show_nothing() -> None:
+def test_other_errors_are_results_without_details() -> None:
     members = told(KeyError("inner workings"))
     assert members["code"] == "sdk_error"
     assert "inner workings" not in json.dumps(members)
@@ -139,14 +141,14 @@ json_values = st.recursive(
 
 @settings(max_examples=25, deadline=None)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=())), json_values))
-def test_every_answer_can_be_sent(value: dict[str, Any]) -> None:
+def test_every_result_can_be_sent(value: dict[str, Any]) -> None:
     result = RESULTS.success(Answer(value))
     wire = json.loads(result.model_dump_json(by_alias=True))
     strict = json.loads(wire["content"][0]["text"], parse_constant=pytest.fail)
     assert strict == wire["structuredContent"]
 
 
-def test_an_answer_too_deep_for_the_protocol_is_an_error() -> None:
+def test_a_result_too_deep_for_the_protocol_is_an_error() -> None:
     value: dict[str, Any] = {}
     for _ in range(400):
         value = {"in": value}

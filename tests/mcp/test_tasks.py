@@ -1,4 +1,4 @@
-"""Jobs as tasks (SEP-2663), by a client that declares the extension, and by others."""
+"""Jobs as tasks (SEP-2663), for clients with and without the extension."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORDER = {"capability_key": "test.echo.v1", "input_payload": {"say": "hello"}}
 
 @pytest.fixture
 def task_wire(kernel: LocalKernel, module_servers: Servers) -> Wire:
-    """A server, shared by the tests of this module, with a client that takes tasks."""
+    """A server for the tests of this module, with a client that supports tasks."""
     if not module_servers.started:
         options = ("--capability", "test.echo.v1")
         module_servers.start(*options, **reach(kernel)).discover(**TASKS)
@@ -74,23 +74,23 @@ def test_a_waiting_tool_becomes_a_task(tool: str, task_wire: Wire, kernel: Local
     assert read(task_wire, task["taskId"])["status"] == "working"
 
 
-def test_an_order_without_wait_is_no_task(task_wire: Wire) -> None:
+def test_an_order_without_wait_is_not_a_task(task_wire: Wire) -> None:
     assert task_wire.call("kernel_create_job", **ORDER).data["status"] == "bidding"
 
 
-def test_a_task_ends_with_what_the_tool_answers(task_wire: Wire, kernel: LocalKernel) -> None:
+def test_a_task_ends_with_the_result_of_the_tool(task_wire: Wire, kernel: LocalKernel) -> None:
     task_id = create(task_wire)["taskId"]
     kernel.settle(task_id, {"heard": "hello"})
     task = read(task_wire, task_id)
     assert (task["status"], task["statusMessage"]) == ("completed", "succeeded")
     answer = task_wire.answer(task_wire.begin("kernel_wait_for_job", job_id=task_id))["result"]
-    del answer["_meta"]  # who answers is told with every answer
+    del answer["_meta"]  # every result names the server
     assert task["result"] == answer
     assert task["result"]["structuredContent"]["output_envelope"] == {"heard": "hello"}
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
-def test_a_job_that_did_not_succeed_is_a_completed_task(
+def test_an_unsuccessful_job_is_a_completed_task(
     status: str, task_wire: Wire, kernel: LocalKernel
 ) -> None:
     task_id = create(task_wire)["taskId"]
@@ -148,14 +148,14 @@ class TestEachMethod:
 
 
 @pytest.mark.parametrize("method", ["tasks/update", "tasks/cancel"])
-def test_a_cancellation_only_acknowledges(method: str, task_wire: Wire) -> None:
+def test_a_cancellation_is_only_acknowledged(method: str, task_wire: Wire) -> None:
     task_id = create(task_wire)["taskId"]
     acknowledged = ask(task_wire, method, task_id)["result"]
     assert {name for name in acknowledged if name != "_meta"} == {"resultType"}
     assert read(task_wire, task_id)["status"] == "working"
 
 
-class TestAPlatformOutOfReach:
+class TestUnreachablePlatform:
     @pytest.mark.parametrize("fault", ["get=503", "get=html", "get=drop-before", "get=429"])
     def test_ends_no_task(self, fault: str, task_wire: Wire, kernel: LocalKernel) -> None:
         task_id = create(task_wire)["taskId"]
@@ -169,7 +169,7 @@ class TestAPlatformOutOfReach:
 
     def test_that_is_down(self, servers: Servers) -> None:
         with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))  # and does not listen
+            taken.bind(("127.0.0.1", 0))  # bound but not listening
             base_url = f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1"
             key = "nxt_ag_0123456789"
             wire = servers.start(CHAOJIYUYAN_API_KEY=key, HEBING_BASE_URL=base_url)

@@ -119,7 +119,7 @@ def test_the_documented_defaults() -> None:
     ["", ".", "..", "a/b", "../capability-specs", "a b", "/", 7, None, "a" * 1_000_000 + "/"],
     ids=lambda job_id: repr(job_id)[:20],
 )
-def test_a_bad_job_id_is_refused(job_id: object) -> None:
+def test_an_invalid_job_id_is_refused(job_id: object) -> None:
     takers = [tool for tool in TOOLS if "job_id" in schema(tool)["required"]]
     assert len(takers) == 4
     for tool in takers:
@@ -127,7 +127,7 @@ def test_a_bad_job_id_is_refused(job_id: object) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["job_1", "a.b", "..a.", "作业", "a%2Fb"])
-def test_a_good_job_id_is_taken(job_id: str) -> None:
+def test_a_valid_job_id_is_accepted(job_id: str) -> None:
     assert BY_NAME["kernel_get_job"].check({"job_id": job_id}) == {"job_id": job_id}
 
 
@@ -155,7 +155,7 @@ def test_values_out_of_bounds_are_refused(tool: str, arguments: dict[str, Any]) 
     refusal(BY_NAME[tool], arguments)
 
 
-def test_a_complaint_names_the_place_and_stays_short() -> None:
+def test_a_validation_error_names_the_place_and_is_short() -> None:
     tool = BY_NAME["kernel_register_capability_handler"]
     assert refusal(tool, {"capability_keys": ["x", 7]}).startswith("capability_keys[1]: 7 is not")
     assert len(refusal(tool, {"capability_keys": "x" * 10_000})) < 400
@@ -170,7 +170,7 @@ json_values = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_fuzzed_arguments_are_taken_or_refused(data: st.DataObject) -> None:
+def test_fuzzed_arguments_are_accepted_or_refused(data: st.DataObject) -> None:
     tool = data.draw(st.sampled_from(TOOLS))
     names = st.sampled_from([*schema(tool)["properties"], "surprise"])
     arguments = data.draw(st.dictionaries(names, json_values))
@@ -185,7 +185,7 @@ def test_fuzzed_arguments_are_taken_or_refused(data: st.DataObject) -> None:
         assert refusal(tool, arguments)
 
 
-def test_the_instructions_fit_and_speak_of_what_is_offered() -> None:
+def test_the_instructions_describe_the_offered_tools() -> None:
     whole = describe_server(TOOLS)
     assert len(whole) < LIMIT_OF_CLAUDE_CODE
     assert all(tool.name in whole for tool in TOOLS)

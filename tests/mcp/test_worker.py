@@ -39,7 +39,7 @@ def test_nothing_is_claimed_before_registering(wire: Wire) -> None:
     assert "kernel_register_capability_handler" in error["hint"]
 
 
-def test_a_job_from_the_claim_to_the_pay(wire: Wire, kernel: LocalKernel) -> None:
+def test_a_job_is_claimed_submitted_and_paid(wire: Wire, kernel: LocalKernel) -> None:
     assert register(wire, ECHO, "no.such.v1") == {
         "registered": [ECHO],
         "skipped_unknown": ["no.such.v1"],
@@ -76,10 +76,10 @@ def test_a_job_from_the_claim_to_the_pay(wire: Wire, kernel: LocalKernel) -> Non
     error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={}).error
     assert error["code"] == "bad_arguments"
     assert "already" in error["error"]
-    assert "Nothing is left to do" in error["hint"]
+    assert "nothing more to do" in error["hint"]
 
 
-def test_a_job_that_others_were_quicker_to_get(
+def test_a_job_awarded_to_another_is_a_rejection(
     wire: Wire, kernel: LocalKernel, servers: Servers
 ) -> None:
     register(wire, ECHO)
@@ -92,7 +92,7 @@ def test_a_job_that_others_were_quicker_to_get(
     assert {"code", "awarded_to_agent_id"} <= set(rejection)
 
 
-def test_only_jobs_of_a_capability(wire: Wire, kernel: LocalKernel) -> None:
+def test_claims_are_filtered_by_capability(wire: Wire, kernel: LocalKernel) -> None:
     register(wire, ECHO, "media.echo.v1")
     order(kernel)
     media = order(kernel, "media.echo.v1")
@@ -101,7 +101,7 @@ def test_only_jobs_of_a_capability(wire: Wire, kernel: LocalKernel) -> None:
     )
 
 
-def test_what_is_not_claimed_cannot_be_submitted(wire: Wire) -> None:
+def test_an_unclaimed_job_cannot_be_submitted(wire: Wire) -> None:
     error = wire.call("kernel_submit_job", job_id="job_of_others", output_envelope={}).error
     assert error["code"] == "bad_arguments"
     assert "kernel_claim_job" in error["error"]
@@ -133,7 +133,7 @@ class TestSubmitting:
         assert wire.call("kernel_claim_job").data["claimed"]
         return job_id
 
-    def test_a_fault_that_passes_is_not_seen(
+    def test_a_temporary_fault_is_retried(
         self, wire: Wire, kernel: LocalKernel, job_id: str
     ) -> None:
         kernel.set_faults(["submit=503@1"])
@@ -141,7 +141,7 @@ class TestSubmitting:
         assert done["submitted"]
         assert kernel.job(job_id)["settlements"] == 1
 
-    def test_a_fault_that_stays_leaves_the_job_held(
+    def test_after_a_lasting_fault_the_job_is_still_held(
         self, wire: Wire, kernel: LocalKernel, job_id: str
     ) -> None:
         kernel.set_faults(["submit=503"])
@@ -150,7 +150,7 @@ class TestSubmitting:
         kernel.clear_faults()
         assert wire.call("kernel_submit_job", job_id=job_id, output_envelope={}).data["submitted"]
 
-    def test_a_lost_answer_is_told_as_probably_settled(
+    def test_a_lost_answer_is_reported_as_probably_settled(
         self, wire: Wire, kernel: LocalKernel, job_id: str
     ) -> None:
         kernel.set_faults(["submit=drop-after@1"])
@@ -159,12 +159,12 @@ class TestSubmitting:
         assert "probably settled" in error["hint"]
         assert kernel.job(job_id)["settlements"] == 1
 
-    def test_answers_lost_until_the_client_is_told_are_not_forgotten(
+    def test_lost_answers_of_earlier_calls_are_remembered(
         self, wire: Wire, kernel: LocalKernel, job_id: str
     ) -> None:
         kernel.set_faults(["submit=drop-after"])
         error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={"x": 1}).error
-        if error["code"] == "task_run_not_found":  # a heartbeat has told
+        if error["code"] == "task_run_not_found":  # a heartbeat has reported it
             assert "probably settled" in error["hint"]
             return
         assert error["code"] == "connection_failed"
@@ -173,7 +173,9 @@ class TestSubmitting:
         assert "probably settled" in error["hint"]
         assert kernel.job(job_id)["settlements"] == 1
 
-    def test_a_lease_that_ran_out(self, wire: Wire, kernel: LocalKernel, job_id: str) -> None:
+    def test_an_expired_lease_is_reported(
+        self, wire: Wire, kernel: LocalKernel, job_id: str
+    ) -> None:
         kernel.expire_lease(job_id)
         error = wire.call("kernel_submit_job", job_id=job_id, output_envelope={}).error
         assert error["code"] in ("task_run_not_found", "lease_expired")
@@ -182,7 +184,7 @@ class TestSubmitting:
 
 
 class TestHolding:
-    def test_a_claim_outlives_its_first_lease(
+    def test_heartbeats_keep_a_claim_beyond_its_first_lease(
         self, servers: Servers, kernel_factory: Callable[..., LocalKernel]
     ) -> None:
         kernel = kernel_factory(lease=2)
@@ -192,7 +194,7 @@ class TestHolding:
         job_id = order(kernel)
         started = time.monotonic()
         claim = wire.call("kernel_claim_job").data
-        # The client goes silent for more than two leases; the beats go on.
+        # The client is silent for more than two leases, but the server sends heartbeats.
         while time.monotonic() < started + 4.5:
             assert kernel.job(job_id)["status"] == "running"
             time.sleep(0.2)
@@ -200,7 +202,7 @@ class TestHolding:
         assert done["task_run_id"] == claim["job"]["task_run_id"]
         assert [run["status"] for run in kernel.job(job_id)["attempts"]] == ["succeeded"]
 
-    def test_a_killed_server_leaves_the_job_to_another(
+    def test_after_a_kill_another_worker_gets_the_job(
         self,
         servers: Servers,
         kernel_factory: Callable[..., LocalKernel],
@@ -219,7 +221,7 @@ class TestHolding:
         assert done["submitted"]
         assert kernel.job(job_id)["settlements"] == 1
 
-    def test_an_ended_server_sends_no_heartbeat(
+    def test_a_stopped_server_sends_no_heartbeat(
         self,
         servers: Servers,
         kernel_factory: Callable[..., LocalKernel],
@@ -234,7 +236,7 @@ class TestHolding:
         assert wire.end() == 0
         eventually(lambda: kernel.job(job_id)["status"] == "bidding", 2 + 3)
 
-    def test_no_longer_than_it_was_asked_to(self, kernel: LocalKernel) -> None:
+    def test_a_job_is_held_no_longer_than_max_hold(self, kernel: LocalKernel) -> None:
         settings = Settings(kernel.api_key, kernel.base_url, "test", "test")
 
         async def hold() -> ToolError:

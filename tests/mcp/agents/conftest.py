@@ -1,4 +1,4 @@
-"""Real agents, a scripted model, and a kernel on which every job is counted."""
+"""Real agents, a scripted model, and a kernel that counts all jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[3]
 NODE_TOOLS = Path(os.environ.get("CHAOJIYUYAN_NODE_TOOLS") or ROOT / ".hatch" / "node") / "bin"
 PATIENCE = 100
-"""Seconds for a step of an agent; it takes one or two where nothing else runs."""
+"""Maximum seconds for a step of an agent, which takes one or two on an idle machine."""
 
 API_KEY = "sk-ant-api03-of-the-tests"
 
@@ -37,7 +37,7 @@ report: list[str] = []
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show what each evaluation took."""
+    """Show the report of each evaluation."""
     if report:
         terminalreporter.section("agents")
         for line in report:
@@ -45,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 class Jobs:
-    """The jobs of one agent of the platform, settled as soon as they are there."""
+    """The jobs of one agent, which are settled as soon as they are ordered."""
 
     def __init__(self, kernel: LocalKernel, api_key: str, *, delay: float) -> None:
         self.kernel = kernel
@@ -133,7 +133,7 @@ class Claude:
         ]
 
     def run(self) -> Json:
-        """Run in print mode to the end; return what it prints."""
+        """Run in print mode until the end, and return the output."""
         done = subprocess.run(
             self._command("-p", "--output-format", "json"),
             env=self._env,
@@ -149,7 +149,7 @@ class Claude:
 
     @contextmanager
     def interactive(self) -> Iterator[Screen]:
-        """Run on a terminal of tmux."""
+        """Run on a tmux terminal."""
         if shutil.which("tmux") is None:
             pytest.skip("no tmux here")
         # The path of a socket has at most about 100 characters.
@@ -169,7 +169,7 @@ class Claude:
 
 
 class Screen:
-    """What stands on a terminal, and its keyboard."""
+    """The screen and the keyboard of a terminal."""
 
     def __init__(self, tmux: list[str]) -> None:
         self._tmux = tmux
@@ -181,14 +181,14 @@ class Screen:
         return shown.stdout
 
     def expect(self, pattern: str) -> None:
-        """Wait until a pattern stands on the screen."""
+        """Wait until the screen shows a pattern."""
         deadline = time.monotonic() + PATIENCE
         while re.search(pattern, text := self.text()) is None:
             assert time.monotonic() < deadline, f"{pattern!r} never came:\n{text}"
             time.sleep(0.1)
 
     def press_until(self, key: str, pattern: str) -> None:
-        """Press a key until a pattern stands on the screen: a new dialog ignores the first ones."""
+        """Press a key until the screen shows a pattern, because a new dialog ignores early keys."""
         deadline = time.monotonic() + PATIENCE
         while re.search(pattern, text := self.text()) is None:
             assert time.monotonic() < deadline, f"{pattern!r} never came:\n{text}"
@@ -216,7 +216,7 @@ class Evaluation:
         self.variables = variables
 
     def claude(self, *options: str) -> Claude:
-        """Claude Code, with a server that has these options."""
+        """Return Claude Code with a server that has these options."""
         return Claude(self.folder, self.model, self.variables, *options)
 
 
@@ -225,7 +225,7 @@ Evaluate = Callable[..., AbstractContextManager[Evaluation]]
 
 @pytest.fixture
 def evaluate(kernel: LocalKernel, tmp_path: Path, request: pytest.FixtureRequest) -> Evaluate:
-    """Begins a conversation with the steps of a model, for an agent of its own."""
+    """Starts a conversation with the steps of a model, for a separate agent."""
     if not (NODE_TOOLS / "claude").exists():
         pytest.skip("no Node tools here: scripts/node-tools installs them")
 

@@ -1,4 +1,4 @@
-"""Claude Code in a loop with a scripted model: however it goes, one job for each order."""
+"""Claude Code with a scripted model creates exactly one job for each order."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class TestPrintMode:
         assert '\\"heard\\": \\"hello\\"' in answer or '\\"heard\\":\\"hello\\"' in answer
         assert "not instructions" in answer
 
-    def test_is_told_that_nobody_is_there_to_agree(self, evaluate: Evaluate) -> None:
+    def test_is_told_that_no_user_can_agree(self, evaluate: Evaluate) -> None:
         with evaluate([ORDERED], [say("Not ordered.")]) as run:
             run.claude(*ASKING).run()
             assert run.jobs.list() == []
         assert "consent_declined" in run.model.last_message()
-        assert "nobody was there to answer" in run.model.last_message()
+        assert "declined or not answered" in run.model.last_message()
 
     def test_finds_the_job_of_a_lost_answer(self, evaluate: Evaluate, kernel: LocalKernel) -> None:
         def order_again(answer: str) -> list[dict[str, Any]]:

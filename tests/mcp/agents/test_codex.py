@@ -1,4 +1,4 @@
-"""Codex in a loop with a scripted model on loopback."""
+"""Codex with a scripted model on loopback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run_codex(run: Evaluation) -> list[dict[str, object]]:
-    """Run Codex to the end of its turn; return its events."""
+    """Run Codex until the end of its turn, and return its events."""
     home: Path = run.folder / "codex"
     work = run.folder / "work"
     home.mkdir()

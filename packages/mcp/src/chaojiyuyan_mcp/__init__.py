@@ -1,6 +1,6 @@
 """An MCP server for the chaojiyuyan capability platform.
 
-:func:`main` is the command ``chaojiyuyan-mcp``; nothing else of this package is promised.
+:func:`main` is the command ``chaojiyuyan-mcp``. Nothing else in this package is a public API.
 """
 
 from ._command import main

@@ -1,4 +1,4 @@
-"""The platform's catalog: prices for orders, and the capabilities that are tools of their own."""
+"""Read the platform's catalog: prices for orders, and the capabilities that are tools."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LISTING_TIMEOUT = 2.0
-"""Seconds that a client waits for the catalog before its tools are listed without it."""
+"""Maximum seconds that listing the tools waits for the catalog. Later, it continues without it."""
 
 READ_TIMEOUT = 10.0
-"""Seconds for reading it, also while nobody waits any more."""
+"""Maximum seconds for reading the catalog, which continues in the background."""
 
 REFRESH_INTERVAL = 60.0
-"""Seconds for which what was read serves for the tools; a price is read again for each order."""
+"""Seconds for which the tools use a catalog. A price is read again for each order."""
 
 MAX_CACHE_BYTES = 1_000_000
-"""Size up to which a cache on disk is read and written."""
+"""Maximum size in bytes of a cache file that is read or written."""
 
 
 class Catalog:
-    """Reads the catalog; keeps what the capability tools need of it, also on disk."""
+    """Reads the catalog, and caches the entries of the capability tools in memory and on disk."""
 
     def __init__(self, platform: Platform, keys: Sequence[str] = (), *, folder: Path | None = None):
-        """Read nothing yet.
+        """Create a catalog that has read nothing yet.
 
         Args:
-            platform: Where to read.
-            keys: The capabilities that are tools.
-            folder: Where to keep them on disk; the user's cache folder by default.
+            platform: Sends the requests.
+            keys: The keys of the capabilities that are tools.
+            folder: The folder of the cache file, by default the user's cache folder.
         """
         self._platform = platform
         self._keys = keys
@@ -53,10 +53,12 @@ class Catalog:
         self._reading: asyncio.Task[None] | None = None
 
     async def price(self, capability_key: str) -> int | None:
-        """Return the price of a capability now, in nc; None where nobody knows it.
+        """Return the present price of a capability in nc, or None when it is unknown.
+
+        The request is ``GET /capability-specs``.
 
         Args:
-            capability_key: The capability.
+            capability_key: The key of the capability.
 
         Raises:
             HebingAPIError: The platform refuses to show the catalog.
@@ -83,9 +85,9 @@ class Catalog:
         return prices.pop() if len(prices) == 1 else None
 
     async def specs(self) -> dict[str, CapabilitySpec]:
-        """Return what is known of the capabilities that are tools, by key.
+        """Return the known catalog entries of the capability tools, by key.
 
-        A platform that does not answer in time costs what it would have told, not more.
+        When the platform does not respond in time, the entries come from the cache file.
         """
         if not self._keys:
             return {}
@@ -105,18 +107,18 @@ class Catalog:
         call = api.list_capabilities()
         try:
             rows = (await self._platform.send(call, READ_TIMEOUT)).value(call)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the tools are listed without
+        except Exception as error:  # noqa: BLE001  # the tools can be listed without it
             log.warning("the catalog could not be read: %s", error)
             return
         found = {row.get("capability_key"): row for row in rows}
-        redactor = Redactor(self._platform.settings.api_key)  # these go to clients, and to the disk
+        redactor = Redactor(self._platform.settings.api_key)  # clients and the cache file get these
         self._specs = {key: redactor.value(found[key]) for key in self._keys if key in found}
         self._read_at = time.monotonic()
         self._save()
 
     @property
     def _file(self) -> Path:
-        """One file for each platform and choice of capabilities."""
+        """The cache file for this platform and these capabilities."""
         whole = json.dumps([self._platform.settings.base_url, *self._keys])
         name = hashlib.sha256(whole.encode()).hexdigest()[:16]
         return (self._folder or cache_folder()) / f"capabilities-{name}.json"
@@ -130,7 +132,7 @@ class Catalog:
 
     def _save(self) -> None:
         text = json.dumps(self._specs).encode()
-        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home folder
             if len(text) <= MAX_CACHE_BYTES:
                 file = self._file
                 temporary = file.with_name(f"{file.name}.{os.getpid()}")
@@ -140,6 +142,6 @@ class Catalog:
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be read again from the platform."""
+    """Return the user's cache folder for this program."""
     base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
     return Path(base) / "chaojiyuyan" if base else Path.home() / ".cache" / "chaojiyuyan"

@@ -1,4 +1,4 @@
-"""The jobs that this server holds for its client, from the award until the submit is answered."""
+"""Hold jobs for the client, from the award until the platform has answered the submit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SUBMIT_SECONDS = 6.0
-"""Seconds for all attempts of one submit: then the client is told, and the job is still held."""
+"""Maximum seconds for all attempts of a submit. After that, the call fails, but the job is held."""
 
 
 @dataclass
@@ -34,12 +34,12 @@ class Claim:
     """A job that was awarded to this server.
 
     Attributes:
-        lease: The hold on it.
-        task_run_id: The attempt.
-        job: What the platform said of it.
-        submitting: A submit is on its way.
-        submitted: It is settled.
-        doubtful: A submit was sent and not answered: the job may be settled.
+        lease: The lease of the job.
+        task_run_id: The id of the attempt.
+        job: The data of the job from the offer and the award.
+        submitting: Whether a submit is being sent.
+        submitted: Whether the job is settled.
+        doubtful: Whether a submit got no answer, so that the job may be settled.
     """
 
     lease: Lease
@@ -51,13 +51,13 @@ class Claim:
 
 
 class Claims:
-    """Bids, holds and submits. The heartbeats go out by themselves, whatever the client does."""
+    """Bids for jobs, holds them and submits them. Heartbeats are sent in the background."""
 
     def __init__(self, platform: Platform) -> None:
-        """Hold nothing yet.
+        """Create an object that holds no jobs yet.
 
         Args:
-            platform: Sends the calls.
+            platform: Sends the requests.
         """
         self._platform = platform
         self._claims: dict[str, Claim] = {}
@@ -66,19 +66,22 @@ class Claims:
     async def bid(
         self, offer: TaskInfo, *, heartbeat_interval: float, max_hold: float
     ) -> BidResult:
-        """Bid for a job and, if it is awarded, hold it.
+        """Bid for a job, and hold it when it is awarded.
+
+        The request is ``POST /kernel-jobs/{id}/bid``.
 
         Args:
-            offer: The job.
-            heartbeat_interval: Seconds between two heartbeats; a third of the lease at most.
-            max_hold: Seconds after which the job is given up, submitted or not.
+            offer: The offer of the job.
+            heartbeat_interval: Maximum seconds between two heartbeats. The interval is never
+                longer than a third of the lease.
+            max_hold: Seconds after which the job is given up when it is not submitted.
 
         Returns:
             The award, or the refusal with its `code`.
 
         Raises:
-            HebingAPIError: The bid was refused for another reason than this job.
-            httpx.HTTPError: The bid met a fault on the wire.
+            HebingAPIError: The platform refused the bid for a reason that is not about this job.
+            httpx.HTTPError: The connection failed.
         """
         job_id = offer["job_id"]
         sent = boot_clock()
@@ -105,30 +108,30 @@ class Claims:
         return reading.result
 
     def find(self, job_id: str) -> JobData | None:
-        """Return what the platform said of a job that was claimed here, or None.
+        """Return the data of a job that was claimed here, or None.
 
         Args:
-            job_id: The job.
+            job_id: The id of the job.
         """
         claim = self._claims.get(job_id)
         return None if claim is None else claim.job
 
     async def submit(self, job_id: str, call: Call[SubmitResult]) -> tuple[str, SubmitResult]:
-        """Submit a claimed job; the lease is held until the submit is answered.
+        """Submit a claimed job. The lease is held until the platform answers.
 
-        A submit that was not answered is sent again. It is never sent once the lease is lost.
+        A submit without an answer is retried. Nothing is sent after the lease was lost.
 
         Args:
-            job_id: The job.
-            call: The submit of this job.
+            job_id: The id of the job.
+            call: The submit request of this job.
 
         Returns:
             The id of the task run, and the settlement.
 
         Raises:
-            ToolError: The job is not held, or not any more, or its output was refused.
-            HebingAPIError: The platform refused for another reason; the job is still held.
-            httpx.HTTPError: There was no answer; the job is still held.
+            ToolError: The job is not held or no longer held, or its output was refused.
+            HebingAPIError: The platform refused for another reason. The job is still held.
+            httpx.HTTPError: There was no answer. The job is still held.
         """
         claim = self._held(job_id)
         claim.submitting = True
@@ -149,25 +152,25 @@ class Claims:
             raise self._explain(claim, ended)
         claim.lease.release()
         claim.submitted = True
-        # Its input may be large.
+        # Frees the input, which may be large.
         claim.job = cast("JobData", {"id": job_id, "status": "submitted"})
         return claim.task_run_id, ended.result
 
     def close(self) -> None:
-        """Send no heartbeat any more: what is held is re-routed when its lease expires."""
+        """Stop the heartbeats. The platform re-routes the held jobs when their leases expire."""
         if self._keeper is not None:
             self._keeper.close()
 
     def _held(self, job_id: str) -> Claim:
         claim = self._claims.get(job_id)
         if claim is None:
-            raise bad_arguments(f"Job {job_id} is not claimed here: claim it by kernel_claim_job")
+            raise bad_arguments(f"Job {job_id} is not claimed here. Claim it with kernel_claim_job")
         if claim.submitted:
-            text = f"Job {job_id} has been submitted and settled already"
-            raise bad_arguments(text, hint="Nothing is left to do for it.")
+            text = f"Job {job_id} was already submitted and settled"
+            raise bad_arguments(text, hint="There is nothing more to do for it.")
         if claim.submitting:
-            text = f"Job {job_id} is just being submitted by another call"
-            raise bad_arguments(text, hint="Wait for the answer to that one.")
+            text = f"Another call is submitting job {job_id} now"
+            raise bad_arguments(text, hint="Wait for the result of that call.")
         return claim
 
     def _explain(self, claim: Claim, ended: Submission) -> Exception:
@@ -192,7 +195,7 @@ class Claims:
         detail = getattr(ended.error, "detail", ended.error)
         return ToolError(
             getattr(ended.error, "code", None) or "task_run_not_found",
-            f"The platform does not know job {lease.job_id} as this worker's any more: {detail}",
+            f"Job {lease.job_id} no longer belongs to this worker: {detail}",
             hint=hint,
             status=getattr(ended.error, "status_code", None),
         )
@@ -200,10 +203,10 @@ class Claims:
 
 def _hint_after_a_loss(ended: Submission) -> str:
     if ended.outcome is SubmitOutcome.PROBABLY_SETTLED:
-        return "A submit of it got no answer, so it is probably settled: do not do it again."
+        return "A submit got no answer, so the job is probably settled. Do not do it again."
     if ended.may_be_settled:
-        return "A submit of it got no answer, so it may be settled. Drop this work and claim again."
-    return "It goes to another worker. Drop this work and claim again."
+        return "A submit got no answer, so the job may be settled. Drop this work and claim again."
+    return "The job goes to another worker. Drop this work and claim again."
 
 
 def _log_loss(lease: Lease) -> None:

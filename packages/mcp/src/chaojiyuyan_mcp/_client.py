@@ -1,4 +1,4 @@
-"""The client behind a request: what it declared that it can do, and how to speak to it."""
+"""The client of a request: its declared capabilities, and messages to it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from mcp.types import CallToolRequestParams
 
 TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
-"""The extension by which a client takes tasks (SEP-2663)."""
+"""The extension with which a client accepts tasks (SEP-2663)."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """The client of one request. Capabilities hold for this request alone (revision 2026-07-28).
+    """The client of one request. Since revision 2026-07-28, each request declares capabilities.
 
     Attributes:
-        context: The request's context.
-        params: The parameters of its `tools/call`; None for other methods.
+        context: The context of the request.
+        params: The parameters of the `tools/call` request; None for other methods.
     """
 
     context: ServerRequestContext[None]
@@ -30,19 +30,19 @@ class Client:
 
     @property
     def is_modern(self) -> bool:
-        """Whether it speaks 2026-07-28 or later: each request stands alone."""
+        """Whether the client uses revision 2026-07-28 or later, whose requests are stateless."""
         return self.context.protocol_version in MODERN_PROTOCOL_VERSIONS
 
     @property
     def takes_tasks(self) -> bool:
-        """Whether it declared the tasks extension; earlier revisions cannot carry a task."""
+        """Whether the client declared the tasks extension. Earlier revisions do not have tasks."""
         declared = self.context.session.client_capabilities
         extensions = (declared and declared.extensions) or {}
         return self.is_modern and TASKS_EXTENSION in extensions
 
     @property
     def shows_forms(self) -> bool:
-        """Whether it can show its user a form. An empty declaration means forms."""
+        """Whether the client can show a form to its user. An empty declaration means forms."""
         declared = self.context.session.client_capabilities
         if declared is None or declared.elicitation is None:
             return False
@@ -50,28 +50,28 @@ class Client:
         return elicitation.form is not None or elicitation.url is None
 
     async def report(self, progress: float, total: float, message: str) -> None:
-        """Tell how far the call is.
+        """Report the progress of the call.
 
         Args:
-            progress: Seconds so far.
-            total: Seconds at most.
-            message: A few words.
+            progress: Elapsed seconds.
+            total: Maximum seconds.
+            message: A short description of the state.
         """
         await self.context.session.report_progress(progress, total, message)
 
     async def ask(self, message: str, schema: dict[str, object], *, timeout: float) -> ElicitResult:
-        """Show the user a form, in the way of the revisions before 2026-07-28.
+        """Show a form to the user with `elicitation/create`, for revisions before 2026-07-28.
 
         Args:
-            message: What the form says.
-            schema: Its fields.
-            timeout: Seconds that the user has.
+            message: The text of the form.
+            schema: The JSON Schema of the fields.
+            timeout: Maximum seconds to wait for the answer.
 
         Returns:
-            The answer.
+            The user's answer.
 
         Raises:
-            MCPError: The client cannot show it, or the time is over.
+            MCPError: The client cannot show the form, or the timeout has passed.
         """
         from mcp.shared.message import ServerMessageMetadata
         from mcp.types import ElicitRequest, ElicitRequestFormParams

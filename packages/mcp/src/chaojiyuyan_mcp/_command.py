@@ -1,4 +1,4 @@
-"""The command: its options, and the start of the server."""
+"""The command: parse its options and start the server."""
 
 from __future__ import annotations
 
@@ -35,16 +35,20 @@ PROGRAM = "chaojiyuyan-mcp"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve MCP over standard input and output, or over HTTP, until the client or a signal ends it.
+    """Serve MCP over standard input and output, or over HTTP.
+
+    The server runs until the client closes the input or a signal arrives.
 
     Args:
-        argv: The arguments, those of the process by default.
+        argv: The arguments. By default, the arguments of the process.
 
     Returns:
-        The exit code: 0 at the end, 1 where there are no credentials, or no pipes or port.
+        The exit code: 0 after a normal end, 1 when credentials, pipes or the port are not
+        available.
 
     Raises:
-        SystemExit: 2 for invalid arguments or variables, 0 after ``--help`` and ``--version``.
+        SystemExit: The code is 2 for invalid arguments or variables, and 0 for ``--help`` and
+            ``--version``.
     """
     parser = _parser()
     options = parser.parse_args(argv)
@@ -75,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class _Start:
-    """What the options and the environment ask for."""
+    """The settings from the options and the environment."""
 
     choice: Choice
     ask_above_nc: int | None
@@ -85,13 +89,13 @@ class _Start:
 
     @classmethod
     def read(cls, options: argparse.Namespace) -> _Start:
-        """Read both.
+        """Read the options and the environment.
 
         Args:
             options: The parsed options.
 
         Raises:
-            ValueError: One of them is invalid.
+            ValueError: An option or a variable is invalid.
         """
         choice = Choice.of(
             os.environ, read_only=options.read_only, toolset=options.toolset, names=options.tool
@@ -105,7 +109,7 @@ class _Start:
 
             endpoint = Endpoint.read(options.http, os.environ, allow_remote=options.allow_remote)
         elif options.allow_remote:
-            raise ValueError("--allow-remote goes with --http")
+            raise ValueError("--allow-remote can be used only with --http")
         return cls(
             choice,
             choose_smaller(os.environ, ASK_ABOVE_VARIABLE, "--ask-above", options.ask_above),
@@ -115,15 +119,15 @@ class _Start:
         )
 
     def make_server(self, settings: Settings) -> Server[None]:
-        """Make the server.
+        """Return a new server.
 
         Args:
             settings: The agent key and the base URL.
 
         Raises:
-            ValueError: A tool that was asked for is unknown, or none is left.
+            ValueError: A selected tool is unknown, or no tool is left.
         """
-        gc.disable()  # what is loaded stays: a collection would take a tenth of the start
+        gc.disable()  # collections would take a tenth of the start, and could free nothing
         from ._orders import Limits
         from ._server import make_server
         from ._services import Services
@@ -131,7 +135,7 @@ class _Start:
 
         tools = self.choice.select(TOOLS)
         if not tools and not self.capabilities:
-            raise ValueError("these choices leave no tool to offer")
+            raise ValueError("these options leave no tool to offer")
         limits = Limits(self.ask_above_nc, self.budget_nc)
         services = Services(settings, limits, self.capabilities)
         server = make_server(tools, services, self.capabilities)
@@ -146,7 +150,7 @@ def _serve_pipes(make_server: Callable[[], Server[None]]) -> int:
 
     try:
         if os.isatty(0):
-            _say("waiting for an MCP client to speak on standard input; Ctrl-C ends it")
+            _say("waiting for an MCP client on standard input; Ctrl-C stops the server")
         source, sink = claim_pipes()
     except OSError as error:
         _say(f"standard input and output must be open: {error}")
@@ -162,13 +166,13 @@ def _serve_http(endpoint: Endpoint, make_server: Callable[[], Server[None]]) -> 
         listener = endpoint.listen()
     except OSError as error:
         _say(
-            f"{endpoint.address} cannot be listened on: {error.strerror or error}. Choose another"
-            " with --http HOST:PORT; port 0 takes any that is free"
+            f"cannot listen on {endpoint.address}: {error.strerror or error}. Choose another"
+            " address with --http HOST:PORT; port 0 uses any free port"
         )
         return 1
     server = make_server()
     url = endpoint.url(listener)
-    _say(f"serving {url}; Ctrl-C ends it")
+    _say(f"serving {url}; Ctrl-C stops the server")
     if endpoint.is_token_new:
         _say(f"each request needs the header Authorization: Bearer {endpoint.token}")
     serve(server, endpoint, listener)
@@ -182,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
-            super().error(mask_keys(message))  # it quotes what was typed
+            super().error(mask_keys(message))  # the message quotes the arguments
 
     parser = Parser(
         prog=PROGRAM,
@@ -192,12 +196,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--read-only",
         action="store_true",
-        help=f"offer no tool that creates or changes anything ({READ_ONLY_VARIABLE}=1)",
+        help=f"offer only tools that create and change nothing ({READ_ONLY_VARIABLE}=1)",
     )
     parser.add_argument(
         "--toolset",
         choices=TOOLSETS,
-        help=f"offer the tools of a caller or of a worker only ({TOOLSET_VARIABLE})",
+        help=f"offer only the tools of a caller or of a worker ({TOOLSET_VARIABLE})",
     )
     parser.add_argument(
         "--tool",
@@ -205,24 +209,24 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME",
-        help=f"offer these of the eight tools only ({TOOLS_VARIABLE}, separated by commas)",
+        help=f"offer only these of the eight tools ({TOOLS_VARIABLE}, separated by commas)",
     )
     parser.add_argument(
         "--capability",
         action="append",
         default=[],
         metavar="KEY",
-        help="offer this capability as a tool of its own; may be repeated",
+        help="offer this capability as a separate tool; repeatable",
     )
     parser.add_argument(
         "--ask-above",
         metavar="NC",
-        help=f"ask the user before an order above this price ({ASK_ABOVE_VARIABLE})",
+        help=f"ask the user before an order above this price in nc ({ASK_ABOVE_VARIABLE})",
     )
     parser.add_argument(
         "--budget",
         metavar="NC",
-        help=f"order for this much in all, then no more ({BUDGET_VARIABLE})",
+        help=f"maximum total price in nc of all orders ({BUDGET_VARIABLE})",
     )
     parser.add_argument(
         "--http",
@@ -232,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--allow-remote",
         action="store_true",
-        help="with --http: listen on a host that other machines reach",
+        help="with --http: allow a host that other machines can reach",
     )
     parser.add_argument("--profile", help="use this profile of the credentials file")
     parser.add_argument("--base-url", help="use the platform at this address")
@@ -241,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _load_settings(profile: str | None, base_url: str | None) -> Settings:
-    """Find the credentials; what is doubtful about them is said in a line each."""
+    """Find the credentials, and print each warning about them as one line."""
     from dataclasses import replace
 
     from chaojiyuyan_core.addresses import checked_api_key, checked_base_url

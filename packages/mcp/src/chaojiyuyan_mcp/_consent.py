@@ -1,9 +1,9 @@
-"""The user's consent to an order: what the form says, and what an answer to it allows.
+"""Ask the user for consent to an order, and check the answer.
 
-Since revision 2026-07-28 the server keeps nothing while the user decides: the answer comes with a
-retry of the call and with the state that went out with the form. The state is signed, and bound to
-the order and its price. Its signature is also the idempotency key of the order, so one consent
-gives one job, however often it is sent.
+Since revision 2026-07-28 the server stores nothing while the user decides. The client calls the
+tool again with the answer and with the state that it got with the form. The state is signed, and
+contains a hash of the order and its price. The signature is also the idempotency key of the order,
+so one consent creates one job, even when the client sends it several times.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from ._client import Client
 
 CONSENT_TIMEOUT = 600.0
-"""Seconds for which a form waits for its answer, and a signed state holds."""
+"""Seconds for which a form waits for its answer and a signed state is valid."""
 
 MAX_STATE_CHARS = 500
-"""Characters of a state that is looked at; ours have about 120."""
+"""Maximum characters of a state that are read. The states of this server have about 120."""
 
 _FORM = "order"
 _FIELD = "ok"
@@ -42,12 +42,12 @@ _PURPOSE = b"chaojiyuyan-mcp consent"
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be ordered.
+    """An order of a job.
 
     Attributes:
-        capability_key: The capability.
-        input_payload: The input.
-        idempotency_key: The caller's own key, if it gave one.
+        capability_key: The key of the capability.
+        input_payload: The input of the job.
+        idempotency_key: The caller's own key, or None.
     """
 
     capability_key: str
@@ -58,43 +58,43 @@ class Order:
         """Return a hash of everything that the user agrees to.
 
         Args:
-            price_nc: The price, in nc; None where it is unknown.
+            price_nc: The price in nc, or None when it is unknown.
         """
         parts = [self.capability_key, self.input_payload, self.idempotency_key, price_nc]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class Consent:
-    """Asks the user of a client whether an order may be paid for."""
+    """Asks the user of a client for consent to an order."""
 
     def __init__(self, api_key: str, *, now: Callable[[], float] = time.time) -> None:
-        """Derive the key that signs what goes out.
+        """Derive the key that signs the states.
 
-        It comes from the agent key: a state is worth nothing to another agent, and a consent
-        outlives a restart of the server.
+        It is derived from the agent key. Another agent cannot use a state, and a consent stays
+        valid after a restart of the server.
 
         Args:
             api_key: The agent key.
-            now: The time, in seconds since the epoch.
+            now: Returns the time in seconds since the epoch.
         """
         self._secret = hmac.digest(api_key.encode("utf-8", "replace"), _PURPOSE, "sha256")
         self._now = now
 
     def read(self, order: Order, price_nc: int | None, client: Client) -> str | None:
-        """Return the idempotency key of the consent that a retried call brings.
+        """Return the idempotency key of the consent in a retried call.
 
         Args:
-            order: What is to be ordered.
-            price_nc: Its price now, in nc; None where it is unknown.
-            client: Who calls.
+            order: The order.
+            price_nc: The present price in nc, or None when it is unknown.
+            client: The client that calls.
 
         Returns:
-            The key; None where the user must be asked: for the first time, or again because the
-            time is over or the order or its price has changed.
+            The key, or None when the user must be asked. The user is asked again when the consent
+            has expired, or the order or its price has changed.
 
         Raises:
             ToolError: The user did not agree.
-            MCPError: The state is forged or another agent's.
+            MCPError: The state is forged or belongs to another agent.
         """
         params = client.params
         if params is None or params.request_state is None:
@@ -109,16 +109,16 @@ class Consent:
     async def ask(
         self, order: Order, price_nc: int | None, client: Client
     ) -> types.InputRequiredResult | None:
-        """Ask the user whether an order may be paid for.
+        """Ask the user for consent to an order.
 
         Args:
-            order: What is to be ordered.
-            price_nc: Its price now, in nc; None where it is unknown.
-            client: Shows the form.
+            order: The order.
+            price_nc: The present price in nc, or None when it is unknown.
+            client: The client, which shows the form.
 
         Returns:
-            The form that the client is to show before it calls again; None for a client of an
-            earlier revision, whose user was asked at once and agreed.
+            The form that the client must show before it calls again. None for a client of an
+            earlier revision: its user was asked during this call and agreed.
 
         Raises:
             ToolError: The user did not agree, or cannot be asked.
@@ -134,7 +134,7 @@ class Consent:
             )
         try:
             answer = await client.ask(message, schema, timeout=CONSENT_TIMEOUT)
-        except (MCPError, ValueError):  # ValueError: the answer has not the form of one
+        except (MCPError, ValueError):  # ValueError: the answer is malformed
             raise _unavailable(order, price_nc) from None
         _check_agreed(answer, order, price_nc)
         return None
@@ -144,12 +144,12 @@ class Consent:
         return f"{body}.{digest}.{self._sign(body, digest)}"
 
     def _verify(self, state: str, digest: str) -> str | None:
-        """Return a state's signature; None if it is too old or for another order or price."""
+        """Return the signature of a state, or None when it has expired or the order has changed."""
         body, _, signed = state[:MAX_STATE_CHARS].rpartition(".")
         body, _, signed_digest = body.rpartition(".")
         expected = self._sign(body, signed_digest)
         if not hmac.compare_digest(expected.encode(), signed.encode("utf-8", "replace")):
-            raise MCPError(INVALID_PARAMS, "The requestState is not one of this server's.")
+            raise MCPError(INVALID_PARAMS, "The requestState does not come from this server.")
         expires = float(body.rpartition(".")[2])
         return signed if signed_digest == digest and self._now() < expires else None
 
@@ -159,8 +159,12 @@ class Consent:
 
 
 def describe_price(price_nc: int | None) -> str:
-    """Return a price as words."""
-    return "a price that is not known" if price_nc is None else f"{price_nc} nc"
+    """Return a price as text.
+
+    Args:
+        price_nc: The price in nc, or None when it is unknown.
+    """
+    return "an unknown price" if price_nc is None else f"{price_nc} nc"
 
 
 def _message(order: Order, price_nc: int | None) -> str:
@@ -176,7 +180,7 @@ def _schema(price_nc: int | None) -> dict[str, object]:
 
 
 def _check_agreed(answer: object, order: Order, price_nc: int | None) -> None:
-    """Raise unless the form was accepted with its box ticked."""
+    """Raise an error unless the user accepted the form and ticked its box."""
     if (
         isinstance(answer, types.ElicitResult)
         and answer.action == "accept"
@@ -185,8 +189,8 @@ def _check_agreed(answer: object, order: Order, price_nc: int | None) -> None:
         return
     raise ToolError(
         "consent_declined",
-        f"the order of {order.capability_key} for {describe_price(price_nc)} was declined, or"
-        " nobody was there to answer: nothing was ordered",
+        f"the order of {order.capability_key} for {describe_price(price_nc)} was declined or not"
+        " answered: nothing was ordered",
         hint="Do not order it again unless the user asks for it.",
         price_nc=price_nc,
     )
@@ -195,9 +199,9 @@ def _check_agreed(answer: object, order: Order, price_nc: int | None) -> None:
 def _unavailable(order: Order, price_nc: int | None) -> ToolError:
     return ToolError(
         "consent_unavailable",
-        f"{order.capability_key} costs {describe_price(price_nc)}, which the user has to agree to,"
-        " and this client cannot show the question: nothing was ordered",
-        hint="Tell the user the price. The owner of this server can allow it: by --ask-above, or by"
-        " the setting of that name.",
+        f"{order.capability_key} costs {describe_price(price_nc)} and needs the user's consent, but"
+        " this client cannot ask the user: nothing was ordered",
+        hint="Tell the user the price. The owner of this server can allow such orders with the"
+        " option --ask-above or the setting of the same name.",
         price_nc=price_nc,
     )

@@ -1,7 +1,7 @@
-"""Values cut down to what a model can take in, with a note of each cut to read on from.
+"""Cut values to a size that a model can read, and record each cut.
 
-A cut is named by its JSON Pointer (RFC 6901) in the whole and by the offset to go on from, counted
-in the characters of a text, the items of a list, or the members of an object.
+A cut is described by a JSON Pointer (RFC 6901) and by the offset at which the rest begins. The
+offset counts the characters of a text, the items of a list, or the members of an object.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_CHARS = 40_000
-"""Characters of JSON that an answer may have; some clients put a longer one into a file."""
+"""Maximum characters of JSON in a result. Some clients write a longer result to a file."""
 
 MAX_DEPTH = 64
-"""Levels that an answer may be nested; deeper ones are left off."""
+"""Maximum levels of nesting in a result. Deeper levels are left out."""
 
 _MIN_SHARE = 200
-"""Characters at least for each member that is shown: less would say nothing."""
+"""Minimum characters for each shown member, because fewer would be useless."""
 
 
 class Cut(TypedDict):
-    """A place where something was left off."""
+    """A place where a part of the value was left out."""
 
     pointer: str
     next_offset: int
@@ -37,11 +37,11 @@ class Cut(TypedDict):
 
 @dataclass
 class Excerpt:
-    """Cuts a value down and notes what it left off.
+    """Cuts a value and records the cuts.
 
     Attributes:
-        max_chars: Characters of JSON to keep, about.
-        cuts: What was left off.
+        max_chars: Approximate maximum characters of JSON to keep.
+        cuts: The places where parts were left out.
     """
 
     max_chars: int = MAX_CHARS
@@ -52,18 +52,18 @@ class Excerpt:
 
         Args:
             value: The value.
-            pointer: Where it stands in the whole.
-            offset: How many of its characters, items or members to skip.
+            pointer: The JSON Pointer of the value in the whole.
+            offset: The number of characters, items or members to skip.
         """
         return cast("T", self._cut(value, pointer, self.max_chars, MAX_DEPTH - 1, offset))
 
     def rows(self, rows: list[T], pointer: str, max_row_chars: int) -> list[T]:
-        """Return a list with each of its rows cut down, so that none hides the others.
+        """Return a list whose rows are each cut, so that one long row cannot displace the others.
 
         Args:
             rows: The rows.
-            pointer: Where the list stands in the whole.
-            max_row_chars: Characters of JSON to keep of each row.
+            pointer: The JSON Pointer of the list in the whole.
+            max_row_chars: Maximum characters of JSON to keep of each row.
         """
         shown = []
         for number, row in enumerate(rows):
@@ -98,26 +98,26 @@ class Excerpt:
 
 
 def leading(rows: Sequence[T], max_chars: int = MAX_CHARS) -> list[T]:
-    """Return the first rows that fit, each of them whole; at least one.
+    """Return the first rows that fit completely, and at least one row.
 
     Args:
         rows: The rows.
-        max_chars: Characters of JSON to keep.
+        max_chars: Maximum characters of JSON to keep.
     """
     return list(rows[: len(_leading([_size(row) for row in rows], max_chars))])
 
 
 def part(whole: object, pointer: str) -> object:
-    """Return the value that a JSON Pointer leads to.
+    """Return the value at a JSON Pointer (RFC 6901).
 
-    A name may be given as it was shown, without its invisible characters.
+    A name matches with or without its invisible characters, because results do not show them.
 
     Args:
-        whole: Where the pointer begins.
+        whole: The value that contains the part.
         pointer: The pointer.
 
     Raises:
-        ValueError: It leads to nothing.
+        ValueError: The pointer is invalid, or there is no value at the pointer.
     """
     value: Any = whole
     if pointer and not pointer.startswith("/"):
@@ -131,7 +131,7 @@ def part(whole: object, pointer: str) -> object:
         else:
             found = []
         if not found:
-            raise ValueError(f"pointer {pointer!r} leads to nothing at {name!r}")
+            raise ValueError(f"pointer {pointer!r} finds nothing at {name!r}")
         value = value[name if name in found else found[0]]
     return value
 
@@ -148,11 +148,11 @@ def _size(value: object) -> float:
 
 
 def is_flatter(value: object, levels: int) -> bool:
-    """Tell whether a value has no more than so many levels of lists and objects.
+    """Return whether the nesting of a value is within a limit.
 
     Args:
         value: The value.
-        levels: Levels at most.
+        levels: Maximum levels of lists and objects.
     """
     layer = [value]
     for _ in range(levels + 1):
@@ -168,7 +168,7 @@ def is_flatter(value: object, levels: int) -> bool:
 
 
 def _leading(sizes: list[float], room: int) -> list[int]:
-    """Items of a list: the first ones whole; only the very first may be cut itself."""
+    """Return the room for each shown list item: the leading items fit, only the first is cut."""
     rooms: list[int] = []
     for size in sizes:
         if size > room:
@@ -179,7 +179,7 @@ def _leading(sizes: list[float], room: int) -> list[int]:
 
 
 def _even(sizes: list[float], room: int) -> list[int]:
-    """Members of an object: the small ones whole, what they leave is shared by the others."""
+    """Return the room for each object member: the small ones fit, the others share the rest."""
     count = min(len(sizes), max(1, room // _MIN_SHARE))
     rooms = [0] * count
     for rank, place in enumerate(sorted(range(count), key=sizes.__getitem__)):

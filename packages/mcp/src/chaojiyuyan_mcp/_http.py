@@ -1,4 +1,4 @@
-"""Streamable HTTP, for containers and hosted agents: who may speak to the server, and its life."""
+"""Serve streamable HTTP for containers and hosted agents, and check who may call."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 PATH = "/mcp"
-TOKEN_VARIABLE = "CHAOJIYUYAN_MCP_TOKEN"  # noqa: S105  # a name, no token
+TOKEN_VARIABLE = "CHAOJIYUYAN_MCP_TOKEN"  # noqa: S105  # a name, not a token
 
 MIN_TOKEN_CHARS = 16
 
 END_TIMEOUT = 1
-"""Seconds that requests in flight have when the server ends."""
+"""Maximum seconds for requests in flight when the server stops."""
 
-_WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104  # recognised, not listened on
+_WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104  # only compared
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to listen, and the token that each request must bring.
+    """The address to listen on, and the token that each request needs.
 
     Attributes:
         host: The host to listen on.
-        port: The port; 0 for any that is free.
-        token: The token.
-        is_token_new: It was made now, so its user has to be told.
+        port: The port; 0 uses any free port.
+        token: The bearer token.
+        is_token_new: Whether the token was generated now and must be shown to the user.
     """
 
     host: str
@@ -46,15 +46,16 @@ class Endpoint:
 
     @classmethod
     def read(cls, address: str, environ: Mapping[str, str], *, allow_remote: bool) -> Endpoint:
-        """Read the option `--http` and the token of the environment.
+        """Read the option `--http` and the token in the environment.
 
         Args:
-            address: `HOST:PORT`, an IPv6 address in brackets.
+            address: The value of `--http`: `HOST:PORT`, with an IPv6 address in brackets.
             environ: The environment.
-            allow_remote: Other machines may reach the host.
+            allow_remote: Whether other machines may reach the host.
 
         Raises:
-            ValueError: The address is invalid, or what other machines reach lacks a token.
+            ValueError: The address or the token is invalid, or a host that other machines can
+                reach has no token.
         """
         try:
             parts = urlsplit(f"//{address}")
@@ -62,19 +63,21 @@ class Endpoint:
         except ValueError:
             host = port = None
         if host is None or port is None or parts.netloc != address or "@" in address:
-            raise ValueError(f"--http {address} is not HOST:PORT, such as 127.0.0.1:8788")
+            raise ValueError(
+                f"--http {address} is not in the form HOST:PORT, such as 127.0.0.1:8788"
+            )
         token = environ.get(TOKEN_VARIABLE, "").strip()
         plain = token.isascii() and token.isprintable() and " " not in token
         if token and (len(token) < MIN_TOKEN_CHARS or not plain):
             raise ValueError(
                 f"{TOKEN_VARIABLE} must have at least {MIN_TOKEN_CHARS} ASCII characters and no"
-                " blanks"
+                " spaces"
             )
         if not is_loopback(host):
             if not allow_remote:
                 raise ValueError(
-                    f"--http {address} can be reached by other machines: add --allow-remote if that"
-                    " is meant"
+                    f"--http {address} can be reached by other machines. Add --allow-remote to"
+                    " allow this"
                 )
             if not token:
                 raise ValueError(f"--allow-remote needs a token: set {TOKEN_VARIABLE}")
@@ -82,50 +85,50 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """The address as it was given."""
+        """The address in the form `HOST:PORT`."""
         return f"{_in_brackets(self.host)}:{self.port}"
 
     def listen(self) -> socket.socket:
-        """Return a socket that listens.
+        """Return a listening socket.
 
         Raises:
-            OSError: The port is taken, or the host is not this machine's.
+            OSError: The port is in use, or the host is not an address of this machine.
         """
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         family, where = found[0][0], found[0][4]
         return socket.create_server((str(where[0]), self.port), family=family)
 
     def url(self, listener: socket.socket) -> str:
-        """Return where the server is reached.
+        """Return the URL of the server.
 
         Args:
-            listener: What :meth:`listen` returned.
+            listener: The socket that :meth:`listen` returned.
         """
         return f"http://{_in_brackets(self.host)}:{listener.getsockname()[1]}{PATH}"
 
 
 class Guard:
-    """Lets a request through to an application, or answers 401 or 403."""
+    """ASGI middleware that passes a request on, or responds with 401 or 403."""
 
     def __init__(self, app: ASGIApp, endpoint: Endpoint, port: int) -> None:
-        """Guard an application.
+        """Wrap an application.
 
         Args:
             app: The application.
             endpoint: The host and the token.
-            port: The port that is listened on.
+            port: The port of the server.
         """
         self._app = app
         self._endpoint = endpoint
         self._port = port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or let it through.
+        """Refuse a request, or pass it on.
 
         Args:
-            scope: The request.
-            receive: Its body.
-            send: Takes the answer.
+            scope: The ASGI scope of the request.
+            receive: Receives the body of the request.
+            send: Sends the response.
         """
         from starlette.datastructures import Headers
         from starlette.responses import PlainTextResponse
@@ -136,19 +139,19 @@ class Guard:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._knows_host(hosts[0]):
-            refusal = PlainTextResponse("This host is not served here.\n", 403)
+            refusal = PlainTextResponse("The Host header does not name this server.\n", 403)
         elif not all(self._knows_origin(origin, hosts[0]) for origin in origins):
-            refusal = PlainTextResponse("Pages of this origin may not call.\n", 403)
+            refusal = PlainTextResponse("Requests from this origin are not allowed.\n", 403)
         elif not self._holds_token(headers.getlist("authorization")):
             challenge = {"WWW-Authenticate": 'Bearer realm="chaojiyuyan-mcp"'}
-            refusal = PlainTextResponse("A valid bearer token is needed.\n", 401, challenge)
+            refusal = PlainTextResponse("A valid bearer token is required.\n", 401, challenge)
         else:
             await self._app(scope, receive, send)
             return
         await refusal(scope, receive, send)
 
     def _knows_host(self, host: str) -> bool:
-        """Tell whether a `Host` names this server: a page can make a name lead here (rebinding)."""
+        """Return whether a `Host` header names this server, against DNS rebinding."""
         name = _hostname(host)
         if name is None:
             return False
@@ -156,7 +159,7 @@ class Guard:
         return is_loopback(name) or name == own or own in _WILDCARDS
 
     def _knows_origin(self, origin: str, host: str) -> bool:
-        """Tell whether a page comes from this server itself."""
+        """Return whether an `Origin` header names this server itself."""
         try:
             parts = urlsplit(origin)
             port = parts.port
@@ -173,26 +176,28 @@ class Guard:
             return False
         scheme, _, token = values[0].partition(" ")
         expected = self._endpoint.token.encode()
-        # The comparison takes the same time whatever is wrong.
+        # A comparison in constant time, so that its time tells nothing about the token.
         return compare_digest(token.strip().encode(), expected) and scheme.lower() == "bearer"
 
 
 def serve(server: Server[None], endpoint: Endpoint, listener: socket.socket) -> None:
-    """Serve until a signal ends it.
+    """Serve until a signal arrives.
 
     Args:
-        server: What is served.
-        endpoint: Who may call.
-        listener: The socket; it is closed.
+        server: The MCP server.
+        endpoint: The host and the token.
+        listener: The listening socket. It is closed at the end.
     """
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
 
-    security = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the guard does it
+    security = TransportSecuritySettings(
+        enable_dns_rebinding_protection=False
+    )  # the guard checks it
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
     config = uvicorn.Config(
         Guard(app, endpoint, listener.getsockname()[1]),
-        http="h11",  # httptools keeps blanks behind a header's value (RFC 9110, 5.5)
+        http="h11",  # httptools keeps trailing spaces of a header (RFC 9110, 5.5)
         log_config=None,
         access_log=False,
         server_header=False,
@@ -204,10 +209,10 @@ def serve(server: Server[None], endpoint: Endpoint, listener: socket.socket) -> 
 
 
 def _hostname(host: str) -> str | None:
-    """Return the name in a `Host` header, or None for one that is not valid."""
+    """Return the host name in a `Host` header, or None when it is not valid."""
     try:
         parts = urlsplit(f"//{host}")
-        parts.port  # noqa: B018  # raises for one that is no number
+        parts.port  # noqa: B018  # raises when it is not a number
     except ValueError:
         return None
     return parts.hostname if parts.netloc == host and "@" not in host else None

@@ -1,4 +1,4 @@
-"""Images among a job's artifacts, brought to the model itself."""
+"""Download the small images of a job, so that the model can see them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_IMAGE_BYTES = 256 * 1024
-"""Size up to which an image is brought."""
+"""Maximum size in bytes of an image that is downloaded."""
 
 MAX_IMAGES = 4
-"""Images of one answer at most."""
+"""Maximum number of images in one result."""
 
 IMAGES_TIMEOUT = 5.0
-"""Seconds for all images of an answer together."""
+"""Maximum seconds for all images of a result together."""
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -35,15 +35,15 @@ _SIGNATURES = {
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-"""How the types begin that models take; WebP is told by :func:`image_type` itself."""
+"""The first bytes of the image types that models accept; :func:`image_type` also knows WebP."""
 
 
 async def read_images(artifacts: Sequence[Artifact], platform: Platform) -> list[ImageContent]:
-    """Bring the images among artifacts; one that cannot be brought is left out.
+    """Download the images among artifacts. An image that cannot be downloaded is left out.
 
     Args:
-        artifacts: As a job lists them.
-        platform: The agent key goes to its own origin alone.
+        artifacts: The artifacts of a job.
+        platform: Sends the requests. The agent key is sent only to the platform's own origin.
     """
     wanted = [each for each in artifacts if _is_small_image(each)][:MAX_IMAGES]
     if not wanted:
@@ -87,12 +87,12 @@ async def _read(artifact: Artifact, platform: Platform) -> bytes:
 
 
 def image_type(content: bytes) -> str | None:
-    """Return the type of an image by its first bytes; None for anything else.
+    """Return the type of an image from its first bytes, or None for other content.
 
-    The type that an artifact claims is a stranger's word: other content must not get out as image.
+    The declared type of an artifact is not trusted, because the worker can declare any type.
 
     Args:
-        content: The file.
+        content: The content of the file.
     """
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
@@ -101,7 +101,7 @@ def image_type(content: bytes) -> str | None:
 
 
 def _is_small_image(artifact: object) -> bool:
-    """Tell whether an artifact says that it is an image that is small enough."""
+    """Return whether an artifact is declared as an image and as small enough."""
     if not isinstance(artifact, dict):
         return False
     mime_type = str(artifact.get("mime_type") or artifact.get("mime") or "")

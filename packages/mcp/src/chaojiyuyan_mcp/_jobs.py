@@ -1,4 +1,4 @@
-"""A job as it is shown to a model: cut where it is long, and with its small images."""
+"""Prepare a job for a model: cut long parts, and add the small images."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 MAX_JOB_ID_CHARS = 200
 
 JOB_ID_PATTERN = r"^\.*[^/\s.][^/\s]*$"
-"""One path segment: no slash or blank, and not the "." and ".." that lead elsewhere.
+"""One path segment without slashes or white space, but not "." or "..", which change the path.
 
-It has at most one way to match, so that a hostile id cannot take long; and no look-ahead, which
-some clients do not know.
+The pattern has at most one way to match, so that a hostile id cannot take long. It uses no
+look-ahead, because some clients do not support it.
 """
 
 MAX_ARTIFACT_CHARS = 2_000
-"""Characters of one artifact; its address may hold the whole file."""
+"""Maximum characters of one artifact, because a `data:` address may contain the whole file."""
 
 READ_ON = (
-    "Left off to keep this answer short. To read on, call kernel_get_job with this job_id, a"
-    " part's pointer, and its next_offset as offset."
+    "Parts were left out to keep this result short. To read a part, call kernel_get_job with this"
+    " job_id, the part's pointer, and its next_offset as offset."
 )
 
 
 def is_job_id(text: str) -> bool:
-    """Tell whether a text can be a job's id.
+    """Return whether a text can be the id of a job.
 
     Args:
         text: Any text.
@@ -44,18 +44,18 @@ def is_job_id(text: str) -> bool:
 
 
 async def show_ended_job(job: JobData, platform: Platform) -> Answer:
-    """Return what every tool answers that has waited for a job, and every task of it.
+    """Return the result of a tool or a task that has waited for a job.
 
     Args:
         job: A job that has ended.
-        platform: Brings its images.
+        platform: Downloads the images.
     """
     images = await read_images(job.get("artifacts") or [], platform)
     return Answer(cut_job(job), images)
 
 
 def cut_job(job: JobData) -> Mapping[str, object]:
-    """Return as much of a job as a model can take in.
+    """Return a job, with long parts cut.
 
     Args:
         job: The job.
@@ -72,17 +72,17 @@ def cut_artifacts(artifacts: list[Artifact], excerpt: Excerpt) -> list[Artifact]
 
     Args:
         artifacts: The artifacts.
-        excerpt: Notes what was left off.
+        excerpt: Records the cuts.
     """
     return excerpt.rows(artifacts, "/artifacts", MAX_ARTIFACT_CHARS)
 
 
 def note_cuts(answer: Mapping[str, object], excerpt: Excerpt) -> Mapping[str, object]:
-    """Add to an answer what was left off of it, and how to read on.
+    """Add the list of cuts to a result, and a note on how to read the rest.
 
     Args:
-        answer: The answer.
-        excerpt: What has cut it.
+        answer: The result.
+        excerpt: The excerpt that has cut the result.
     """
     if not excerpt.cuts:
         return answer

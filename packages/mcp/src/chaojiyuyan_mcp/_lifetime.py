@@ -1,4 +1,4 @@
-"""How a server ends: with its input, with its client, by a signal; each time at once and well."""
+"""Run the server until its input ends, its client is gone or a signal arrives, and stop fast."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 END_TIMEOUT = 0.8
-"""Seconds that an orderly end may take. What hangs then, such as a name look-up, is cut off."""
+"""Maximum seconds for a graceful shutdown. After that, the process exits, whatever still runs."""
 
 PARENT_INTERVAL = 0.4
-"""Seconds between two checks whether the parent process is there."""
+"""Seconds between two checks whether the parent process still exists."""
 
 
 def exit_at_signal() -> None:
-    """End by exit code 0 on a signal that comes while the server is still being loaded."""
+    """Exit with code 0 when a signal arrives while the server is still loading."""
     for number in SIGNALS:
         signal.signal(number, _exit)
 
 
 def run(server: Server[None], source: int, sink: int) -> None:
-    """Serve one client until one of the two is to end.
+    """Serve one client until the client or the server ends.
 
     Args:
-        server: What is served.
-        source: The descriptor that the client writes to.
-        sink: The descriptor that the client reads.
+        server: The MCP server.
+        source: The file descriptor that the client writes to.
+        sink: The file descriptor that the client reads from.
     """
     with _limit() as limit:
         asyncio.run(_serve(server, source, sink, limit))
@@ -51,8 +51,8 @@ async def _serve(
 
     from ._stdio import Lines, Output
 
-    # Whatever ends the server is taken as the end of its input: then the protocol's own library
-    # cancels the running calls, and tells the client so.
+    # Every reason to stop is treated as the end of the input. The MCP library then cancels the
+    # running calls and tells the client.
     lines = Lines(source, at_end)
     output = Output(sink, lines.end)
     watching = asyncio.create_task(_watch_parent(lines.end))
@@ -68,7 +68,7 @@ async def _serve(
 
 @contextlib.contextmanager
 def _limit() -> Iterator[Callable[[], None]]:
-    """Give a function that ends the process soon, unless the body is done before."""
+    """Yield a function that starts a timer, which ends the process unless the body ends first."""
     timer = threading.Timer(END_TIMEOUT, os._exit, (0,))
     timer.daemon = True
 
@@ -83,21 +83,21 @@ def _limit() -> Iterator[Callable[[], None]]:
 
 
 async def _watch_parent(stop: Callable[[], object]) -> None:
-    """Stop when the parent process is gone, though another one may hold our input open.
+    """Stop when the parent process is gone, even if another process keeps our input open.
 
-    On Windows a process keeps the id of a parent that is gone; there the input's end has to do.
+    On Windows, a process keeps the id of an ended parent, so only the end of the input stops it.
     """
     if sys.platform == "win32":
         return
     parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110  # no event tells of it everywhere
+    while os.getppid() == parent:  # noqa: ASYNC110  # no event exists on every system
         await asyncio.sleep(PARENT_INTERVAL)
     stop()
 
 
 @contextlib.contextmanager
 def _signals(stop: Callable[[], object]) -> Iterator[None]:
-    """Stop at a signal; ignore further ones, which must not disturb the end."""
+    """Stop at the first signal, and ignore later signals, which would disturb the shutdown."""
     loop = asyncio.get_running_loop()
 
     def at_signal(_: int, __: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What the owner of a server has chosen, by options and by the environment."""
+"""Read the choices of the server's owner from the options and the environment."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _AMOUNT = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What narrows the tools; each part that is given narrows them further.
+    """The filters on the offered tools. A tool must pass all of them.
 
     Attributes:
-        read_only: Only tools that create and change nothing, whatever else is asked for.
-        toolset: `caller` or `worker`; None for both.
-        names: The tools to offer by name; empty for all. Capability tools are named by their
-            own option.
+        read_only: Whether to offer only tools that create and change nothing.
+        toolset: `caller` or `worker`, or None for both.
+        names: The names of the tools to offer; empty for all. Capability tools have their own
+            option.
     """
 
     read_only: bool = False
@@ -48,20 +48,20 @@ class Choice:
         toolset: str | None = None,
         names: Sequence[str] = (),
     ) -> Choice:
-        """Take the options, and the environment for those that are not given.
+        """Read the options, and the environment for options that are not given.
 
         Args:
             environ: The environment.
-            read_only: The option; read-only holds if either asks for it.
-            toolset: The option.
-            names: The option.
+            read_only: The option `--read-only`. The option or the variable is enough.
+            toolset: The value of `--toolset`, or None.
+            names: The values of `--tool`.
 
         Raises:
             ValueError: A variable has an invalid value.
         """
         flag = environ.get(READ_ONLY_VARIABLE, "").strip().lower()
         if flag not in _YES + _NO:
-            raise ValueError(f"{READ_ONLY_VARIABLE}={flag} is neither yes nor no")
+            raise ValueError(f"{READ_ONLY_VARIABLE}={flag} is invalid. Use 1 or 0")
         toolset = toolset or environ.get(TOOLSET_VARIABLE, "").strip() or None
         if toolset not in (None, *TOOLSETS):
             raise ValueError(f"{TOOLSET_VARIABLE}={toolset} is not one of {', '.join(TOOLSETS)}")
@@ -69,18 +69,20 @@ class Choice:
         return cls(read_only or flag in _YES, toolset, tuple(names))
 
     def select(self, tools: Sequence[Tool]) -> list[Tool]:
-        """Return the tools that are offered, in their order.
+        """Return the offered tools, in their order.
 
         Args:
-            tools: All of them.
+            tools: All tools.
 
         Raises:
-            ValueError: A name is no tool's.
+            ValueError: A name is not the name of a tool.
         """
         known = {tool.name for tool in tools}
         unknown = [name for name in self.names if name not in known]
         if unknown:
-            raise ValueError(f"no tool {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+            raise ValueError(
+                f"unknown tool {', '.join(unknown)}; choose from {', '.join(sorted(known))}"
+            )
         return [
             tool
             for tool in tools
@@ -99,11 +101,14 @@ def read_amount(name: str, value: str) -> int:
     """Return an amount of credits.
 
     Args:
-        name: The option or variable, for the error.
-        value: What it holds.
+        name: The name of the option or variable, for the error.
+        value: The value of the option or variable.
+
+    Returns:
+        The amount in nc.
 
     Raises:
-        ValueError: It is not a whole number of nc, 0 or more.
+        ValueError: The value is not a whole number of nc, 0 or more.
     """
     if not _AMOUNT.fullmatch(value.strip()):
         raise ValueError(f"{name}={value} is not a whole number of nc, 0 or more")
@@ -113,16 +118,19 @@ def read_amount(name: str, value: str) -> int:
 def choose_smaller(
     environ: Mapping[str, str], variable: str, option: str, given: str | None
 ) -> int | None:
-    """Return the smaller of an option and its variable; None where neither is given.
+    """Return the smaller of an option and its variable, or None when neither is given.
 
     Args:
         environ: The environment.
-        variable: The variable's name; a blank one counts as not given.
-        option: The option's name.
-        given: The option's value.
+        variable: The name of the variable. A blank value counts as not given.
+        option: The name of the option.
+        given: The value of the option, or None.
+
+    Returns:
+        An amount in nc, or None.
 
     Raises:
-        ValueError: One of them is not an amount.
+        ValueError: A value is not a whole number of nc, 0 or more.
     """
     amounts = [] if given is None else [read_amount(option, given)]
     if value := environ.get(variable, "").strip():

@@ -1,4 +1,4 @@
-"""Orders: within the server's budget, and with the user's consent where the price asks for it."""
+"""Place orders within the server's budget, with the user's consent where the price needs it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from ._platform import Platform
 
 MAX_REMEMBERED_ORDERS = 10_000
-"""Idempotency keys that are remembered as paid for."""
+"""Maximum number of idempotency keys of paid orders that are remembered."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What bounds the orders of a server.
+    """The limits on the orders of a server.
 
     Attributes:
-        ask_above_nc: An order whose price in nc is above this, or unknown, asks the user; None
-            asks nobody.
-        budget_nc: What all orders may cost together, in nc; None for no bound.
+        ask_above_nc: The user must agree to an order whose price in nc is higher than this or
+            unknown. None never asks.
+        budget_nc: Maximum price of all orders together in nc; None for no limit.
     """
 
     ask_above_nc: int | None = None
@@ -40,15 +40,15 @@ class Limits:
 
 
 class Orders:
-    """Places orders. Every order of the server goes through here."""
+    """Places all orders of the server."""
 
     def __init__(self, platform: Platform, catalog: Catalog, limits: Limits) -> None:
-        """Start with nothing spent.
+        """Start with an unspent budget.
 
         Args:
             platform: Sends the orders.
-            catalog: Knows the prices.
-            limits: What bounds them.
+            catalog: Reads the prices.
+            limits: The limits on the orders.
         """
         from chaojiyuyan_client.budget import Budget
 
@@ -61,21 +61,21 @@ class Orders:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def place(self, order: Order, client: Client) -> JobData | types.InputRequiredResult:
-        """Order a job.
+        """Order a job with ``POST /kernel-jobs``.
 
         Args:
-            order: What to order.
-            client: Asks the user where that is necessary.
+            order: The order.
+            client: The client, which asks the user where necessary.
 
         Returns:
-            The job, or the form that the client is to show before it calls again.
+            The job, or the form that the client must show before it calls again.
 
         Raises:
             ToolError: The user did not agree, or cannot be asked.
-            MCPError: A consent is forged or another agent's.
-            BudgetExceeded: The price does not fit into the budget, or is unknown.
+            MCPError: The consent is forged or belongs to another agent.
+            BudgetExceeded: The price is unknown or exceeds the rest of the budget.
             HebingAPIError: The platform refused the order.
-            httpx.HTTPError: The order met a fault on the wire; it may have been placed.
+            httpx.HTTPError: The price could not be read, because the connection failed.
         """
         if self._limits == Limits():
             return await self._send(order, None, order.idempotency_key or uuid4().hex)
@@ -84,7 +84,7 @@ class Orders:
         must_ask = ask_above is not None and (price is None or price > ask_above)
         agreed = self._consent.read(order, price, client) if must_ask else None
         key = order.idempotency_key or agreed or uuid4().hex
-        # A repeat that comes meanwhile waits: only then it is known what the first has cost.
+        # A concurrent repeat waits until the price of the first order is recorded.
         async with self._locks.setdefault(key, asyncio.Lock()):
             if not self._is_paid(order, price, key):
                 if self._budget is not None:
@@ -96,7 +96,7 @@ class Orders:
             return await self._send(order, price, key)
 
     async def _send(self, order: Order, price: int | None, key: str) -> JobData:
-        """Send an order; again after a fault, since its idempotency key makes that safe."""
+        """Send an order, and retry after a failure, which its idempotency key makes safe."""
         import httpx
 
         from chaojiyuyan_core import api
@@ -117,8 +117,8 @@ class Orders:
             raise ToolError(
                 error.code,
                 f"{error.error}. The order may have been placed",
-                hint="To find out, call kernel_create_job with the same capability_key and"
-                " input_payload and this idempotency_key: that orders nothing twice.",
+                hint="To find out, call kernel_create_job with the same capability_key, the same"
+                " input_payload and this idempotency_key. It cannot order twice.",
                 **{**error.more, "idempotency_key": key},
             ) from fault
         self._remember(order, price, key)
@@ -128,7 +128,7 @@ class Orders:
         return self._paid.get(key) == replace(order, idempotency_key=key).digest(price)
 
     def _remember(self, order: Order, price: int | None, key: str) -> None:
-        """Note that an idempotency key is paid for: repeating its order costs nothing more."""
+        """Remember that an order is paid, because repeating it costs nothing more."""
         self._paid[key] = replace(order, idempotency_key=key).digest(price)
         if len(self._paid) > MAX_REMEMBERED_ORDERS:
             del self._paid[next(iter(self._paid))]

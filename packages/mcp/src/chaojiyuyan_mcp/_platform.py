@@ -1,4 +1,4 @@
-"""The one connection to the platform that all tools share."""
+"""The connection to the platform that all tools share."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ T = TypeVar("T")
 SOURCE = "mcp"
 
 CALL_TIMEOUT = 45.0
-"""Seconds for a call with all its retries: clients give up on a tool at about 60."""
+"""Maximum seconds for a request with its retries. Clients give up on a tool after about 60."""
 
 
 def countdown() -> Callable[[], float]:
-    """Return a function that tells the seconds which a call that begins now has left."""
+    """Return a function that returns the seconds left for a request that starts now."""
     ends = time.monotonic() + CALL_TIMEOUT
     return lambda: ends - time.monotonic()
 
 
 class Platform:
-    """Sends calls, many side by side. The HTTP stack loads with the first one, not before.
+    """Sends requests, also concurrently. The HTTP library is imported with the first request.
 
     Attributes:
         settings: The agent key and the base URL.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Connect to nothing yet.
+        """Store the settings, without opening a connection.
 
         Args:
             settings: The agent key and the base URL.
@@ -50,41 +50,41 @@ class Platform:
         self.settings = settings
 
     async def request(self, call: Call[T]) -> T:
-        """Send a call, again where that is safe and may help, and return what it reads.
+        """Send a request, retry it where that is safe and useful, and return the parsed response.
 
         Args:
-            call: What to send.
+            call: The request.
 
         Raises:
-            HebingAPIError: The last answer is an error.
-            httpx.HTTPError: The last attempt met a fault on the wire.
+            HebingAPIError: The last response is an error.
+            httpx.HTTPError: The connection failed in the last attempt.
         """
         from chaojiyuyan_core.http import request
 
         return await self.run(request(call, self.retry, left=countdown()))
 
     async def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end.
+        """Run a flow, and return its result.
 
         Args:
-            flow: Logic of core or of the client.
+            flow: A flow of the core or client package.
         """
         from chaojiyuyan_core.http import run_async
 
         return await run_async(flow, self.transport)
 
     async def send(self, call: Call[object], timeout: float | None = None) -> Reply:
-        """Send a call once and return what came of it.
+        """Send a request once, and return the reply or the connection error.
 
         Args:
-            call: What to send.
-            timeout: Seconds in total.
+            call: The request.
+            timeout: Maximum seconds in total; None uses the default.
         """
         return await self.transport.send(call, timeout)
 
     @cached_property
     def retry(self) -> Retry:
-        """How often and how soon a call is sent again."""
+        """The number and the delays of retries."""
         from chaojiyuyan_core.http import Retry
 
         return Retry()
@@ -98,7 +98,7 @@ class Platform:
 
     @cached_property
     def heartbeat_transport(self) -> Transport:
-        """Connections for the heartbeats alone, which no slow call of a tool can hold up."""
+        """Separate connections for heartbeats, so that slow requests of tools cannot delay them."""
         from chaojiyuyan_core.http import Transport
 
         return Transport(self._builder)
@@ -112,7 +112,8 @@ class Platform:
     async def close(self) -> None:
         """Close the connections of the tools.
 
-        Those of the heartbeats end with the process: a heartbeat may be on its way.
+        The heartbeat connections stay open until the process ends, because a heartbeat may be in
+        flight.
         """
         if "transport" in self.__dict__:
             await self.transport.close()

@@ -1,4 +1,4 @@
-"""What the tools of one server share."""
+"""The objects that the tools of a server share."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 class Services:
-    """The way to the platform, and what a server remembers. Each part loads when it is used.
+    """The connection to the platform and the state of a server. Each part loads on first use.
 
     Attributes:
-        platform: Sends calls.
-        catalog: Knows prices and schemas.
+        platform: Sends the requests.
+        catalog: Reads prices and schemas.
     """
 
     def __init__(
         self, settings: Settings, limits: Limits, capabilities: Sequence[str] = ()
     ) -> None:
-        """Begin with nothing ordered and nothing claimed.
+        """Start without orders and claimed jobs.
 
         Args:
             settings: The agent key and the base URL.
-            limits: What bounds the orders.
-            capabilities: Keys of the capabilities that are tools.
+            limits: The limits on the orders.
+            capabilities: The keys of the capabilities that are tools.
         """
         self.platform = Platform(settings)
         self.catalog = Catalog(self.platform, capabilities)
@@ -54,7 +54,7 @@ class Services:
         return Claims(self.platform)
 
     async def close(self) -> None:
-        """Send no heartbeat any more, so that claimed jobs are re-routed; close the connections."""
+        """Stop the heartbeats, so that claimed jobs are re-routed, and close the connections."""
         if "claims" in self.__dict__:
             self.claims.close()
         await self.platform.close()

@@ -1,7 +1,7 @@
-"""The protocol's two pipes, out of everybody else's reach, on threads that can be abandoned.
+"""Read and write the protocol's two pipes on daemon threads.
 
-A read that is blocked on standard input cannot be interrupted, and one on a pool's thread would
-keep the process alive; these threads are daemons, and take no lock that ending could wait for.
+A blocked read of standard input cannot be interrupted. In a thread pool it would keep the process
+alive, so these threads are daemons, and they hold no lock that the shutdown waits for.
 """
 
 from __future__ import annotations
@@ -17,19 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LAST_ANSWERS_TIMEOUT = 0.2
-"""Seconds from the end of the input for the answers to what stood before it: a file piped in."""
+"""Seconds after the end of the input to answer the last requests, for example from a file."""
 
 LAST_WRITES_TIMEOUT = 0.5
-"""Seconds that a client is given to read the last answers."""
+"""Maximum seconds for a client to read the last answers."""
 
 _CHUNK = 1 << 16
 
 
 def claim_pipes() -> tuple[int, int]:
-    """Take standard input and output for the protocol; return the two private descriptors.
+    """Reserve standard input and output for the protocol.
 
-    From here on descriptor 0 is empty and descriptor 1 leads to standard error, for this process
-    and its children: what a library prints cannot get between the messages.
+    After this call, descriptor 0 is empty and descriptor 1 is standard error, for this process and
+    its children. The output of a library can therefore not get between the messages.
+
+    Returns:
+        The private file descriptors of the input and the output.
+
+    Raises:
+        OSError: Standard input or output is closed.
     """
     source, sink = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -43,14 +49,14 @@ def claim_pipes() -> tuple[int, int]:
 
 
 class Lines:
-    """The lines that a client sends, as an asynchronous iterator; it ends with the input."""
+    """An asynchronous iterator over the lines that a client sends."""
 
     def __init__(self, source: int, at_end: Callable[[], object]) -> None:
-        """Begin to read.
+        """Start to read.
 
         Args:
-            source: The descriptor to read.
-            at_end: Called on the event loop once the input has ended.
+            source: The file descriptor to read.
+            at_end: Called on the event loop when the input has ended.
         """
         self._source = source
         self._at_end = at_end
@@ -59,7 +65,7 @@ class Lines:
         threading.Thread(target=self._read, name="mcp-input", daemon=True).start()
 
     def __aiter__(self) -> Lines:
-        """Iterate over the lines, once."""
+        """Return this object, which can be iterated once."""
         return self
 
     async def __anext__(self) -> str:
@@ -70,16 +76,16 @@ class Lines:
         return line
 
     def end(self, grace: float = 0.0) -> None:
-        """Take the input as ended after what has been read so far.
+        """End the iteration after the lines that were read so far.
 
         Args:
-            grace: Seconds for the answers to it.
+            grace: Seconds to wait before the end, for the last answers.
         """
         self._at_end()
         self._loop.call_later(grace, self._queue.put_nowait, None)
 
     def _read(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
             for line in _lines(self._source):
                 text = line.decode(errors="replace")
                 self._loop.call_soon_threadsafe(self._queue.put_nowait, text)
@@ -87,14 +93,14 @@ class Lines:
 
 
 class Output:
-    """Where the messages to a client are written, in order; writing never blocks the event loop."""
+    """Writes the messages to a client in order, without blocking the event loop."""
 
     def __init__(self, sink: int, at_end: Callable[[], object]) -> None:
-        """Begin to write.
+        """Start to write.
 
         Args:
-            sink: The descriptor to write.
-            at_end: Called on the event loop when the client does not read any more.
+            sink: The file descriptor to write to.
+            at_end: Called on the event loop when the client has closed its end.
         """
         self._sink = sink
         self._at_end = at_end
@@ -104,7 +110,7 @@ class Output:
         self._thread.start()
 
     async def write(self, text: str) -> None:
-        """Have a text written.
+        """Queue a text, which the thread writes.
 
         Args:
             text: The text.
@@ -112,10 +118,10 @@ class Output:
         self._queue.put(text.encode())
 
     async def flush(self) -> None:
-        """Do nothing: no text is kept back."""
+        """Do nothing, because no text is buffered."""
 
     def close(self) -> None:
-        """Wait until everything is written, but not for a client that does not read."""
+        """Wait until everything is written, but at most for a fixed time."""
         self._queue.put(None)
         self._thread.join(LAST_WRITES_TIMEOUT)
 
@@ -130,7 +136,7 @@ class Output:
 
 
 def _lines(source: int) -> Iterator[bytes]:
-    """Read whole lines, and what stands after the last of them."""
+    """Yield complete lines, and then the rest without a newline."""
     parts: list[bytes] = []
     while True:
         try:

@@ -1,7 +1,7 @@
-"""Jobs as tasks (the extension io.modelcontextprotocol/tasks, SEP-2663).
+"""Offer jobs as tasks (the extension io.modelcontextprotocol/tasks, SEP-2663).
 
-A task is a job: its id is the job's id, and its state is read from the platform. So the server
-keeps nothing, and a task outlives it.
+A task is a job: its id is the job's id, and its state is read from the platform. The server stores
+nothing, so a task survives a restart of the server.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 JsonObject = dict[str, object]
 
 POLL_TIMEOUT = 10.0
-"""Seconds for reading a job; the client polls again anyway."""
+"""Maximum seconds for reading a job. It is short, because the client polls again."""
 
 MIN_POLL_MS = 500
 MAX_POLL_MS = 10_000
 
 POLLS_PER_AGE = 10
-"""The pause between two polls is the job's age divided by this: its end is noticed in time."""
+"""The poll interval is the job's age divided by this, so that the end is noticed soon enough."""
 
 
 class TaskParams(types.RequestParams):
@@ -52,7 +52,7 @@ class TaskParams(types.RequestParams):
 
 
 class Task(NamedTuple):
-    """A job that goes on, to be handed to a client as a task.
+    """A running job that is returned to a client as a task.
 
     Attributes:
         job: The job.
@@ -61,23 +61,23 @@ class Task(NamedTuple):
     job: JobData
 
     def created(self, results: Results) -> JsonObject:
-        """Return the result of a tool call that has become a task.
+        """Return the result of a tool call that has created a task.
 
         Args:
-            results: Cleans the job's status.
+            results: Cleans the status of the job.
         """
         return {"resultType": "task", **_state(self.job, "working", results)}
 
 
 class Tasks:
-    """Answers the three methods of the extension."""
+    """Handles the three methods of the extension."""
 
     def __init__(self, platform: Platform, results: Results) -> None:
-        """Keep nothing but the way to the jobs.
+        """Store the dependencies.
 
         Args:
-            platform: Knows the jobs.
-            results: Makes what a tool would have answered.
+            platform: Reads the jobs.
+            results: Makes the results of ended tasks.
         """
         self._platform = platform
         self._results = results
@@ -97,7 +97,7 @@ class Tasks:
             server.add_request_handler(method, TaskParams, _guarded(answer))
 
     async def _get(self, task_id: str) -> JsonObject:
-        """Return a task as its job stands now."""
+        """Return the present state of a task."""
         job = await self._read(task_id)
         if job is None:
             return _unreachable(task_id)
@@ -109,15 +109,15 @@ class Tasks:
         return {**_state(job, "completed", self._results), "result": dumped}
 
     async def _acknowledge(self, task_id: str) -> JsonObject:
-        """Answer that an update or a cancellation was heard: the platform cancels no job."""
+        """Acknowledge an update or a cancellation, which the platform does not support."""
         await self._read(task_id)
         return {}
 
     async def _read(self, task_id: str) -> JobData | None:
-        """Return a job; None where the platform cannot be reached, which ends no task.
+        """Return a job, or None when the platform cannot be reached, which does not end the task.
 
         Raises:
-            MCPError: There is no such job, or the platform does not show it.
+            MCPError: The job does not exist, or the platform refuses to show it.
         """
         from chaojiyuyan_core import api, errors
 
@@ -132,7 +132,7 @@ class Tasks:
         except errors.HebingAPIError as error:
             if error.status_code == 404 and error.code is not None:
                 raise _unknown(task_id) from None
-            # Without a code it does not come from the API, but from something in between.
+            # An error without a code does not come from the API, but for example from a proxy.
             if error.status_code == 404 or not 400 <= error.status_code < 500:
                 return None
             known = translate_error(error, base_url=self._platform.settings.base_url)
@@ -143,7 +143,7 @@ class Tasks:
 def _guarded(
     answer: Callable[[str], Awaitable[JsonObject]],
 ) -> Callable[[ServerRequestContext[None], TaskParams], Awaitable[JsonObject]]:
-    """Let only requests through that may name a task at all."""
+    """Check that a request comes from a client with tasks, and that its header matches."""
 
     async def handle(context: ServerRequestContext[None], params: TaskParams) -> JsonObject:
         if not Client(context).takes_tasks:
@@ -163,7 +163,7 @@ def _guarded(
 
 
 def _state(job: JobData, status: str, results: Results) -> JsonObject:
-    """Return the members that every form of a task has."""
+    """Return the members that every state of a task has."""
     now = datetime.now(timezone.utc)
     created = parse_iso(job.get("created_at")) or now
     ended = parse_iso(job.get("completed_at"))
@@ -180,12 +180,12 @@ def _state(job: JobData, status: str, results: Results) -> JsonObject:
 
 
 def _unreachable(task_id: str) -> JsonObject:
-    """Return a task whose job cannot be read at present."""
+    """Return the state of a task while its job cannot be read."""
     now = datetime.now(timezone.utc).isoformat()
     return {
         "taskId": task_id,
         "status": "working",
-        "statusMessage": "unknown: the platform cannot be reached at present",
+        "statusMessage": "unknown: the platform cannot be reached now",
         "createdAt": now,
         "lastUpdatedAt": now,
         "ttlMs": None,
@@ -194,4 +194,4 @@ def _unreachable(task_id: str) -> JsonObject:
 
 
 def _unknown(task_id: str) -> MCPError:
-    return MCPError(INVALID_PARAMS, f"Unknown task: there is no job {task_id[:200]!r} of yours")
+    return MCPError(INVALID_PARAMS, f"Unknown task: you have no job {task_id[:200]!r}")

@@ -1,4 +1,4 @@
-"""The tools of a caller: find a capability, post a job, wait for it, read what came of it."""
+"""The tools of a caller: order a job, wait for it, and read its result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def create_job(call: ToolCall) -> Outcome:
-    """Post a job, and follow it where that is wanted."""
+    """Order a job, and wait for it when the arguments say so."""
     arguments = call.arguments
     order = Order(
         arguments["capability_key"],
@@ -39,15 +39,16 @@ async def place_order(call: ToolCall, order: Order, *, wait: bool) -> Outcome:
     """Order a job.
 
     Args:
-        call: Who orders.
-        order: What to order.
-        wait: Follow the job to its end.
+        call: The call of the tool.
+        order: The order.
+        wait: Whether to wait until the job ends.
 
     Returns:
-        The job, ended or as it was posted; a task; or the question to the user.
+        The job, a task of the job, or a question to the user.
 
     Raises:
-        ToolError: Nothing was ordered; or the job has not ended, and its id is named.
+        ToolError: Nothing was ordered, or the job has not ended. In the second case the error
+            names the job.
     """
     import httpx
 
@@ -58,7 +59,7 @@ async def place_order(call: ToolCall, order: Order, *, wait: bool) -> Outcome:
         return job
     if not wait:
         return Answer(cut_job(job))
-    # The whole call is to be over before a client gives up on it.
+    # The whole call must end before the client gives up on it.
     left = max(1.0, WAIT_TIMEOUT - (time.monotonic() - call.began))
     try:
         return await follow_job(call, job, timeout=left)
@@ -73,11 +74,11 @@ async def place_order(call: ToolCall, order: Order, *, wait: bool) -> Outcome:
 
 
 async def get_job(call: ToolCall) -> Outcome:
-    """Return a job, or a part of it."""
+    """Return a job or a part of it."""
     arguments = call.arguments
     pointer, offset = arguments.get("pointer"), int(arguments.get("offset", 0))
     if pointer is None and offset:
-        raise bad_arguments("offset goes with pointer")
+        raise bad_arguments("offset needs pointer")
     job = await _read_job(call, arguments["job_id"])
     if pointer is None:
         return Answer(cut_job(job))
@@ -97,7 +98,7 @@ async def get_job(call: ToolCall) -> Outcome:
 
 
 async def wait_for_job(call: ToolCall) -> Outcome:
-    """Return a job that has ended."""
+    """Wait for a job, and return it when it has ended."""
     from chaojiyuyan_core import api
 
     arguments, job_id = call.arguments, call.arguments["job_id"]
@@ -110,7 +111,7 @@ async def wait_for_job(call: ToolCall) -> Outcome:
 
 
 async def list_artifacts(call: ToolCall) -> Outcome:
-    """Return the files of a job, the small images among them with their content."""
+    """Return the artifacts of a job, and the content of the small images."""
     from chaojiyuyan_core import api
 
     platform = call.services.platform
@@ -124,7 +125,7 @@ async def list_artifacts(call: ToolCall) -> Outcome:
 
 
 async def _read_job(call: ToolCall, job_id: str) -> JobData:
-    """Read a job of this agent's own, or one that it has claimed."""
+    """Return a job that this agent has ordered or claimed."""
     from chaojiyuyan_core import api
     from chaojiyuyan_core.errors import NotFoundError
 
@@ -142,11 +143,11 @@ TOOLS = (
     Tool(
         name="kernel_create_job",
         title="Create a job",
-        description="Order a capability: post a job for a worker to do. COSTS CREDITS, the"
-        " capability's price_nc. Returns the job at once, mostly not yet done: pass its id to"
-        " kernel_wait_for_job, or say wait: true. Read the capability's input_schema first, in the"
-        " answer of kernel_list_capabilities. Give an idempotency_key of your own if you may repeat"
-        " the order: the same key gives the same job and is charged once.",
+        description="Order a job for a capability; a worker does the job. COSTS CREDITS, the"
+        " capability's price_nc. Returns the job at once, usually before it is done: pass its id to"
+        " kernel_wait_for_job, or set wait to true. First read the capability's input_schema in the"
+        " result of kernel_list_capabilities. If you may repeat the order, set idempotency_key: the"
+        " same key returns the same job and is charged once.",
         toolset="caller",
         read_only=False,
         idempotent=False,
@@ -162,12 +163,12 @@ TOOLS = (
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 200,
-                    "description": "Any text of yours, the same for every repeat of one order.",
+                    "description": "Any text; use the same text for every repeat of one order.",
                 },
                 "wait": {
                     "type": "boolean",
                     "default": False,
-                    "description": "Wait for the job's end and return it with its output.",
+                    "description": "Wait until the job ends, and return it with its output.",
                 },
             },
             "capability_key",
@@ -179,10 +180,10 @@ TOOLS = (
     Tool(
         name="kernel_get_job",
         title="Get a job",
-        description="Read one of your jobs as it stands now: status, input, output, artifacts,"
-        " attempts, and the error of a failed one. To wait for its end, kernel_wait_for_job is"
-        " better than calling this again and again. If an answer is marked truncated, pass pointer"
-        " and offset to read on. Free.",
+        description="Read the present state of one of your jobs: status, input, output, artifacts,"
+        " attempts, and the error of a failed job. To wait for the end of a job, use"
+        " kernel_wait_for_job instead of repeated calls. If a result has truncated, pass pointer"
+        " and offset to read the rest. Free.",
         toolset="caller",
         read_only=True,
         idempotent=True,
@@ -191,15 +192,15 @@ TOOLS = (
                 "job_id": schemas.JOB_ID,
                 "pointer": {
                     "type": "string",
-                    "description": "Only this part of the job, as a JSON Pointer, such as"
+                    "description": "JSON Pointer of the part of the job to return, such as"
                     " /output_envelope/text.",
                 },
                 "offset": {
                     "type": "integer",
                     "minimum": 0,
                     "maximum": 1_000_000_000,
-                    "description": "With pointer: how many characters, items or members of it to"
-                    " skip.",
+                    "description": "With pointer: number of characters, items or members to skip"
+                    " in the part.",
                 },
             },
             "job_id",
@@ -211,8 +212,8 @@ TOOLS = (
         name="kernel_wait_for_job",
         title="Wait for a job",
         description="Wait until one of your jobs has ended, and return it with its output or error."
-        " A job that failed is returned too: look at status. If it has not ended within timeout,"
-        " the error is job_timeout; the job goes on, so call this again with the same job_id."
+        " A failed job is also returned: check status. If the job has not ended within timeout,"
+        " the error is job_timeout; the job continues, so call this again with the same job_id."
         " Free.",
         toolset="caller",
         read_only=True,
@@ -225,15 +226,15 @@ TOOLS = (
                     "minimum": 1,
                     "maximum": 86_400,
                     "default": WAIT_TIMEOUT,
-                    "description": "Seconds to wait. Many clients cut a call off at about 60.",
+                    "description": "Maximum seconds to wait. Many clients stop after about 60.",
                 },
                 "poll_interval": {
                     "type": "number",
                     "minimum": 0.1,
                     "maximum": 3600,
                     "default": POLL_INTERVAL,
-                    "description": "Seconds between two polls at most, where the platform does not"
-                    " tell of the end itself.",
+                    "description": "Maximum seconds between two polls when the platform does not"
+                    " support long-polling.",
                 },
             },
             "job_id",
@@ -245,7 +246,7 @@ TOOLS = (
         name="kernel_list_artifacts",
         title="List a job's artifacts",
         description="List the files that one of your jobs has produced: kind, address, type and"
-        " size in bytes; small images come along. Empty until the job has succeeded. Free.",
+        " size in bytes. Small images are included. Empty until the job has succeeded. Free.",
         toolset="caller",
         read_only=True,
         idempotent=True,

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from .tool import Outcome, ToolCall
 
 PAGE_SIZE = 50
-"""Capabilities listed at once by default."""
+"""Default number of capabilities in one result."""
 
 MAX_ROW_CHARS = 6_000
-"""Characters of one capability; its schema is most of it."""
+"""Maximum characters of one capability. Most of them are its schema."""
 
 
 async def list_capabilities(call: ToolCall) -> Outcome:
@@ -52,10 +52,10 @@ async def list_capabilities(call: ToolCall) -> Outcome:
     }
     if not found:
         answer["next_step"] = (
-            "Nothing matches. Call kernel_list_capabilities with a shorter query, in other words or"
-            " another language, or without query and category, which lists everything."
+            "Nothing matches. Call kernel_list_capabilities with a shorter query, other words or"
+            " another language, or without query and category to list everything."
             if query or "category" in arguments
-            else "The platform offers no capability at present. Tell the user."
+            else "The platform has no capabilities now. Tell the user."
         )
     return Answer(answer)
 
@@ -71,18 +71,18 @@ def _read_cursor(cursor: str | None) -> int:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
         raise bad_arguments(
-            f"cursor {cursor[:50]!r} is unknown; take next_cursor of kernel_list_capabilities"
+            f"cursor {cursor[:50]!r} is invalid; pass next_cursor of the previous result"
         )
     return int(cursor)
 
 
 _CAPABILITY = schemas.result(
     {
-        "capability_key": schemas.maybe("string", "What kernel_create_job takes."),
+        "capability_key": schemas.maybe("string", "The capability_key for kernel_create_job."),
         "name": schemas.maybe("string"),
         "category": schemas.maybe("string"),
         "description": schemas.maybe("string"),
-        "price_nc": schemas.maybe("integer", "What a job costs, in credits (nc)."),
+        "price_nc": schemas.maybe("integer", "Price of a job in credits (nc)."),
         "input_mode": schemas.maybe("string"),
         "output_mode": schemas.maybe("string"),
         "input_schema": schemas.maybe("object", "The JSON Schema that input_payload must fit."),
@@ -93,11 +93,10 @@ _CAPABILITY = schemas.result(
 LIST_CAPABILITIES = Tool(
     name="kernel_list_capabilities",
     title="List capabilities",
-    description="List what the platform can do: each capability's key, name, category, price"
-    " in credits (nc) and, where it has one, input_schema, which says what kernel_create_job"
-    " takes as input_payload. Start here before you order. Narrow a long catalog with query"
-    " (found in key, name, category or description) or category (exact); read on with"
-    " next_cursor. Free.",
+    description="List the capabilities of the platform: key, name, category, price in credits (nc)"
+    " and, if it exists, input_schema, which describes input_payload of kernel_create_job. Start"
+    " here before you order. Filter a long list by query (text in key, name, category or"
+    " description) or by category (exact). Pass next_cursor as cursor to read the next page. Free.",
     toolset="caller",
     read_only=True,
     idempotent=True,
@@ -106,31 +105,31 @@ LIST_CAPABILITIES = Tool(
             "category": {
                 "type": "string",
                 "minLength": 1,
-                "description": "Only this category, spelled exactly.",
+                "description": "Filter by category, spelled exactly.",
             },
             "query": {
                 "type": "string",
                 "minLength": 1,
-                "description": "Only capabilities that contain this text.",
+                "description": "Filter by text in key, name, category or description.",
             },
             "limit": {
                 "type": "integer",
                 "minimum": 1,
                 "maximum": 200,
                 "default": PAGE_SIZE,
-                "description": "How many to list at once.",
+                "description": "Maximum number of capabilities in the result.",
             },
             "cursor": {
                 "type": "string",
-                "description": "next_cursor of the answer before, with the same filters.",
+                "description": "next_cursor of the previous result, with the same filters.",
             },
         }
     ),
     output_schema=schemas.result(
         {
             "capabilities": schemas.array(_CAPABILITY, "The capabilities found."),
-            "next_cursor": schemas.maybe("string", "Where to read on; null at the end."),
-            "total": {"type": "integer", "description": "How many match in all."},
+            "next_cursor": schemas.maybe("string", "Cursor of the next page; null at the end."),
+            "total": {"type": "integer", "description": "Number of all matches."},
             "next_step": {"type": "string", "description": "What to do if nothing matches."},
         },
         "capabilities",

@@ -1,4 +1,4 @@
-"""Pieces of JSON Schema (2020-12) that several tools share."""
+"""Parts of JSON Schema (2020-12) that several tools share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JOB_ID: Schema = {
     "minLength": 1,
     "maxLength": MAX_JOB_ID_CHARS,
     "pattern": JOB_ID_PATTERN,
-    "description": "The id of the job: one word without a slash, and not of dots alone.",
+    "description": "Id of the job: one word without a slash, and not only dots.",
 }
 
 CAPABILITY_KEY: Schema = {
@@ -25,11 +25,11 @@ CAPABILITY_KEY: Schema = {
 
 
 def arguments(properties: Mapping[str, Schema], *required: str) -> Schema:
-    """Return the schema of a tool's arguments, which takes no others.
+    """Return the schema of a tool's arguments, which allows no other arguments.
 
     Args:
-        properties: The arguments.
-        required: Names of those that must be there.
+        properties: The schema of each argument, by name.
+        required: The names of the required arguments.
     """
     return {
         "type": "object",
@@ -40,12 +40,12 @@ def arguments(properties: Mapping[str, Schema], *required: str) -> Schema:
 
 
 def result(properties: Mapping[str, Schema], *required: str, about: str | None = None) -> Schema:
-    """Return the schema of an object that the platform may add members to.
+    """Return the schema of an object to which the platform may add members.
 
     Args:
-        properties: Its members.
-        required: Names of those that must be there.
-        about: What it is.
+        properties: The schema of each known member, by name.
+        required: The names of the required members.
+        about: The description of the object.
     """
     schema: dict[str, object] = {
         "type": "object",
@@ -61,18 +61,18 @@ def array(items: Schema, about: str) -> Schema:
 
     Args:
         items: The schema of each item.
-        about: What it is.
+        about: The description of the list.
     """
     return {"type": "array", "items": items, "description": about}
 
 
 def maybe(kind: str, about: str | None = None, **more: Schema) -> Schema:
-    """Return the schema of a member that may be null, in the form that most clients understand.
+    """Return the schema of a member that may be null, in a form that most clients support.
 
     Args:
-        kind: Its type, where it is not null.
-        about: What it is.
-        more: Further keywords.
+        kind: The type of the member when it is not null.
+        about: The description of the member.
+        more: More keywords of the schema.
     """
     schema: dict[str, object] = {"anyOf": [{"type": kind, **more}, {"type": "null"}]}
     return {**schema, "description": about} if about else schema
@@ -92,10 +92,10 @@ TRUNCATED = result(
                 "next_offset",
                 "total",
             ),
-            "Where something was left off.",
+            "The parts that were left out.",
         ),
     },
-    about="There only when the answer was cut; the note says how to read on.",
+    about="Present only when parts were left out; the note says how to read them.",
 )
 
 ARTIFACT = result(
@@ -117,13 +117,13 @@ JOB = result(
             "description": "succeeded, failed, cancelled and expired are final; others are not.",
         },
         "capability_key": maybe("string"),
-        "price_nc": maybe("integer", "What it costs, in credits (nc)."),
+        "price_nc": maybe("integer", "Price in credits (nc)."),
         "input_envelope": maybe("object"),
         "output_envelope": maybe("object", "The output, once the job has succeeded."),
         "artifacts": maybe("array", items=ARTIFACT),
         "created_at": maybe("string"),
         "completed_at": maybe("string"),
-        "error_code": maybe("string", "Why a job failed."),
+        "error_code": maybe("string", "Reason of a failure."),
         "error_message": maybe("string"),
         "truncated": TRUNCATED,
     },

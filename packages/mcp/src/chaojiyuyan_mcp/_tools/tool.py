@@ -1,4 +1,4 @@
-"""What a tool is: how it is described to a model, what it takes, and what it does."""
+"""The definition of a tool: its description for a model, its schemas and its function."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from .validation import Checker
 
 Arguments = dict[str, Any]
-"""A tool's arguments, checked against its schema already."""
+"""The arguments of a tool, which were checked against its schema."""
 
 Outcome = Answer | Task | types.InputRequiredResult
-"""An answer, a job that goes on as a task, or a question to the user."""
+"""A result, a running job as a task, or a question to the user."""
 
 MAX_COMPLAINT_CHARS = 300
 
@@ -36,7 +36,7 @@ _ICON = (
     "MCAxNiAxNiI+PHBhdGggZD0iTTggMSAxNCA0LjV2N0w4IDE1bC02LTMuNXYtN3oiIGZpbGw9IiMyNTYzZWIiLz48L3N2Zz4="
 )
 ICONS = [types.Icon(src=_ICON, mime_type="image/svg+xml", sizes=["any"])]
-"""The icon of each tool. The server has none: it would go out with every result."""
+"""The icon of each tool. The server has no icon, because every result would repeat it."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class ToolCall:
     """One call of a tool.
 
     Attributes:
-        arguments: Its arguments.
-        client: Who calls.
-        services: What the tools of a server share.
-        results: Cleans what is reported meanwhile.
-        began: When it came, by the monotonic clock.
+        arguments: The checked arguments.
+        client: The client that calls.
+        services: The objects that the tools of a server share.
+        results: Cleans the texts of progress reports.
+        began: The start of the call in seconds of the monotonic clock.
     """
 
     arguments: Arguments
@@ -63,16 +63,16 @@ class Tool:
     """A tool of the server.
 
     Attributes:
-        name: What it is called by.
-        title: What people see.
-        description: What a model goes by: what it does, when to use it, what it costs.
+        name: The name in the protocol.
+        title: The name for people.
+        description: The description for the model: purpose, use and cost.
         toolset: `caller` or `worker`.
-        read_only: It creates and changes nothing.
-        idempotent: Calling it again with the same arguments changes nothing more.
-        input_schema: What its arguments must fit (JSON Schema 2020-12).
-        output_schema: What its result fits.
-        run: Does it.
-        is_foreign: The input schema comes from the platform's catalog.
+        read_only: Whether the tool creates and changes nothing.
+        idempotent: Whether a second call with the same arguments changes nothing more.
+        input_schema: The JSON Schema (2020-12) of the arguments.
+        output_schema: The JSON Schema (2020-12) of the result.
+        run: The function of the tool.
+        is_foreign: Whether the input schema comes from the platform's catalog.
     """
 
     name: str
@@ -88,9 +88,9 @@ class Tool:
 
     @cached_property
     def definition(self) -> types.Tool:
-        """How the protocol lists it.
+        """The definition of the tool in the protocol.
 
-        None is destructive in the protocol's sense: they add, and overwrite or delete nothing.
+        No tool is destructive as the protocol defines it, because none overwrites or deletes data.
         """
         return types.Tool(
             name=self.name,
@@ -109,19 +109,19 @@ class Tool:
         )
 
     def check(self, arguments: Arguments | None) -> Arguments:
-        """Return the arguments if they fit the schema that the tool is listed with.
+        """Return the arguments when they match the input schema.
 
         Args:
-            arguments: As the client sent them.
+            arguments: The arguments from the client.
 
         Raises:
-            ToolError: `bad_arguments`, with what does not fit.
+            ToolError: The arguments are invalid. The code is `bad_arguments`.
         """
         given = arguments or {}
         try:
             json.dumps(given, allow_nan=False)
         except ValueError:
-            raise bad_arguments("a number is NaN or infinite, which JSON cannot say") from None
+            raise bad_arguments("a number is NaN or infinite, which JSON does not allow") from None
         if not self.is_foreign:
             self._check_names(given)
         complaint = self._checker.find_misfit(given)
@@ -130,7 +130,7 @@ class Tool:
         return given
 
     def _check_names(self, given: Arguments) -> None:
-        """Name an unknown argument first: the errors that follow from it would mislead."""
+        """Report an unknown argument first, because later errors would mislead."""
         known = cast("dict[str, object]", self.input_schema["properties"])
         for name in given:
             if name not in known:
@@ -140,7 +140,7 @@ class Tool:
 
     @cached_property
     def _checker(self) -> Checker:
-        # Loaded with the first call: the schemas are plain data until then.
+        # Imported with the first call, because the library is slow to import.
         from .validation import Checker
 
         return Checker(self.input_schema, is_foreign=self.is_foreign)

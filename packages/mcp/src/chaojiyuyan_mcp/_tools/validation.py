@@ -1,4 +1,4 @@
-"""Arguments held against a JSON Schema, which may come from a stranger."""
+"""Check arguments against a JSON Schema, which may come from a stranger."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_SCHEMA_CHARS = 20_000
-"""Characters of a capability's schema that is listed and enforced."""
+"""Maximum characters of a capability's schema. A longer schema is not used."""
 
 
 class Checker:
@@ -27,14 +27,14 @@ class Checker:
         """Prepare the check.
 
         Args:
-            schema: The schema, valid by JSON Schema 2020-12.
-            is_foreign: It comes from a stranger.
+            schema: A valid schema (JSON Schema 2020-12).
+            is_foreign: Whether the schema comes from a stranger.
         """
         self._foreign = ForeignSchema(schema) if is_foreign else None
         self._own = Draft202012Validator(dict(schema))
 
     def find_misfit(self, arguments: Mapping[str, object]) -> str | None:
-        """Return what does not fit, with its place; None where everything does.
+        """Return the first error and its place in the arguments, or None when there is no error.
 
         Args:
             arguments: The arguments of a call.
@@ -45,14 +45,14 @@ class Checker:
             try:
                 misfit = self._foreign.find_misfit(arguments)
             except UncheckableSchema as error:
-                # The platform holds the input against the schema as well.
+                # The platform checks the input against the schema too.
                 log.warning("a capability's input_schema could not be enforced: %s", error)
                 return None
         if misfit is None:
             return None
         complaint = misfit.message
         if misfit.validator == "pattern" and self._foreign is None:
-            # The message of the library would quote the pattern.
+            # The message of the library would only quote the pattern.
             complaint = f"{misfit.instance!r} does not fit. {misfit.schema['description']}"
         place = "".join(
             f"[{step}]" if isinstance(step, int) else f".{step}" for step in misfit.path
@@ -61,10 +61,10 @@ class Checker:
 
 
 def read_object_schema(schema: object) -> dict[str, Any] | None:
-    """Return a capability's schema as that of a tool's arguments, or None if it cannot be that.
+    """Return a capability's schema for use as a tool's input schema, or None when it is unusable.
 
     Args:
-        schema: What the catalog holds; anything.
+        schema: The value in the catalog, of any type.
     """
     if not isinstance(schema, dict) or schema.get("type") != "object":
         return None
@@ -78,7 +78,7 @@ def read_object_schema(schema: object) -> dict[str, Any] | None:
 
 
 def _stands_alone(schema: object) -> bool:
-    """Tell whether a schema refers to nothing outside, and puts no argument into an HTTP header."""
+    """Return whether a schema has no external references and no arguments in HTTP headers."""
     rest = [schema]
     while rest:
         part = rest.pop()

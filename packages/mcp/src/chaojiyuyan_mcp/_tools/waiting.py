@@ -1,4 +1,4 @@
-"""Waiting for a job: as a task where the client takes one, else with progress."""
+"""Wait for a job: as a task when the client supports tasks, otherwise with progress reports."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from .tool import ToolCall
 
 WAIT_TIMEOUT = 50
-"""Seconds that a wait takes by default; clients give up on a call at about 60."""
+"""Default maximum seconds of a wait. Clients give up on a call after about 60."""
 
 REPORT_INTERVAL = 5.0
-"""Seconds between two reports of a wait at most."""
+"""Maximum seconds between two progress reports."""
 
 POLL_INTERVAL = 3
-"""Seconds between two polls at most, by default."""
+"""Default maximum seconds between two polls."""
 
 
 async def follow_job(
@@ -36,16 +36,16 @@ async def follow_job(
     timeout: float = WAIT_TIMEOUT,
     poll_interval: float = POLL_INTERVAL,
 ) -> Answer | Task:
-    """Return the job once it has ended, or a task of it.
+    """Return the job when it has ended, or a task for the job.
 
     Args:
-        call: Who waits.
-        job: The job as it was seen last.
-        timeout: Seconds to wait, where there is no task.
-        poll_interval: Seconds between two polls at most.
+        call: The call of the tool.
+        job: The last known state of the job.
+        timeout: Maximum seconds to wait when the client does not support tasks.
+        poll_interval: Maximum seconds between two polls.
 
     Raises:
-        ToolError: `job_timeout`.
+        ToolError: The job has not ended in time. The code is `job_timeout`.
     """
     platform = call.services.platform
     if job["status"] in TERMINAL_JOB_STATUSES:
@@ -58,16 +58,16 @@ async def follow_job(
 async def wait_for_end(
     call: ToolCall, job_id: str, *, timeout: float, poll_interval: float
 ) -> Answer:
-    """Wait for a job to end, as the client library does, and report meanwhile.
+    """Wait until a job ends, with progress reports.
 
     Args:
-        call: Who waits.
-        job_id: The job.
-        timeout: Seconds to wait.
-        poll_interval: Seconds between two polls at most.
+        call: The call of the tool.
+        job_id: The id of the job.
+        timeout: Maximum seconds to wait.
+        poll_interval: Maximum seconds between two polls.
 
     Raises:
-        ToolError: `job_timeout`.
+        ToolError: The job has not ended in time. The code is `job_timeout`.
     """
     from chaojiyuyan_client.waiting import wait_for_job
     from chaojiyuyan_core.errors import JobTimeout
@@ -92,7 +92,7 @@ async def wait_for_end(
         raise ToolError(
             "job_timeout",
             f"Job {job_id} has not ended within {timeout:g} s{reason}",
-            hint="It goes on. Call kernel_wait_for_job again with the same job_id.",
+            hint="The job continues. Call kernel_wait_for_job again with the same job_id.",
             job_id=job_id,
             **seen,
         ) from None
@@ -100,7 +100,7 @@ async def wait_for_end(
 
 
 class _Progress:
-    """Reports a wait at every change of the job's status, and in between."""
+    """Reports the progress of a wait, at intervals and at each change of the job's status."""
 
     def __init__(self, call: ToolCall, timeout: float) -> None:
         self.status: str | None = None
@@ -114,7 +114,7 @@ class _Progress:
 
     @contextlib.asynccontextmanager
     async def reported(self) -> AsyncIterator[None]:
-        """Report for as long as the body runs."""
+        """Report while the body runs."""
         reporting = asyncio.create_task(self._report())
         try:
             yield
