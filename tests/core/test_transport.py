@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx
 import pytest
@@ -89,6 +90,26 @@ def test_requests_of_one_kind_share_no_headers() -> None:
     assert first.headers["content-length"] != second.headers["content-length"]
     first.headers["x-test"] = "1"
     assert "x-test" not in maker.build(api.create_job("c", {})).headers
+
+
+@pytest.mark.parametrize(
+    "base", ["http://127.0.0.1:8", BASE, "http://[::1]:80/a b", "https://é.de/%7Ex"]
+)
+@pytest.mark.parametrize("text", ["job-1", "a+b~c", "..a", "ä b/c?d#e%", ":@!$&'()*,;="])
+def test_a_url_made_of_parts_is_the_one_that_httpx_parses(base: str, text: str) -> None:
+    builder = RequestBuilder(None, base)
+    bid, poll = api.bid(text), api.available_jobs(limit=3, capability_key=text)
+    assert builder.build(bid).url == httpx.URL(base + bid.path)
+    query = f"?limit=3&capability_key={quote_plus(text)}"
+    assert builder.build(poll).url == httpx.URL(base + poll.path + query)
+
+
+def test_a_body_is_encoded_once_for_all_attempts() -> None:
+    output: dict[str, object] = {"n": 1}
+    call = api.submit("j", output)
+    body = encode_body(call)
+    output["n"] = float("nan")  # what was found to be JSON stays so
+    assert RequestBuilder(None, BASE).build(call).content == body == encode_body(call)
 
 
 def test_a_query_is_quoted() -> None:

@@ -7,7 +7,7 @@ nothing: the drivers of :mod:`chaojiyuyan_core.http` send it. Paths hang under t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from ._paths import quote_id
@@ -49,6 +49,9 @@ class UnexpectedShape(ValueError):
 class Call(Generic[T_co]):
     """One request to the API.
 
+    Attributes:
+        encoded: The body as JSON, once it was encoded.
+
     Args:
         method: The HTTP method.
         path: The path under the base URL, its ids quoted.
@@ -68,6 +71,7 @@ class Call(Generic[T_co]):
     repeatable: bool = False
     wait: float | None = None
     authorized: bool = True
+    encoded: bytes | None = field(default=None, init=False, repr=False)
 
 
 class Sink(Protocol):
