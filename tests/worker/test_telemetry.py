@@ -73,14 +73,61 @@ def test_a_job_that_failed_is_a_span_in_error(told) -> None:
     assert span.attributes["chaojiyuyan.reason"] == "re-routed"
 
 
-def test_without_opentelemetry_nothing_is_told() -> None:
+def work_a_job(*lines: str) -> str:
+    """Run code in a process of its own, in which ``job()`` works one; return what it prints."""
     code = (
-        "import sys; sys.modules['opentelemetry'] = None\n"
-        "from chaojiyuyan_worker._observe.telemetry import Telemetry, with_telemetry\n"
-        "own = Telemetry()\n"
-        "assert with_telemetry(own) is own"
+        "import sys, threading",
+        "from chaojiyuyan_worker._observe.telemetry import Telemetry, WithOpenTelemetry",
+        "from chaojiyuyan_worker._run.job import Outcome, Verdict",
+        "from chaojiyuyan_worker.task import TaskContext",
+        "def job():",
+        "    task = TaskContext({'job_id': 'job-1', 'capability_key': 'a'})",
+        "    with told.job(task, None):",
+        "        told.handled(task, 0.25)",
+        "        told.heartbeat(0.125)",
+        "        told.ended(task, Verdict(Outcome.SETTLED), 1.0)",
+        *(line for line in lines[:1] if line),
+        "told = WithOpenTelemetry(Telemetry(), threading.Lock())",
+        "job()",
+        *lines[1:],
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    argv = [sys.executable, "-c", "\n".join(code)]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def test_nothing_is_told_without_opentelemetry() -> None:
+    assert work_a_job("sys.modules['opentelemetry'] = None", "print('done')") == "done\n"
+
+
+def test_opentelemetry_is_not_loaded_for_a_program_without_it() -> None:
+    assert work_a_job("", "print('opentelemetry' in sys.modules)") == "False\n"
+
+
+def test_a_variable_that_configures_opentelemetry_has_it_loaded(monkeypatch) -> None:
+    pytest.importorskip("opentelemetry.trace")
+    monkeypatch.setenv("OTEL_PYTHON_METER_PROVIDER", "default_meter_provider")
+    assert work_a_job("", "print('opentelemetry' in sys.modules)") == "True\n"
+
+
+def test_a_provider_set_after_the_start_gets_the_next_span() -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    spans = work_a_job(
+        "",
+        "from opentelemetry import trace",
+        "from opentelemetry.sdk.trace import TracerProvider",
+        "from opentelemetry.sdk.trace.export import SimpleSpanProcessor",
+        "from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter",
+        "job()",
+        "exporter, provider = InMemorySpanExporter(), TracerProvider()",
+        "provider.add_span_processor(SimpleSpanProcessor(exporter))",
+        "trace.set_tracer_provider(provider)",
+        "job()",
+        "print([span.name for span in exporter.get_finished_spans()])",
+    )
+    assert spans == "['process a']\n"
+
+
+def test_a_telemetry_that_tells_nobody_takes_everything() -> None:
     with Telemetry().job(TASK, LEASE):
         Telemetry().ended(TASK, Verdict(Outcome.SETTLED), 1.0)
 

@@ -1,4 +1,4 @@
-"""Spans and metrics by the OpenTelemetry API, where it is installed (``chaojiyuyan-worker[otel]``).
+"""Spans and metrics by OpenTelemetry, where the program has loaded it.
 
 Each job is a span ``process <capability_key>``, current while the handler runs. The metrics:
 
@@ -11,7 +11,10 @@ Each job is a span ``process <capability_key>``, current while the handler runs.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+import os
+import sys
+from contextlib import contextmanager, nullcontext, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_worker._version import __version__
@@ -23,10 +26,14 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link
 
     from chaojiyuyan_worker._run.job import Verdict
+    from chaojiyuyan_worker._run.runtime import Lock
     from chaojiyuyan_worker.leases import Lease
     from chaojiyuyan_worker.task import TaskContext
 
 SCOPE = "chaojiyuyan_worker"
+
+PROVIDER_VARIABLES = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER")
+"""Where one is set, OpenTelemetry's API configures itself as soon as it is loaded."""
 
 
 class Telemetry:
@@ -57,38 +64,69 @@ class Telemetry:
         """Note how long a heartbeat took until its answer or its failure."""
 
 
-class Together(Telemetry):
-    """Tells two others.
+class WithOpenTelemetry(Telemetry):
+    """Tells another one, and OpenTelemetry from when the program has loaded it.
+
+    Nobody can have configured it before: loading it costs more than all the rest of a worker's
+    start, and telling an API that drops all costs more than all other bookkeeping of a job.
 
     Args:
-        outer: Surrounds each job, and the other with it.
-        inner: Whom it tells as well.
+        own: Surrounds each job, and OpenTelemetry with it.
+        lock: Keeps two slots from creating the instruments twice.
     """
 
-    def __init__(self, outer: Telemetry, inner: Telemetry) -> None:
-        self._outer = outer
-        self._inner = inner
+    def __init__(self, own: Telemetry, lock: Lock) -> None:
+        self._own = own
+        self._lock = lock
+        self._late: OpenTelemetry | None = None
+        self._is_missing = False
+        if any(name in os.environ for name in PROVIDER_VARIABLES):
+            with suppress(ImportError):
+                import_module("opentelemetry.trace")
 
-    @contextmanager
-    def job(self, task: TaskContext, lease: Lease) -> Iterator[None]:
+    def job(self, task: TaskContext, lease: Lease) -> AbstractContextManager[None]:
         """Surround a job with what the others surround it with."""
-        with self._outer.job(task, lease), self._inner.job(task, lease):
-            yield
+        own, late = self._own.job(task, lease), self._loaded()
+        return own if late is None else _both(own, late.job(task, lease))
 
     def handled(self, task: TaskContext, seconds: float) -> None:
         """Tell the others how long a run of the handler took."""
-        self._outer.handled(task, seconds)
-        self._inner.handled(task, seconds)
+        self._own.handled(task, seconds)
+        if (late := self._loaded()) is not None:
+            late.handled(task, seconds)
 
     def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
         """Tell the others what became of a job."""
-        self._outer.ended(task, verdict, margin)
-        self._inner.ended(task, verdict, margin)
+        self._own.ended(task, verdict, margin)
+        if (late := self._loaded()) is not None:
+            late.ended(task, verdict, margin)
 
     def heartbeat(self, seconds: float) -> None:
         """Tell the others how long a heartbeat took."""
-        self._outer.heartbeat(seconds)
-        self._inner.heartbeat(seconds)
+        self._own.heartbeat(seconds)
+        if (late := self._loaded()) is not None:
+            late.heartbeat(seconds)
+
+    def _loaded(self) -> OpenTelemetry | None:
+        if self._late is None and "opentelemetry" in sys.modules and not self._is_missing:
+            with self._lock:
+                self._load()
+        return self._late
+
+    def _load(self) -> None:
+        if self._late is None and not self._is_missing:
+            try:
+                self._late = OpenTelemetry()
+            except ImportError:  # another package of that name space, without the API
+                self._is_missing = True
+
+
+@contextmanager
+def _both(
+    outer: AbstractContextManager[None], inner: AbstractContextManager[None]
+) -> Iterator[None]:
+    with outer, inner:
+        yield
 
 
 class OpenTelemetry(Telemetry):
@@ -158,15 +196,3 @@ class OpenTelemetry(Telemetry):
     def heartbeat(self, seconds: float) -> None:
         """Note how long a heartbeat took."""
         self._heartbeat.record(seconds)
-
-
-def with_telemetry(own: Telemetry) -> Telemetry:
-    """Return what tells OpenTelemetry too, where it is installed.
-
-    Args:
-        own: What else is told.
-    """
-    try:
-        return Together(own, OpenTelemetry())
-    except ImportError:
-        return own

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chaojiyuyan_core.errors import WorkerError
 from chaojiyuyan_worker._observe.health import STALLED_SECONDS, Health
 from chaojiyuyan_worker._observe.logger import get_logger
-from chaojiyuyan_worker._observe.telemetry import Telemetry, with_telemetry
+from chaojiyuyan_worker._observe.telemetry import Telemetry, WithOpenTelemetry
 from chaojiyuyan_worker.leases import LeaseKeeper
 
 from .capacity import Capacity
@@ -76,7 +76,7 @@ class Run:
         capacity = Capacity.of(handlers, options)
         self.slot_count = capacity.slots
         self._offers = Offers(capacity, given_up or GivenUp(runtime.clock), runtime)
-        told = with_telemetry(metrics or Telemetry())
+        told = WithOpenTelemetry(metrics or Telemetry(), runtime.lock())
         self._keeper = LeaseKeeper(
             self._heartbeat_wire,
             interval=options.heartbeat_interval,
