@@ -93,10 +93,7 @@ def test_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == __version__
 
 
-def test_trigger(
-    kernel_factory: Callable[..., LocalKernel], capsys: pytest.CaptureFixture[str]
-) -> None:
-    kernel = kernel_factory()
+def test_trigger(kernel: LocalKernel, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = ["--data", str(kernel.folder)]
     assert main(["trigger", "job.failed", *data]) == 1
     assert "no webhook endpoint" in capsys.readouterr().err
@@ -111,6 +108,5 @@ def test_trigger(
     listed = capsys.readouterr().out.splitlines()
     assert len(listed) == 2
     assert listed[1].startswith(delivery)
-    kernel.stop()
-    assert main(["trigger", *data]) == 1
+    assert main(["trigger", "--data", str(tmp_path)]) == 1
     assert "no kernel is running" in capsys.readouterr().err

@@ -117,10 +117,12 @@ def test_new_jobs_do_not_move_what_one_reads(
 def test_a_search_is_repeated_on_the_open_page(
     page: Page, kernel_client: httpx.Client, call: Callable[..., str]
 ) -> None:
+    page.clock.install()
     page.goto("/jobs?q=needle")
     mark(page)
     call(kernel_client, text="hay")
     found = call(kernel_client, text="needle")
+    page.clock.run_for(5000)
     page.locator(f"#row-{found}").wait_for()
     assert page.locator(".jobs tbody tr").count() == 1
     assert_not_reloaded(page)

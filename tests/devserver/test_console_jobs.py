@@ -19,33 +19,32 @@ def listed(page: httpx.Response) -> list[str]:
 
 
 def test_pages_of_jobs_hold_each_once_there_and_back(
-    kernel_factory: Callable[..., LocalKernel],
-    open_browser: Callable[[LocalKernel], PlainBrowser],
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
+    browser: PlainBrowser,
     call: Callable[..., str],
 ) -> None:
-    kernel = kernel_factory()
-    with kernel.client() as client, open_browser(kernel) as browser:
-        made = [call(client, number=number) for number in range(120)]
-        kernel.cancel(made[7])
-        page, seen = browser.get("/jobs"), []
-        while True:
-            seen.append(listed(page))
-            older = re.search(r'rel="next" href="([^"]*)"', page.text)
-            if older is None:
-                break
-            page = browser.get(older.group(1).replace("&amp;", "&"))
-        assert [len(jobs) for jobs in seen] == [50, 50, 20]
-        assert [job for jobs in seen for job in jobs] == made[::-1]
-        for expected in reversed(seen[:-1]):
-            newer = re.search(r'rel="prev" href="([^"]*)"', page.text)
-            assert newer is not None
-            page = browser.get(newer.group(1).replace("&amp;", "&"))
-            assert listed(page) == expected
-        cancelled = browser.get("/jobs?status=cancelled")
-        assert listed(cancelled) == [made[7]]
-        assert "cancelled <span>1</span>" in cancelled.text
-        assert listed(browser.get("/jobs?capability=text.digest.v1")) == []
-        assert listed(browser.get("/jobs?status=nonsense")) == []
+    made = [call(kernel_client, number=number) for number in range(120)]
+    kernel.cancel(made[7])
+    page, seen = browser.get("/jobs"), []
+    while True:
+        seen.append(listed(page))
+        older = re.search(r'rel="next" href="([^"]*)"', page.text)
+        if older is None:
+            break
+        page = browser.get(older.group(1).replace("&amp;", "&"))
+    assert [len(jobs) for jobs in seen] == [50, 50, 20]
+    assert [job for jobs in seen for job in jobs] == made[::-1]
+    for expected in reversed(seen[:-1]):
+        newer = re.search(r'rel="prev" href="([^"]*)"', page.text)
+        assert newer is not None
+        page = browser.get(newer.group(1).replace("&amp;", "&"))
+        assert listed(page) == expected
+    cancelled = browser.get("/jobs?status=cancelled")
+    assert listed(cancelled) == [made[7]]
+    assert "cancelled <span>1</span>" in cancelled.text
+    assert listed(browser.get("/jobs?capability=text.digest.v1")) == []
+    assert listed(browser.get("/jobs?status=nonsense")) == []
 
 
 def test_a_change_is_told_to_a_page_that_listens(

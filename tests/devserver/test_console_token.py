@@ -73,12 +73,9 @@ def test_with_a_token_the_console_opens_only_to_it() -> None:
     with_console_token(steps)
 
 
-def test_the_token_is_told_to_who_starts_the_kernel(
-    kernel_factory: Callable[..., LocalKernel],
-) -> None:
-    kernel = kernel_factory()
+def test_the_token_is_told_to_who_starts_the_kernel(kernel: LocalKernel) -> None:
     log = (kernel.folder / "kernel.log").read_text()
-    (link,) = re.findall(r"^console: (\S+)$", log, re.MULTILINE)
+    *_, link = re.findall(r"^console: (\S+)$", log, re.MULTILINE)
     with httpx.Client(trust_env=False, follow_redirects=True) as browser:
         assert browser.get(kernel.base_url).status_code == 401
         opened = browser.get(link)

@@ -20,17 +20,22 @@ IGNORED = [negative_data_rejection]  # FastAPI ignores query parameters that it 
 STATES = {"token": [positive_data_acceptance]}  # 410 and 428 tell the login's state
 
 
-@pytest.fixture
-def document(kernel: LocalKernel) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def document(_shared_kernel: LocalKernel) -> dict[str, Any]:
     """The document as it is served."""
-    root = kernel.base_url.removesuffix("/api/v1")
+    root = _shared_kernel.base_url.removesuffix("/api/v1")
     answer: dict[str, Any] = httpx.get(f"{root}/openapi.json", trust_env=False).json()
     return answer
 
 
+@pytest.fixture(scope="module")
+def schema(document: dict[str, Any]) -> Any:
+    return schemathesis.openapi.from_dict(document)
+
+
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_no_answer_is_unexpected(kernel: LocalKernel, document: dict[str, Any], name: str) -> None:
-    operation = schemathesis.openapi.from_dict(document).find_operation_by_id(name)
+def test_no_answer_is_unexpected(kernel: LocalKernel, schema: Any, name: str) -> None:
+    operation = schema.find_operation_by_id(name)
     cases = [
         operation.as_strategy(generation_mode=mode)
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)

@@ -131,13 +131,11 @@ def test_the_private_files_are_private(kernel_factory: Callable[..., LocalKernel
 
 
 def test_a_second_kernel_on_the_same_folder_is_refused(
-    kernel_factory: Callable[..., LocalKernel], capfd: pytest.CaptureFixture[str]
+    kernel: LocalKernel, kernel_client: httpx.Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    kernel = kernel_factory()
     assert main(["--port", "0", "--data", str(kernel.folder)]) == 1
     assert "another kernel" in capfd.readouterr().err
-    with kernel.client() as client:
-        assert client.get("/kernel-jobs").status_code == 200
+    assert kernel_client.get("/kernel-jobs").status_code == 200
 
 
 def test_a_folder_that_holds_no_database_of_ours_is_refused(

@@ -45,9 +45,9 @@ def make_scene(kernel: LocalKernel, client: httpx.Client) -> dict[str, str]:
 
 
 def test_a_loaded_kernel_goes_on_where_the_saved_one_was(
-    kernel_factory: Callable[..., LocalKernel], tmp_path: Path
+    kernel: LocalKernel, kernel_factory: Callable[..., LocalKernel], tmp_path: Path
 ) -> None:
-    saved, other = kernel_factory(), kernel_factory(ephemeral=True)
+    saved, other = kernel, kernel_factory(ephemeral=True)
     path = tmp_path / "day.snapshot"
     with saved.client() as client:
         ids = make_scene(saved, client)
@@ -85,10 +85,7 @@ def test_the_lease_goes_on_from_the_saved_instant(
         assert client.post(f"/kernel-jobs/{ids['running']}/heartbeat").status_code == 200
 
 
-def test_what_was_made_after_the_snapshot_is_gone(
-    kernel_factory: Callable[..., LocalKernel], tmp_path: Path
-) -> None:
-    kernel = kernel_factory(ephemeral=True)
+def test_what_was_made_after_the_snapshot_is_gone(kernel: LocalKernel, tmp_path: Path) -> None:
     kernel.save_snapshot(tmp_path / "s")
     late = kernel.new_agent()
     kernel.load_snapshot(tmp_path / "s")
@@ -98,33 +95,31 @@ def test_what_was_made_after_the_snapshot_is_gone(
 
 @pytest.mark.parametrize(("resume", "status"), [(False, "held"), (True, "pending")])
 def test_pending_webhooks_are_held_unless_resumed(
-    kernel_factory: Callable[..., LocalKernel], tmp_path: Path, resume: bool, status: str
+    kernel: LocalKernel, kernel_client: httpx.Client, tmp_path: Path, resume: bool, status: str
 ) -> None:
-    kernel = kernel_factory(ephemeral=True)
-    with kernel.client() as client:
-        make_scene(kernel, client)
+    make_scene(kernel, kernel_client)
     kernel.save_snapshot(tmp_path / "s")
     kernel.load_snapshot(tmp_path / "s", resume_webhooks=resume)
     assert [delivery["status"] for delivery in kernel.deliveries()] == [status]
 
 
 def test_snapshots_from_the_command_line(
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
     kernel_factory: Callable[..., LocalKernel],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    kernel = kernel_factory()
     path, data = tmp_path / "s", ["--data", str(kernel.folder)]
-    with kernel.client() as client:
-        ids = make_scene(kernel, client)
+    ids = make_scene(kernel, kernel_client)
     assert main(["snapshot", "save", str(path), *data]) == 0
     assert str(path) in capsys.readouterr().out
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    started = kernel_factory(**{"from": path})
+    started = kernel_factory(ephemeral=True, **{"from": path})
     assert started.api_key == kernel.api_key
     assert started.job(ids["done"]) == kernel.job(ids["done"])
-    url = ["--url", kernel.base_url, "--token", kernel.console_url.partition("token=")[2]]
+    url = ["--url", started.base_url, "--token", started.console_url.partition("token=")[2]]
     assert main(["snapshot", "load", str(path), *url]) == 0
     printed = capsys.readouterr().out
     assert "1 succeeded" in printed
@@ -145,14 +140,13 @@ def test_a_folder_that_holds_data_is_not_replaced(
 
 
 def test_what_is_not_a_snapshot_changes_nothing(
-    kernel_factory: Callable[..., LocalKernel],
+    kernel: LocalKernel,
+    kernel_client: httpx.Client,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    kernel = kernel_factory()
     good, bad = tmp_path / "good", tmp_path / "bad"
-    with kernel.client() as client:
-        ids = make_scene(kernel, client)
+    ids = make_scene(kernel, kernel_client)
     kernel.save_snapshot(good)
     whole = good.read_bytes()
     before = kernel.job(ids["running"])
@@ -190,9 +184,8 @@ def test_what_is_not_a_snapshot_changes_nothing(
 
 
 def test_a_poll_that_waits_goes_on_in_the_loaded_kernel(
-    kernel_factory: Callable[..., LocalKernel], tmp_path: Path
+    kernel: LocalKernel, tmp_path: Path
 ) -> None:
-    kernel = kernel_factory(ephemeral=True)
     with kernel.client() as client:
         client.post("/kernel-agents/me/capabilities", json={"capability_keys": ["test.echo.v1"]})
         job_id = client.post("/kernel-jobs", json=ECHO).json()["data"]["id"]

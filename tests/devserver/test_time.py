@@ -10,8 +10,6 @@ import pytest
 from chaojiyuyan_devserver.__main__ import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import httpx
 
     from chaojiyuyan_devserver.testing import LocalKernel
@@ -72,20 +70,18 @@ def test_the_next_try_of_a_webhook_is_a_deadline(
 
 
 def test_skip_from_the_command_line(
-    kernel_factory: Callable[..., LocalKernel], capsys: pytest.CaptureFixture[str]
+    kernel: LocalKernel, kernel_client: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kernel = kernel_factory(ephemeral=True)
     where = ["--url", kernel.base_url, "--token", kernel.console_url.partition("token=")[2]]
-    with kernel.client() as client:
-        job_id = call(client)
-        assert main(["skip", "599", *where]) == 0
-        assert "Skipped 599 s" in capsys.readouterr().out
-        assert kernel.job(job_id)["status"] == "bidding"
-        assert main(["skip", "next", *where]) == 0
-        assert kernel.job(job_id)["status"] == "expired"
-        capsys.readouterr()
-        assert main(["skip", "next", *where]) == 1
-        assert capsys.readouterr().err == "No job and no webhook has a deadline.\n"
+    job_id = call(kernel_client)
+    assert main(["skip", "599", *where]) == 0
+    assert "Skipped 599 s" in capsys.readouterr().out
+    assert kernel.job(job_id)["status"] == "bidding"
+    assert main(["skip", "next", *where]) == 0
+    assert kernel.job(job_id)["status"] == "expired"
+    capsys.readouterr()
+    assert main(["skip", "next", *where]) == 1
+    assert capsys.readouterr().err == "No job and no webhook has a deadline.\n"
     assert main(["skip", "1", "--url", kernel.base_url, "--token", "guess"]) == 1
     assert "control token" in capsys.readouterr().err
     assert main(["skip", "1", "--url", kernel.base_url, "--token", ""]) == 1
