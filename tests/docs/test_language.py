@@ -17,16 +17,66 @@ INSIDE = {
 }
 """The pages that are not for users, the index and the glossary itself."""
 GUIDES = sorted(page for page in DOCS.glob("*.md") if page.stem not in INSIDE)
+BOLD = re.compile(r"\*\*([^*]+)\*\*")
+API_WORDS = (
+    *("artifact", "attempt", "award", "base URL", "bid", "capability key", "catalog", "claim"),
+    *("envelope", "event", "handler", "heartbeat", "idempotency key", "input", "lease", "long-poll"),
+    *("nc", "offer", "output", "profile", "register", "replica", "schema", "settle", "slot", "spec"),
+    *("submit", "terminal", "timeout", "webhook"),
+)
+"""Words that the API, the command line or the errors use in a sense of their own."""
+
+
+def read_glossary() -> str:
+    return (DOCS / "glossary.md").read_text(encoding="utf-8")
 
 
 def read_terms() -> list[str]:
-    glossary = (DOCS / "glossary.md").read_text(encoding="utf-8")
-    return re.findall(r"(?m)^## (.+)$", glossary)
+    return re.findall(r"(?m)^## (.+)$", read_glossary())
+
+
+def read_definitions() -> set[str]:
+    """Return every word of the glossary's headings, and what it prints in bold, in lower case."""
+    words = {word for term in read_terms() for word in re.split(r", | \(|\)", term) if word}
+    return {word.lower() for word in (*words, *BOLD.findall(read_glossary()))}
+
+
+def is_defined(word: str) -> bool:
+    """Whether the glossary has a word, in the singular or as a part of a longer term."""
+    singular = re.sub(r"s$", "", word.lower())
+    return any(re.search(rf"\b{re.escape(singular)}", found) for found in read_definitions())
+
+
+def read_introduction(page: Path) -> str:
+    return page.read_text(encoding="utf-8").split("\n## ")[0]
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
-def test_a_guide_links_to_the_glossary(page: Path) -> None:
-    assert "](glossary.md" in page.read_text(encoding="utf-8")
+def test_a_guide_links_to_the_glossary_at_its_start(page: Path) -> None:
+    assert "](glossary.md" in read_introduction(page)
+
+
+def test_every_term_of_the_concepts_is_in_the_glossary() -> None:
+    terms = BOLD.findall((DOCS / "concepts.md").read_text(encoding="utf-8"))
+    assert len(terms) > 15
+    assert not [term for term in terms if not is_defined(term)]
+
+
+@pytest.mark.parametrize("word", API_WORDS)
+def test_a_word_of_the_api_that_a_guide_uses_is_in_the_glossary(word: str) -> None:
+    used = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
+    pages = [page.stem for page in GUIDES if used.search(page.read_text(encoding="utf-8"))]
+    assert not pages or is_defined(word), f"{word} is used in {pages} and not in the glossary"
+
+
+def test_a_link_into_the_glossary_leads_to_a_term() -> None:
+    anchors = {re.sub(r"[^\w -]", "", term.lower()).replace(" ", "-") for term in read_terms()}
+    links = {
+        link
+        for page in DOCS.rglob("*.md")
+        for link in re.findall(r"\]\((?:\.\./)?glossary\.md#([^)]+)\)", page.read_text("utf-8"))
+    }
+    assert links <= anchors
 
 
 def test_the_glossary_is_sorted() -> None:
