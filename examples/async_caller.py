@@ -30,7 +30,7 @@ async def digest_files(client: AsyncNexusClient, paths: list[Path]) -> dict[Path
         The SHA-256 of each file, in the order of the paths.
 
     Raises:
-        JobFailed: A job ended without an output. The other jobs go on at the platform.
+        JobFailed: A job ended without an output. The other jobs continue on the platform.
         JobTimeout: A job did not end in time.
     """
     slots = asyncio.Semaphore(MAX_JOBS)

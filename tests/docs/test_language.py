@@ -20,9 +20,9 @@ GUIDES = sorted(page for page in DOCS.glob("*.md") if page.stem not in INSIDE)
 BOLD = re.compile(r"\*\*([^*]+)\*\*")
 API_WORDS = (
     *("artifact", "attempt", "award", "base URL", "bid", "capability key", "catalog", "claim"),
-    *("envelope", "event", "handler", "heartbeat", "idempotency key", "input", "lease", "long-poll"),
-    *("nc", "offer", "output", "profile", "register", "replica", "schema", "settle", "slot", "spec"),
-    *("submit", "terminal", "timeout", "webhook"),
+    *("envelope", "event", "handler", "heartbeat", "idempotency key", "input", "lease"),
+    *("long-poll", "nc", "offer", "output", "profile", "register", "replica", "schema"),
+    *("settle", "slot", "spec", "submit", "terminal", "timeout", "webhook"),
 )
 """Words that the API, the command line or the errors use in a sense of their own."""
 
