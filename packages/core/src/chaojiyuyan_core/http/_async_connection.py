@@ -8,20 +8,25 @@ Loaded with the first request: it needs httpx. anyio carries it on asyncio and o
 from __future__ import annotations
 
 import contextlib
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpcore
 import httpx
+from anyio.abc import SocketAttribute
+from anyio.streams.tls import TLSAttribute, TLSStream
 
 from ._requests import MAX_UNSENT_BYTES
 from ._shelf import has_leftovers
+from ._sockets import is_readable
 from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterable
+
+    from anyio.abc import ByteStream
 
     from ._shelf import Origin
 
@@ -84,12 +89,15 @@ class AsyncConnection(httpx.AsyncHTTPTransport):
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    """Opens the connection's stream by anyio, so that nothing asks which event loop it runs on."""
+    """Opens the connection's stream by anyio, so that nothing asks which event loop it runs on.
+
+    httpcore's own backend enters four context managers for each read and write, whose objects the
+    garbage collector looks at over and over where a thousand requests wait.
+    """
 
     def __init__(self) -> None:
         self.deadline = Deadline()
-        self._inner = httpcore.AnyIOBackend()
-        self._opened: list[httpcore.AsyncNetworkStream] = []
+        self._opened: list[ByteStream] = []
 
     async def connect_tcp(
         self,
@@ -101,12 +109,13 @@ class _Backend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         left = self.deadline.left(timeout, httpcore.ConnectTimeout)
         try:
-            stream = await self._inner.connect_tcp(host, port, timeout=left)
-        except (UnicodeError, OverflowError) as fault:
+            with anyio.move_on_after(left):
+                return self.own(await anyio.connect_tcp(host, port))
+        except (OSError, anyio.BrokenResourceError, UnicodeError, OverflowError) as fault:
             raise httpcore.ConnectError(str(fault)) from fault
-        return self.own(stream)
+        raise httpcore.ConnectTimeout("timed out")
 
-    def own(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
+    def own(self, stream: ByteStream) -> httpcore.AsyncNetworkStream:
         """Keep a stream that is to be closed with the connection."""
         self._opened.append(stream)
         return _Stream(self, stream)
@@ -122,7 +131,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
 class _Stream(httpcore.AsyncNetworkStream):
     """A stream whose reads and writes end at the deadline; writes go out as in the sync twin."""
 
-    def __init__(self, backend: _Backend, stream: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, backend: _Backend, stream: ByteStream) -> None:
         self._backend = backend
         self._stream = stream
         self._unsent = b""
@@ -137,7 +146,14 @@ class _Stream(httpcore.AsyncNetworkStream):
             except httpcore.WriteError:
                 self._is_broken = True  # a server may refuse the request before it has all of it
         left = self._backend.deadline.left(timeout, httpcore.ReadTimeout)
-        return await self._stream.read(max_bytes, left)
+        try:
+            with anyio.move_on_after(left):
+                return await self._stream.receive(max_bytes)
+        except anyio.EndOfStream:
+            return b""
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
+            raise httpcore.ReadError(str(fault)) from fault
+        raise httpcore.ReadTimeout("timed out")
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._write_timeout = timeout
@@ -151,7 +167,12 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def _send(self, buffer: bytes) -> None:
         left = self._backend.deadline.left(self._write_timeout, httpcore.WriteTimeout)
-        await self._stream.write(buffer, left)
+        try:
+            with anyio.move_on_after(left):
+                return await self._stream.send(buffer)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
+            raise httpcore.WriteError(str(fault)) from fault
+        raise httpcore.WriteTimeout("timed out")
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -163,9 +184,26 @@ class _Stream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         left = self._backend.deadline.left(timeout, httpcore.ConnectTimeout)
-        return self._backend.own(await self._stream.start_tls(ssl_context, server_hostname, left))
+        try:
+            with anyio.move_on_after(left):
+                wrapped = await TLSStream.wrap(
+                    self._stream,
+                    ssl_context=ssl_context,
+                    hostname=server_hostname,
+                    standard_compatible=False,
+                    server_side=False,
+                )
+                return self._backend.own(wrapped)
+        except (ssl.SSLError, anyio.BrokenResourceError, anyio.EndOfStream) as fault:
+            raise httpcore.ConnectError(str(fault)) from fault
+        raise httpcore.ConnectTimeout("timed out")
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable" and self._is_broken:
-            return True
-        return self._stream.get_extra_info(info)
+        if info == "ssl_object":
+            return self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610  (no Django here)
+        sock = self._stream.extra(SocketAttribute.raw_socket, None)  # noqa: S610
+        if info == "socket":
+            return sock
+        if info == "is_readable":
+            return self._is_broken or sock is None or is_readable(sock)
+        return None

@@ -93,7 +93,8 @@ def exchange(
     attempt = 0
     while True:
         timeout = None if left is None else max(left(), MIN_ATTEMPT_SECONDS)
-        reply = yield from send(call, timeout=timeout)
+        # Not by send(): each request that waits would hold another generator.
+        reply = cast("Reply", (yield Send(call, timeout)))
         delay = retry.delay(call, reply, attempt, draw())
         if delay is not None and (left is None or delay < left()):
             yield Sleep(delay)

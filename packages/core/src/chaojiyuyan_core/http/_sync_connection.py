@@ -8,7 +8,6 @@ Loaded with the first request: it needs httpx.
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
 import time
@@ -20,6 +19,7 @@ import httpx
 from ._lookup import look_up
 from ._requests import MAX_UNSENT_BYTES
 from ._shelf import has_leftovers
+from ._sockets import is_readable
 from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
@@ -235,16 +235,5 @@ class _Stream(httpcore.NetworkStream):
         if info == "socket":
             return self._socket
         if info == "is_readable":
-            return self._is_broken or _is_readable(self._socket)
+            return self._is_broken or is_readable(self._socket)
         return None
-
-
-def _is_readable(sock: socket.socket) -> bool:
-    """Whether a read would return at once: with data, or because the other side has closed."""
-    if sock.fileno() < 0:
-        return True
-    if not hasattr(select, "poll"):
-        return bool(select.select([sock], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))

@@ -1,0 +1,24 @@
+"""What the sockets of both kinds of connection are asked."""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+
+
+def is_readable(sock: socket.socket) -> bool:
+    """Tell whether a read would return at once: with data, or because the other side has closed.
+
+    Args:
+        sock: The socket, or what asyncio shows of it.
+    """
+    if sock.fileno() < 0:
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
