@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -84,6 +85,13 @@ def test_what_it_cannot_start_with(capsys: pytest.CaptureFixture[str], tmp_path:
     (tmp_path / "file").touch()
     assert main(["--port", "0", "--data", str(tmp_path / "file")]) == 1
     assert "cannot start" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--ephemeral", "--port", str(port)]) == 1
+    assert f"Port {port} is in use. Choose another with --port" in capsys.readouterr().err
 
 
 def test_its_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,6 +159,7 @@ def test_what_is_not_a_snapshot_changes_nothing(
     for change, complaint in (
         ("PRAGMA user_version = 99", "newer version"),
         ("DELETE FROM agents", "damaged"),
+        ("UPDATE jobs SET completed_at = 'noon'", "damaged"),
         ("DELETE FROM payloads", "not a snapshot"),
         ("DROP TABLE events", "not a snapshot"),
         ("DELETE FROM settings", "not a snapshot"),

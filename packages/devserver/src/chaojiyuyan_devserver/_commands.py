@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._folder import Folder, default_folder, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import httpx
 
@@ -54,57 +54,48 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="chaojiyuyan dev")
     commands = parser.add_subparsers(required=True)
 
-    trigger = commands.add_parser(
-        "trigger",
-        parents=[target],
-        description="Let the running kernel send a webhook to the endpoint of the ready agent's"
-        " account, or list what it sent.",
+    def add(group: Any, name: str, run: Callable[..., None], text: str) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = group.add_parser(
+            name, parents=[target], description=text
+        )
+        command.set_defaults(run=run)
+        return command
+
+    text = (
+        "Let the running kernel send a webhook to the endpoint of the ready agent's account, or"
+        " list what it sent."
     )
-    trigger.add_argument(
+    add(commands, "trigger", _trigger, text).add_argument(
         "what",
         nargs="?",
         help="an event, for which a job is made and ended so"
         f" ({', '.join(EVENTS)}); or the id of a delivery or of a job, to send that again;"
         " without it the newest deliveries are listed",
     )
-    trigger.set_defaults(run=_trigger)
-
-    skip = commands.add_parser(
-        "skip",
-        parents=[target],
-        description="Move the running kernel's clock ahead: leases, bid windows and timeouts on"
-        " the way end, each at its own time.",
+    text = (
+        "Move the running kernel's clock ahead: leases, bid windows and timeouts on the way end,"
+        " each at its own time."
     )
-    skip.add_argument(
+    add(commands, "skip", _skip, text).add_argument(
         "seconds", type=_seconds, help="number of seconds; or 'next' for the next deadline"
     )
-    skip.set_defaults(run=_skip)
-
-    snapshot = commands.add_parser(
-        "snapshot", description="Save everything that the running kernel holds, or load it."
+    text = "Save everything that the running kernel holds, or load it."
+    actions = commands.add_parser("snapshot", description=text).add_subparsers(required=True)
+    text = (
+        "Save a snapshot. The file is a secret: it holds the ready agent's key and webhook secrets."
     )
-    actions = snapshot.add_subparsers(required=True)
-    save = actions.add_parser(
-        "save",
-        parents=[target],
-        description="Save a snapshot. The file is a secret: it holds the ready agent's key and"
-        " webhook secrets.",
+    add(actions, "save", _save, text).add_argument("file", type=Path, help="the file to write")
+    text = (
+        "Replace everything in the running kernel by a snapshot; its clock goes on from when the"
+        " snapshot was saved."
     )
-    save.add_argument("file", type=Path, help="the file to write")
-    save.set_defaults(run=_save)
-    load = actions.add_parser(
-        "load",
-        parents=[target],
-        description="Replace everything in the running kernel by a snapshot; its clock goes on"
-        " from when the snapshot was saved.",
-    )
+    load = add(actions, "load", _load, text)
     load.add_argument("file", type=Path, help="the snapshot")
     load.add_argument(
         "--resume-webhooks",
         action="store_true",
         help="send the webhooks that were pending, rather than hold them",
     )
-    load.set_defaults(run=_load)
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 import signal
@@ -234,7 +235,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(ACCEPT_BACKLOG)
     except OSError as error:
         listener.close()
-        if error.errno is not None and "in use" in str(error):
+        if error.errno == errno.EADDRINUSE:
             raise OSError(
                 f"Port {port} is in use. Choose another with --port, or 0 for any free port."
             ) from None

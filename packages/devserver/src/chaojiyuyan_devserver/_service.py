@@ -190,7 +190,8 @@ class KernelService:
         Faults are removed, the clock is the machine's, and the account has its first balance.
         """
         await self.saved()
-        self.store.clear()
+        with self.store.transaction():
+            self.store.clear()
         self.faults.set([])
         self.clock.offset = 0.0
         old_sender, old_agent = self.sender, self.ready_agent

@@ -66,7 +66,7 @@ def replace_by_snapshot(store: Store, content: bytes) -> Iterator[tuple[float, s
     try:
         with _private_file() as path:
             path.write_bytes(content)
-            with _attached(store, path), _transaction(store):
+            with _attached(store, path), store.transaction():
                 store.clear()
                 _copy(store)
                 _check_references(store)
@@ -91,17 +91,6 @@ def _attached(store: Store, path: Path) -> Iterator[None]:
         store.database.execute("DETACH snapshot")
 
 
-@contextmanager
-def _transaction(store: Store) -> Iterator[None]:
-    store.database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        store.database.execute("COMMIT")
-    except BaseException:
-        store.database.execute("ROLLBACK")
-        raise
-
-
 def _check_version(store: Store) -> None:
     (version,) = store.database.execute("PRAGMA snapshot.user_version").fetchone()
     if version > VERSION:
@@ -117,10 +106,13 @@ def _copy(store: Store) -> None:
     for name in ("settings", *(table.name for table in TABLES.values())):
         info = store.read(f"PRAGMA main.table_info({name})")
         columns = ", ".join(row["name"] for row in info)
+        wrong = [f"typeof({row['name']}) NOT IN ('{row['type'].lower()}', 'null')" for row in info]
         # SQLite reads a table in the order of its key, so the newest row stays the newest.
         store.database.execute(
             f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM snapshot.{name}"  # noqa: S608
         )
+        if store.read(f"SELECT 1 FROM main.{name} WHERE {' OR '.join(wrong)} LIMIT 1"):  # noqa: S608
+            raise SnapshotError(f"The snapshot is damaged: a value in {name} has the wrong type.")
 
 
 def _check_references(store: Store) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .rows import TABLES, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 RecordT = TypeVar("RecordT")
@@ -81,14 +82,19 @@ class Store:
         for record in changes:
             kind = type(record)
             batch.setdefault(kind, []).append(TABLES[kind].row(record))
-        execute = self.database.execute
-        execute("BEGIN")
-        try:
+        with self.transaction():
             for kind, rows in batch.items():
                 self.database.executemany(TABLES[kind].upsert, rows)
-            execute("COMMIT")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the ``with`` block does when it ends; undo it when it raises."""
+        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.database.execute("COMMIT")
         except BaseException:
-            execute("ROLLBACK")
+            self.database.execute("ROLLBACK")
             raise
 
     def read(self, query: str, *values: Any) -> list[sqlite3.Row]:
