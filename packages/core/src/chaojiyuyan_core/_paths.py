@@ -10,6 +10,7 @@ _ENDPOINT = re.compile(
     r"|oauth/device/(authorize|token)|kernel-agents/me/capabilities)/*",
     re.IGNORECASE | re.DOTALL,
 )
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 def is_endpoint(path: str) -> bool:
@@ -44,4 +45,4 @@ def quote_id(value: str) -> str:
     """
     if not isinstance(value, str) or value in ("", ".", ".."):
         raise ValueError(f"not an id: {value!r}")
-    return quote(value, safe="")
+    return value if _UNRESERVED.fullmatch(value) else quote(value, safe="")

@@ -21,7 +21,9 @@ else:
 
 
 TASK_LOGGER = "chaojiyuyan_worker.task"
-"""The logger of all tasks."""
+"""The name of the logger of all tasks."""
+
+_LOGGER = logging.getLogger(TASK_LOGGER)
 
 _MAX_PROGRESS_CHARS = 200
 """Maximum length of the message of a progress, in characters."""
@@ -74,7 +76,7 @@ class TaskContext:
         self.artifacts: list[Artifact] = []
         self.state: Any = None
         self.last_progress: JobProgress | None = None
-        self.logger = logging.getLogger(TASK_LOGGER)
+        self.logger = _LOGGER
         self._cancelled: str | None = None
         self._hooks: list[Callable[[], object]] = []
 

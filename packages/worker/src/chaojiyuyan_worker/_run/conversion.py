@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _UNIONS = (Union, types.UnionType)
 _QUALIFIERS = ("NotRequired", "Required", "ReadOnly")
 _SCALARS: dict[object, str] = {str: "a text", bool: "true or false", int: "an integer"}
+_PLAIN = (str, int, float, bool, type(None))
 _LISTS = (list, Sequence)
 _DICTS = (dict, Mapping)
 MAX_PATH = 200
@@ -80,6 +81,8 @@ def write(value: object) -> object:
     Args:
         value: The object. What JSON has no form for stays as it is.
     """
+    if type(value) in _PLAIN:  # most values are, and the checks below take their time
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name: write(getattr(value, field.name)) for field in fields}

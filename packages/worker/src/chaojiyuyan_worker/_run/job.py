@@ -194,7 +194,8 @@ class JobRun:
             return Verdict(Outcome.FAILED, f"{type(error).__name__}: {error}", error=error)
         finally:
             self._parts.telemetry.handled(task, self._parts.runtime.clock() - started)
-        self._lease.limit(None)
+        if self._handler.timeout is not None:
+            self._lease.limit(None)
         if task.cancelled:
             return self._cancelled()
         try:

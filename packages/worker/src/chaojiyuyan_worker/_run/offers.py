@@ -22,6 +22,8 @@ MAX_KEPT_AHEAD = 20
 MAX_KEPT = 40
 """How many offers are kept, where there are fewer slots, whose capability has no room yet."""
 
+NEVER = float("inf")
+
 
 class Offers:
     """Hands each offer to a free slot, and tells the poll when more are wanted.
@@ -49,6 +51,7 @@ class Offers:
         self._kept: dict[str, tuple[TaskInfo, float]] = {}
         self._running: dict[str, str] = {}
         self._ended: dict[str, float] = {}
+        self._expires_at = NEVER
         self._suspended_until = 0.0
         self._more = False
         self._rivals = False
@@ -156,6 +159,7 @@ class Offers:
                     continue
                 if has_room or len(self._kept) < max(self._capacity.slots, MAX_KEPT):
                     self._kept[job_id] = (offer, until)
+                    self._expires_at = min(self._expires_at, until)
             self._more = more and usable > 0
             self._last = last
             self._rivals = False
@@ -215,8 +219,9 @@ class Offers:
 
     def _pick(self) -> TaskInfo | None:
         now = self._clock()
-        for job_id in [job for job, (_, until) in self._kept.items() if until <= now]:
-            del self._kept[job_id]
+        if self._expires_at <= now:
+            self._kept = {job: kept for job, kept in self._kept.items() if kept[1] > now}
+            self._expires_at = min((until for _, until in self._kept.values()), default=NEVER)
         takeable = (job_id for job_id, kept in self._kept.items() if self._has_room(kept))
         candidates = list(takeable) if self._rivals else list(islice(takeable, 1))
         if not candidates:

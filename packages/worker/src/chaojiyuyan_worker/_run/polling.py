@@ -17,6 +17,7 @@ from .poll_plan import ONE_CYCLE_ROWS, Poll, PollPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from chaojiyuyan_core.http import Reply
     from chaojiyuyan_core.models import Registration, TaskInfo
@@ -177,7 +178,8 @@ class Polling:
             return Fault(reply, error)
         self._recover()
         mine = [row for row in self._sound(rows) if row["capability_key"] in self._keys]
-        kept = [(offer, self._until(offer, reply)) for offer in mine]
+        date = parse_http_date(reply.headers.get("date"))
+        kept = [(offer, self._until(offer, date)) for offer in mine]
         full = len(rows) >= poll.limit
         usable = self._offers.put(kept, asked, more=full, last=is_last)
         self._plan.note_page(poll, len(rows), usable, len(reply.body))
@@ -199,11 +201,10 @@ class Polling:
                 log.warning("skipped a malformed offer: %s", row.problem)
         return [row for row in rows if not isinstance(row, BadOffer)]
 
-    def _until(self, offer: TaskInfo, reply: Reply) -> float:
+    def _until(self, offer: TaskInfo, date: datetime | None) -> float:
         """Return when the bid window of an offer ends; one that seems to be over is bid on too."""
         now = self._runtime.clock()
         until = parse_iso(offer.get("bid_expires_at"))
-        date = parse_http_date(reply.headers.get("date"))
         if until is None or date is None:
             return now + UNDATED_SECONDS
         left = (until - date).total_seconds()

@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from datetime import datetime, timezone
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -181,8 +182,7 @@ def boot_clock() -> float:
     return _boot_clock()
 
 
-def _boot_time() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-_boot_clock = _boot_time if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+if hasattr(time, "CLOCK_BOOTTIME"):
+    _boot_clock = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+else:
+    _boot_clock = partial(time.monotonic)
