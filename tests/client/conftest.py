@@ -1,4 +1,4 @@
-"""The same test for both clients: the async one behind a face that runs its coroutines."""
+"""Run the same tests with both clients: a wrapper runs the coroutines of the async client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OnLoop:
-    """An object of the async client whose coroutines are run to their end, like the sync one's."""
+    """Wraps an object of the async client and runs its coroutines to completion."""
 
     def __init__(self, target: Any, loop: asyncio.AbstractEventLoop) -> None:
         self.target = target
@@ -63,7 +63,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def make_client(kind: str) -> Iterator[Callable[..., Any]]:
-    """Makes a client of either kind; what is passed is passed on."""
+    """Make a client of either kind from the given arguments."""
     made: list[Any] = []
     loop = asyncio.new_event_loop() if kind == "async" else None
 
@@ -86,19 +86,19 @@ def make_client(kind: str) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def agent(kernel: Any) -> Any:
-    """An agent of the local kernel that has no jobs yet."""
+    """An agent of the local kernel without jobs."""
     return kernel.new_agent()
 
 
 @pytest.fixture
 def client(kernel: Any, agent: Any, make_client: Callable[..., Any]) -> Any:
-    """A client of either kind for that agent."""
+    """A client of either kind for this agent."""
     return make_client(agent.api_key, kernel.base_url)
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of the test's own, and nothing of ours in the environment."""
+    """A temporary home folder, and no variables of ours in the environment."""
     for name in ("CHAOJIYUYAN", "HEBING", "NEXUS"):
         for what in ("API_KEY", "BASE_URL", "PROFILE"):
             monkeypatch.delenv(f"{name}_{what}", raising=False)
@@ -109,7 +109,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def mocked(kind: str, make_client: Callable[..., Any]) -> Any:
-    """Makes a client of either kind on a mock wire: ``mocked(handler, …)``."""
+    """Make a client of either kind with a mock transport: ``mocked(handler, …)``."""
 
     def make(handler: Callable[[httpx.Request], httpx.Response], **options: Any) -> Any:
         transport = httpx.MockTransport(handler)

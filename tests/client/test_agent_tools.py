@@ -1,4 +1,4 @@
-"""Capabilities as tools: what a model is told, and what it costs."""
+"""Capabilities as tools: the texts for a model, and the costs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CATALOG: list[dict[str, Any]] = [
 
 
 class Platform:
-    """Settles each job at once, with an output or an error that a test chose."""
+    """Settles each job at once, with the output or error of a test."""
 
     def __init__(self) -> None:
         self.orders: list[dict[str, Any]] = []
@@ -61,7 +61,7 @@ def platform() -> Platform:
 
 @pytest.fixture(params=["call", "acall", "async client"])
 def make_use(request: pytest.FixtureRequest, platform: Platform) -> Any:
-    """Makes a function that uses a tool, in each way there is: ``make_use(approve=…)``."""
+    """Make a function that calls a tool, in every possible way: ``make_use(approve=…)``."""
     transport = httpx.MockTransport(platform)
 
     def make(**options: Any) -> Callable[[str, object], Any]:
@@ -100,7 +100,7 @@ def tools(platform: Platform) -> list[Tool]:
 # --- what a model is told ------------------------------------------------------------------------
 
 
-def test_a_tool_tells_what_the_catalog_does(tools: list[Tool]) -> None:
+def test_a_tool_has_the_description_of_the_catalog(tools: list[Tool]) -> None:
     upper, free, image = tools
     assert [tool.capability_key for tool in tools] == [KEY, "free.form.v1", "图像.v1"]
     assert (upper.name, upper.price_nc) == ("text_upper_v1", 3)
@@ -115,7 +115,7 @@ def test_a_tool_tells_what_the_catalog_does(tools: list[Tool]) -> None:
     assert image.description.endswith("(capability 图像.v1, 50 nc a call)")
 
 
-def test_a_tool_takes_the_forms_of_the_model_apis(tools: list[Tool]) -> None:
+def test_a_tool_has_the_forms_of_the_model_apis(tools: list[Tool]) -> None:
     tool = tools[0]
     facts = {"name": tool.name, "description": tool.description}
     chat = {"type": "function", "function": {**facts, "parameters": tool.input_schema}}
@@ -129,7 +129,7 @@ def test_a_tool_takes_the_forms_of_the_model_apis(tools: list[Tool]) -> None:
         tool.openai(api="completions")  # type: ignore[arg-type]
 
 
-def test_the_tools_named_are_given_each_once(platform: Platform) -> None:
+def test_each_named_tool_is_returned_once(platform: Platform) -> None:
     transport = httpx.MockTransport(platform)
     client = NexusClient("nxt_ag_key", http_client=httpx.Client(transport=transport))
     assert [tool.capability_key for tool in client.tools("free.form.v1", KEY, KEY)] == [
@@ -143,7 +143,7 @@ def test_the_tools_named_are_given_each_once(platform: Platform) -> None:
 @pytest.mark.parametrize(
     "schema", [{"type": "object", "a": "x" * 60_000}, {"type": "array"}, [], 5]
 )
-def test_a_schema_that_is_none_of_an_object_is_a_free_one(
+def test_a_schema_of_no_object_allows_any_object(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, schema: Any
 ) -> None:
     monkeypatch.setitem(CATALOG[1], "input_schema", schema)
@@ -170,7 +170,7 @@ def test_an_output_is_cleaned(make_use: Any, platform: Platform) -> None:
     output = make_use()(KEY, {"text": "hi"})
     assert output["hidden"] == ["ab", "nxt_…6789"]
     assert len(output["long"]) == 20_000
-    assert output["many"][-1] == "… (4000 more are left off)"
+    assert output["many"][-1] == "… (4000 more were left out)"
     assert output["number"] == 1.5
 
 
@@ -193,7 +193,7 @@ def test_without_the_extra_the_platform_checks(
 
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize("verdict", [False, True])
-def test_an_approval_is_asked_before_the_money(
+def test_an_approval_is_asked_before_the_order(
     make_use: Any, platform: Platform, is_async: bool, verdict: bool
 ) -> None:
     asked: list[object] = []
@@ -247,11 +247,11 @@ def test_a_failed_job_says_why(make_use: Any, platform: Platform) -> None:
     assert len(answer) < 1100
 
 
-def test_a_lost_answer_says_that_it_may_be_ordered(make_use: Any, platform: Platform) -> None:
+def test_after_a_lost_answer_the_order_may_exist(make_use: Any, platform: Platform) -> None:
     platform.refusal = httpx.ReadError("cut nxt_ag_0123456789")
     answer = make_use(client={"max_retries": 0})(KEY, {"text": "hi"})
     assert answer.startswith("Error: The order failed: ReadError")
-    assert "not known whether a job was ordered" in answer
+    assert "A job may have been ordered" in answer
     assert "0123456789" not in answer
 
 

@@ -12,7 +12,7 @@ JOB = {"id": "j1", "status": "queued"}
 
 
 class Model:
-    """What a pydantic model looks like."""
+    """An object with the interface of a pydantic model."""
 
     def model_dump(self, *, mode: str) -> dict[str, object]:
         return {"a": 1, "mode": mode}
@@ -31,7 +31,7 @@ class Model:
         ({"a": 1}.items(), {"a": 1}),
     ],
 )
-def test_what_an_object_can_be_made_of_is_an_input(
+def test_mappings_models_and_pairs_are_inputs(
     kind: str, make_client: Any, given: Any, sent: object
 ) -> None:
     seen: list[Any] = []

@@ -50,7 +50,7 @@ def call() -> Call[JobData]:
         ([(200, [])], 5),
     ],
 )
-def test_an_order_costs_what_its_answers_prove(
+def test_an_order_costs_what_its_responses_prove(
     script: Any, answer: Any, call: Any, answers: list[Any], spent: int
 ) -> None:
     budget = Budget(10)
@@ -66,7 +66,7 @@ def test_an_order_costs_what_its_answers_prove(
 
 
 @pytest.mark.parametrize("price", [11, None])
-def test_an_order_that_can_never_fit_is_refused_at_once(script: Any, call: Any, price: Any) -> None:
+def test_an_order_above_the_budget_is_refused_at_once(script: Any, call: Any, price: Any) -> None:
     budget = Budget(10)
     with pytest.raises(BudgetExceeded) as caught:
         script.play(budget.order(call, price, Retry()), None)
@@ -74,7 +74,7 @@ def test_an_order_that_can_never_fit_is_refused_at_once(script: Any, call: Any, 
     assert script.sent == script.sleeps == []
 
 
-def test_an_order_waits_for_those_in_flight(script: Any, answer: Any, call: Any) -> None:
+def test_an_order_waits_for_orders_in_flight(script: Any, answer: Any, call: Any) -> None:
     budget = Budget(10)
     first = budget.order(call, 8, Retry(0))
     next(first)
@@ -86,7 +86,9 @@ def test_an_order_waits_for_those_in_flight(script: Any, answer: Any, call: Any)
     assert budget.spent_nc == 5
 
 
-def test_an_order_that_waited_in_vain_is_refused(script: Any, answer: Any, call: Any) -> None:
+def test_an_order_that_still_exceeds_the_budget_is_refused(
+    script: Any, answer: Any, call: Any
+) -> None:
     budget = Budget(10)
     first = budget.order(call, 8, Retry(0))
     next(first)

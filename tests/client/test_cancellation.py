@@ -1,4 +1,4 @@
-"""Cancelled tasks leave the client in order, on asyncio and on trio."""
+"""The client stays usable after cancelled tasks, on asyncio and on trio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER = b'{"data":{"id":"j1","status":"queued"}}'
 
 
 async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer each request in two parts, each after a random moment."""
+    """Respond to each request in two parts, each after a random delay."""
     try:
         while True:
             await reader.readuntil(b"\r\n\r\n")
@@ -48,7 +48,7 @@ def test_a_thousand_cancellations_leave_every_connection_usable() -> None:
         transport = AsyncTransport(builder, max_connections=10)
         assert (await transport.send(api.get_job("j1"))).is_success
         before = descriptors()
-        gc.disable()  # it would close what was left open
+        gc.disable()  # it would close connections that were left open
         cancelled = 0
         for _ in range(50):
             tasks = [asyncio.create_task(transport.send(api.get_job("j1"))) for _ in range(20)]
@@ -71,7 +71,7 @@ def test_a_thousand_cancellations_leave_every_connection_usable() -> None:
         gc.enable()
 
 
-def test_a_cancelled_wait_for_a_connection_passes_its_turn_on() -> None:
+def test_a_cancelled_wait_for_a_connection_wakes_the_next() -> None:
     async def main() -> None:
         server = await asyncio.start_server(answer_late, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
@@ -97,7 +97,7 @@ def test_one_client_serves_one_event_loop_after_another(kernel: Any, agent: Any)
         assert (await client.call("test.echo.v1", {})).status == "bidding"
 
     with warnings.catch_warnings():
-        # asyncio says so of each connection that was open when its loop was closed.
+        # asyncio warns about each connection that is open when its loop closes.
         warnings.simplefilter("ignore", ResourceWarning)
         for _ in range(3):
             asyncio.run(use())

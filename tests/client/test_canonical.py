@@ -50,12 +50,12 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize(("bits", "text"), NUMBERS.items())
-def test_a_number_is_written_as_the_rfc_says(bits: str, text: str) -> None:
+def test_a_number_has_the_form_of_the_rfc(bits: str, text: str) -> None:
     (number,) = struct.unpack(">d", bytes.fromhex(bits))
     assert canonical_json(number) == text
 
 
-def test_the_examples_of_the_rfc() -> None:
+def test_the_examples_of_the_rfc_match() -> None:
     value = {
         "numbers": [333333333.33333329, 1e30, 4.50, 2e-3, 0.000000000000000000000000001],
         "string": "\u20ac$\u000f\u000aA'\u0042\u0022\u005c\\\"/",
@@ -72,7 +72,7 @@ def test_the_examples_of_the_rfc() -> None:
 
 @settings(max_examples=50)
 @given(JSON)
-def test_it_is_json_of_an_equal_value_and_has_one_form(value: Any) -> None:
+def test_the_text_is_json_of_an_equal_value_and_unique(value: Any) -> None:
     text = canonical_json(value)
     again = json.loads(text, parse_int=float)
     assert again == value
@@ -82,18 +82,18 @@ def test_it_is_json_of_an_equal_value_and_has_one_form(value: Any) -> None:
 @pytest.mark.parametrize(
     "value", [float("nan"), float("inf"), 2**53 + 1, 10**400, "\ud800", {"\ud800": 1}]
 )
-def test_what_has_no_canonical_form_is_a_value_error(value: Any) -> None:
+def test_a_value_without_canonical_form_is_a_value_error(value: Any) -> None:
     with pytest.raises(ValueError, match=r"number|surrogates"):
         canonical_json(value)
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, b"a", {"a": {1}}])
-def test_what_is_not_json_is_a_type_error(value: Any) -> None:
+def test_a_value_that_is_not_json_is_a_type_error(value: Any) -> None:
     with pytest.raises(TypeError):
         canonical_json(value)
 
 
-def test_a_hash_tells_capabilities_and_inputs_apart() -> None:
+def test_a_hash_differs_by_capability_and_input() -> None:
     same = hash_input("a.v1", {"x": 1, "y": [1.0]})
     assert same == hash_input("a.v1", {"y": [1], "x": 1.0})
     assert len({same, hash_input("b.v1", {"x": 1, "y": [1]}), hash_input("a.v1", {"x": 2})}) == 3

@@ -21,7 +21,7 @@ JOB = {"id": "j1", "status": "queued"}
 pytestmark = pytest.mark.usefixtures("home")
 
 
-def test_the_defaults(make_client: Any) -> None:
+def test_the_client_has_the_documented_defaults(make_client: Any) -> None:
     client = make_client(" nxt_ag_0123456789secret ")
     assert client.api_key == "nxt_ag_0123456789secret"
     assert client.base_url == PRODUCTION
@@ -38,7 +38,7 @@ def test_the_representation_shows_no_key(make_client: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "  ", "a\r\nb", None])
-def test_a_key_that_is_none_is_a_value_error(make_client: Any, key: Any) -> None:
+def test_an_invalid_key_is_a_value_error(make_client: Any, key: Any) -> None:
     with pytest.raises(ValueError, match="api_key"):
         make_client(key)
 
@@ -46,12 +46,12 @@ def test_a_key_that_is_none_is_a_value_error(make_client: Any, key: Any) -> None
 @pytest.mark.parametrize(
     "options", [{"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")}, {"max_retries": -1}]
 )
-def test_limits_that_make_no_sense_are_value_errors(make_client: Any, options: Any) -> None:
+def test_invalid_limits_are_value_errors(make_client: Any, options: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         make_client("nxt_ag_key", **options)
 
 
-def test_plain_http_to_another_machine_warns_where_the_client_is_made(make_client: Any) -> None:
+def test_plain_http_to_another_machine_warns_at_the_callers_line(make_client: Any) -> None:
     with pytest.warns(UserWarning, match="plain http") as caught:
         NexusClient("nxt_ag_key", "http://localhost.evil.com/api")
     assert caught[0].filename == __file__
@@ -68,7 +68,9 @@ def test_a_subclass_may_have_another_default_base_url() -> None:
 
 
 @pytest.mark.parametrize("cls", [NexusClient, AsyncNexusClient])
-def test_from_env(cls: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_env_reads_key_and_base_url(
+    cls: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ValueError, match=r"^No chaojiyuyan credentials found"):
         cls.from_env()
     monkeypatch.setenv("NEXUS_API_KEY", "nxt_ag_env")
@@ -111,9 +113,7 @@ def test_a_client_of_the_other_kind_is_refused() -> None:
         AsyncNexusClient("nxt_ag_key", http_client=httpx.Client())  # type: ignore[arg-type]
 
 
-def test_other_options_share_the_connections_and_leave_the_first_client_alone(
-    kernel: Any, client: Any
-) -> None:
+def test_with_options_shares_the_connections(kernel: Any, client: Any) -> None:
     other = client.with_options(timeout=3.0, max_retries=0)
     assert (other.timeout, other.max_retries) == (3.0, 0)
     assert (client.timeout, client.max_retries) == (30.0, 2)
@@ -131,7 +131,7 @@ def test_a_closed_client_says_so(kernel: Any, client: Any) -> None:
         client.capabilities()
 
 
-def test_a_client_handed_in_is_used_and_stays_open(kind: str, mocked: Any) -> None:
+def test_a_passed_in_http_client_is_used_and_stays_open(kind: str, mocked: Any) -> None:
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -146,7 +146,7 @@ def test_a_client_handed_in_is_used_and_stays_open(kind: str, mocked: Any) -> No
     assert seen[0].headers["authorization"] == "Bearer nxt_ag_key"
 
 
-def test_each_call_has_one_idempotency_key_of_its_own(mocked: Any) -> None:
+def test_each_call_has_its_own_idempotency_key(mocked: Any) -> None:
     keys: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""A wait returns at its timeout, whatever the server does."""
+"""A wait ends at its timeout, whatever the server does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def post_then_drip(peer: Peer) -> None:
 
 
 def reset(peer: Peer) -> None:
-    """Close with bytes unread: the client may be told of a reset connection."""
+    """Close with unread bytes, so that the client may see a connection reset."""
 
 
 def took(act: Callable[[], object]) -> float:
@@ -54,7 +54,7 @@ def test_a_wait_ends_at_its_timeout(make_client: Any, behave: Any) -> None:
 
     with hostile(behave) as server:
         client = make_client("nxt_ag_key", server.url)
-        assert TIMEOUT - 0.1 < took(wait) < TIMEOUT + 1.5  # 0.5 on a machine that is not busy
+        assert TIMEOUT - 0.1 < took(wait) < TIMEOUT + 1.5  # 0.5 on an idle machine
 
 
 @pytest.mark.parametrize(("behave", "error"), [
@@ -71,7 +71,7 @@ def test_a_run_ends_at_its_timeout(make_client: Any, behave: Any, error: Any) ->
 
 
 @pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1])
-def test_a_timeout_that_cannot_hold_posts_nothing(make_client: Any, timeout: float) -> None:
+def test_an_invalid_timeout_orders_nothing(make_client: Any, timeout: float) -> None:
     with hostile(drip_answers) as server:
         client = make_client("nxt_ag_key", server.url)
         with pytest.raises(ValueError, match="timeout"):
@@ -80,21 +80,21 @@ def test_a_timeout_that_cannot_hold_posts_nothing(make_client: Any, timeout: flo
 
 
 @pytest.mark.parametrize("given", [None, 5, (1, 2), (1, 2, 3, 4), httpx.Timeout(3)])
-def test_a_timeout_is_taken_as_before(make_client: Any, given: Any) -> None:
+def test_a_timeout_is_accepted_in_the_earlier_forms(make_client: Any, given: Any) -> None:
     with hostile(lambda peer: (peer.read_request(), peer.answer())) as server:
         client = make_client("nxt_ag_key", server.url, timeout=given)
         assert client.timeout == given
         assert client.get_job("j1").id == "j1"
 
 
-def test_a_long_answer_is_a_format_error(make_client: Any) -> None:
+def test_a_response_that_is_too_long_is_a_format_error(make_client: Any) -> None:
     with hostile(lambda peer: (peer.read_request(), peer.answer(JOB + b" " * 999))) as server:
         client = make_client("nxt_ag_key", server.url, max_response_bytes=500)
         with pytest.raises(ResponseFormatError, match="500 bytes"):
             client.get_job("j1")
 
 
-def test_a_download_of_a_dripping_host_ends(make_client: Any, tmp_path: Any) -> None:
+def test_a_download_from_a_very_slow_host_ends(make_client: Any, tmp_path: Any) -> None:
     with hostile(drip_answers) as server:
         client = make_client("nxt_ag_key", server.url, max_retries=0)
         artifact: Any = {"id": "a", "artifact_uri": f"http://127.0.0.1:{server.port}/a"}

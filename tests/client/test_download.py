@@ -41,7 +41,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def only(target: Path) -> bytes:
-    """The file's content, there being nothing else in its folder."""
+    """Return the content of the file, and check that its folder has no other file."""
     assert [entry.name for entry in target.parent.iterdir()] == [target.name]
     return target.read_bytes()
 
@@ -50,7 +50,7 @@ def at(url: str, **fields: Any) -> Any:
     return {"id": "a", "artifact_uri": url, **fields}
 
 
-def test_a_file_is_streamed_in_one_step(make_mocked: Any, target: Path) -> None:
+def test_a_file_is_written_atomically(make_mocked: Any, target: Path) -> None:
     client = make_mocked(lambda request: httpx.Response(200, content=CONTENT))
     artifact = at("https://files.example/a", size_bytes=len(CONTENT))
     assert client.download(artifact, str(target), overwrite=True) == target
@@ -101,16 +101,16 @@ def test_an_artifact_without_an_address_is_refused(make_mocked: Any, target: Pat
 
 
 @pytest.mark.parametrize("size", [len(CONTENT) - 1, len(CONTENT) + 1, 0])
-def test_another_size_than_announced_is_an_error(make_mocked: Any, target: Path, size: int) -> None:
+def test_a_size_other_than_declared_is_an_error(make_mocked: Any, target: Path, size: int) -> None:
     client = make_mocked(lambda request: httpx.Response(200, content=CONTENT))
-    with pytest.raises(DownloadError, match=f"{size} were announced"):
+    with pytest.raises(DownloadError, match=f"declared {size}|{size} bytes are declared"):
         client.download(at("https://files.example/a", size_bytes=size), target, overwrite=True)
     with pytest.raises(DownloadError):
         client.download(at("data:,abcd", size_bytes=3), target, overwrite=True)
     assert only(target) == b"old"
 
 
-def test_a_host_that_sends_without_end_is_left(make_mocked: Any, target: Path) -> None:
+def test_an_endless_response_is_stopped(make_mocked: Any, target: Path) -> None:
     sent = 0
 
     class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -125,7 +125,7 @@ def test_a_host_that_sends_without_end_is_left(make_mocked: Any, target: Path) -
                 yield chunk
 
     client = make_mocked(lambda request: httpx.Response(200, stream=Endless()))
-    with pytest.raises(DownloadError, match="10000 were announced"):
+    with pytest.raises(DownloadError, match="10000 bytes are declared"):
         client.download(at("https://files.example/a", size_bytes=10_000), target, overwrite=True)
     assert sent < 100
     assert only(target) == b"old"
@@ -154,7 +154,7 @@ HOSTS = [
 
 @pytest.mark.parametrize(("url", "with_key"), HOSTS)
 @pytest.mark.parametrize("own_header", [True, False])
-def test_the_key_goes_to_the_platforms_own_origin_alone(
+def test_the_key_is_sent_only_to_the_platforms_origin(
     make_mocked: Any, target: Path, url: str, with_key: bool, own_header: bool
 ) -> None:
     seen: list[httpx.Request] = []
@@ -186,22 +186,20 @@ def test_redirects_are_followed_without_the_key(make_mocked: Any, target: Path) 
     assert only(target) == CONTENT
 
 
-def test_a_client_that_follows_redirects_by_itself_does_not_follow_these(
-    make_mocked: Any, target: Path
-) -> None:
+def test_redirects_of_the_http_client_are_not_used(make_mocked: Any, target: Path) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.scheme == "https"
         return httpx.Response(302, headers={"Location": "http://files.example/a"})
 
     client = make_mocked(answer, follow_redirects=True)
-    with pytest.raises(DownloadError, match="no https"):
+    with pytest.raises(DownloadError, match="not an https"):
         client.download(at("https://files.example/a"), target, overwrite=True)
 
 
 @pytest.mark.parametrize(
     "location", ["http://files.example/a", "file:///etc/passwd", "/again", "data:,x"]
 )
-def test_a_redirect_to_elsewhere_or_without_end_is_an_error(
+def test_a_forbidden_or_endless_redirect_is_an_error(
     make_mocked: Any, target: Path, location: str
 ) -> None:
     client = make_mocked(lambda request: httpx.Response(302, headers={"Location": location}))
@@ -216,7 +214,7 @@ def test_a_file_that_exists_is_not_overwritten(make_mocked: Any, target: Path) -
     assert only(target) == b"old"
 
 
-def test_a_file_that_appears_meanwhile_is_not_overwritten(make_mocked: Any, tmp_path: Path) -> None:
+def test_a_file_created_during_the_download_is_kept(make_mocked: Any, tmp_path: Path) -> None:
     path = tmp_path / "Makefile"
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -229,7 +227,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(make_mocked: Any, tmp_
 
 
 def special(path: Path, kind: str) -> Path:
-    """Make something that is not a file; the folder beside it keeps what it may lead to."""
+    """Make a target that is not a regular file, such as a link, a pipe or a device."""
     if kind == "fifo":
         os.mkfifo(path)
     elif kind == "device":
@@ -257,7 +255,7 @@ def test_what_is_not_a_file_is_never_written_to(
     assert (elsewhere / "there").read_bytes() == b"old"
 
 
-def test_a_name_may_be_as_long_as_a_name_can_be(make_mocked: Any, tmp_path: Path) -> None:
+def test_a_name_may_have_the_maximum_length(make_mocked: Any, tmp_path: Path) -> None:
     path = tmp_path / ("x" * 255)
     make_mocked(None).download(at("data:,a"), path)
     assert only(path) == b"a"
@@ -274,7 +272,7 @@ def test_a_download_stops_at_max_bytes(make_mocked: Any, tmp_path: Path, size: i
     assert path.read_bytes() == bytes(11)
 
 
-def test_a_folder_that_is_the_target_or_is_absent_is_an_os_error(
+def test_a_folder_as_target_or_a_missing_folder_is_an_os_error(
     make_mocked: Any, tmp_path: Path
 ) -> None:
     for to in (tmp_path, tmp_path / "absent" / "file"):
@@ -286,7 +284,7 @@ def test_a_folder_that_is_the_target_or_is_absent_is_an_os_error(
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves one file, as `serve` says: a function of each request's handler and its number."""
+    """Serves one file by calling `serve` with the handler and the number of each request."""
 
     serve: Callable[[BaseHTTPRequestHandler, int], None]
 
@@ -314,7 +312,7 @@ def send(
     *,
     cut: int | None = None,
 ) -> None:
-    """Answer with a file or a part of it, whole or cut after some bytes."""
+    """Respond with a file or a part of it, complete or cut after some bytes."""
     handler.send_response(status)
     handler.send_header("Content-Length", str(len(content)))
     for name, value in headers.items():
@@ -325,7 +323,7 @@ def send(
 
 @pytest.fixture
 def files() -> Iterator[FileServer]:
-    """A file server that cuts its first answer short."""
+    """A file server that cuts its first response."""
     with FileServer() as server:
         server.serve = lambda handler, number: send(
             handler, 200, {}, CONTENT, cut=5000 if number == 1 else None
@@ -348,7 +346,7 @@ def rest_of(first: int = 5000, **headers: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("state", [STRONG, LONG_AGO])
-def test_a_download_that_was_cut_goes_on(
+def test_an_interrupted_download_resumes(
     files: FileServer, make_client: Any, target: Path, state: dict[str, str]
 ) -> None:
     def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
@@ -380,7 +378,7 @@ def test_a_download_that_was_cut_goes_on(
         (416, {"Content-Range": f"bytes */{len(CONTENT)}"}, b""),
     ],
 )
-def test_a_rest_that_does_not_fit_begins_anew(
+def test_a_wrong_range_restarts_the_download(
     files: FileServer, make_client: Any, target: Path, second: Any
 ) -> None:
     def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
@@ -410,7 +408,7 @@ def test_a_rest_that_does_not_fit_begins_anew(
         {"Last-Modified": "yesterday"},
     ],
 )
-def test_a_file_whose_state_is_not_certain_begins_anew(
+def test_a_file_without_a_strong_validator_restarts(
     files: FileServer, make_client: Any, target: Path, state: dict[str, str]
 ) -> None:
     files.serve = lambda handler, number: send(
@@ -427,14 +425,14 @@ def test_a_host_that_sends_only_parts_is_an_error(
     files: FileServer, make_client: Any, target: Path
 ) -> None:
     files.serve = lambda handler, number: send(handler, 206, rest_of(0), CONTENT)
-    with pytest.raises(DownloadError, match="not asked for"):
+    with pytest.raises(DownloadError, match="not requested"):
         make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1").download(
             at(files.url), target, overwrite=True
         )
     assert only(target) == b"old"
 
 
-def test_without_retries_a_cut_is_a_fault_and_the_old_file_stays(
+def test_without_retries_an_interruption_keeps_the_old_file(
     files: FileServer, make_client: Any, target: Path
 ) -> None:
     client = make_client("nxt_ag_key", "http://127.0.0.1:1/api/v1", max_retries=0)

@@ -1,4 +1,4 @@
-"""`job.follow()`: each event once, as it happens, to the end of the job."""
+"""`job.follow()` returns each event once, as it happens, until the job ends."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ECHO = "test.echo.v1"
 
 
 class Story:
-    """Answers in turn with a status, then with the events so far; or with a fault."""
+    """Responds in turn with a status and with the events so far, or with a fault."""
 
     def __init__(self, script: Any, answer: Any) -> None:
         self.script, self.answer = script, answer
 
     def tell(self, follower: Follower, *chapters: object) -> list[str]:
-        """Play one reading after another; a chapter is (status, number of events) or a fault."""
+        """Set the responses: each is (status, number of events) or a fault."""
         answers: list[Any] = []
         for chapter in chapters:
             if not isinstance(chapter, tuple):
@@ -63,12 +63,12 @@ def test_each_event_comes_once_and_the_last_after_the_end(story: Story, follow: 
     assert story.tell(follow(), *chapters) == ["e0", "e1", "e2", "e3", "e4"]
 
 
-def test_a_job_that_has_ended_tells_all_at_once(story: Story, follow: Any) -> None:
+def test_an_ended_job_returns_all_events_at_once(story: Story, follow: Any) -> None:
     assert story.tell(follow(), ("failed", 2)) == ["e0", "e1"]
     assert story.script.sleeps == []
 
 
-def test_the_intervals_grow_and_begin_anew_with_an_event(story: Story, follow: Any) -> None:
+def test_the_intervals_grow_and_restart_with_an_event(story: Story, follow: Any) -> None:
     chapters = [("queued", 0)] * 20 + [("queued", 1), ("queued", 1), ("expired", 1)]
     story.tell(follow(), *chapters)
     sleeps = story.script.sleeps
@@ -77,18 +77,18 @@ def test_the_intervals_grow_and_begin_anew_with_an_event(story: Story, follow: A
     assert sleeps[20] == 0.1
 
 
-def test_faults_do_not_end_it(story: Story, follow: Any) -> None:
+def test_faults_are_retried(story: Story, follow: Any) -> None:
     chapters = [("queued", 1), 503, httpx.ReadError("cut"), ("running", 2), 500, ("succeeded", 3)]
     assert story.tell(follow(), *chapters) == ["e0", "e1", "e2"]
 
 
-def test_a_page_of_a_gateway_does_not_end_it(story: Story, follow: Any) -> None:
+def test_an_html_page_of_a_gateway_is_retried(story: Story, follow: Any) -> None:
     page = httpx.Response(403, html="<html>Access denied</html>")
     chapters = [("queued", 1), page, ("succeeded", 2)]
     assert story.tell(follow(), *chapters) == ["e0", "e1"]
 
 
-def test_a_refusal_ends_it(story: Story, follow: Any) -> None:
+def test_a_refusal_is_raised(story: Story, follow: Any) -> None:
     with pytest.raises(AuthenticationError):
         story.tell(follow(), ("queued", 1), 401)
 
@@ -104,7 +104,7 @@ def test_the_deadline_holds(story: Story, follow: Any) -> None:
             follow(timeout=timeout)
 
 
-def test_events_without_an_id_come_once_too(
+def test_events_without_an_id_come_once(
     script: Any, answer: Any, follow: Callable[..., Follower]
 ) -> None:
     follower = follow()

@@ -1,4 +1,4 @@
-"""A client that was used before a fork serves each child, and never the job of another process."""
+"""A client that was used before a fork serves each child with its own jobs only."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ with hostile(echo) as server, NexusClient("nxt_ag_key", server.url, max_retries=
     children = [in_child(lambda: serve(f"child{n}")) for n in range(4)]
     serve("parent")
     all_well(children)
-    # Threads of the parent go on while it forks: one of them may hold a lock just then.
+    # Threads of the parent run during the fork, so one of them may hold a lock.
     busy = [threading.Thread(target=serve, args=(f"thread{n}",)) for n in range(4)]
     for thread in busy: thread.start()
     children = [in_child(lambda: serve(f"child{n}")) for n in range(4)]
@@ -79,8 +79,8 @@ with hostile(echo) as server:
 
 
 @pytest.mark.parametrize("script", [SYNC, ASYNC], ids=["sync", "async"])
-def test_four_children_each_get_their_own_jobs(script: str) -> None:
-    # Newer Pythons warn that a process with threads forks, which is what is tested here.
+def test_forked_children_get_their_own_jobs(script: str) -> None:
+    # Newer versions of Python warn about a fork with threads, which this test needs.
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", COMMON + script]
     tests = str(Path(__file__).parents[1])
     done = subprocess.run(

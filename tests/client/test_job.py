@@ -18,7 +18,7 @@ def kind(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-def test_it_is_the_plain_dict(kind: Any) -> None:
+def test_a_job_equals_the_plain_dict(kind: Any) -> None:
     job = kind(DATA)
     assert job == DATA
     assert job == DATA
@@ -28,7 +28,7 @@ def test_it_is_the_plain_dict(kind: Any) -> None:
     assert job["id"] == job.id == "j1"
 
 
-def test_its_representation_is_one_short_line(kind: Any) -> None:
+def test_the_representation_of_a_job_is_one_short_line(kind: Any) -> None:
     key, output = "a\n\x1b" + "x" * 500, {"a": "b" * 999}
     job = kind({**DATA, "capability_key": key, "output_envelope": output})
     text = repr(job)
@@ -37,7 +37,7 @@ def test_its_representation_is_one_short_line(kind: Any) -> None:
     assert text.isprintable()
 
 
-def test_its_members_are_attributes(kind: Any) -> None:
+def test_members_of_a_job_are_attributes(kind: Any) -> None:
     noon = "2026-11-22T12:00:00Z"
     job = kind({**DATA, "status": "failed", "created_at": noon, "error_code": "x"})
     assert (job.price_nc, job.created_at, job.error_code) == (1, noon, "x")
@@ -57,14 +57,14 @@ def test_its_members_are_attributes(kind: Any) -> None:
         ("expired", True, False),
     ],
 )
-def test_its_status_tells_whether_it_has_ended(
+def test_the_status_shows_whether_the_job_has_ended(
     kind: Any, status: str, done: bool, succeeded: bool
 ) -> None:
     job = kind({**DATA, "status": status})
     assert (job.status, job.done, job.succeeded) == (status, done, succeeded)
 
 
-def test_artifacts_are_a_list_whether_there_are_any_or_not(kind: Any) -> None:
+def test_artifacts_are_always_a_list(kind: Any) -> None:
     assert kind(DATA).artifacts == kind({**DATA, "artifacts": None}).artifacts == []
     assert kind({**DATA, "artifacts": [{"id": "a"}]}).artifacts == [{"id": "a"}]
 
@@ -96,17 +96,17 @@ async def waited(job: AsyncJob) -> None:
     await job.wait()
 
 
-def test_an_async_copy_is_detached_too() -> None:
+def test_an_async_copy_is_also_detached() -> None:
     job = copy.copy(AsyncJob(DATA, AsyncNexusClient("nxt_ag_secret")))
     with pytest.raises(RuntimeError, match="no client"):
         waited(job).send(None)
 
 
-def test_the_result_of_a_job_that_has_its_output_asks_nobody() -> None:
+def test_the_result_of_a_complete_job_needs_no_request() -> None:
     assert Job({**DATA, "status": "succeeded", "output_envelope": {"a": 1}}).result() == {"a": 1}
 
 
-def test_a_failed_job_tells_why() -> None:
+def test_a_failed_job_has_its_reason() -> None:
     job = Job({**DATA, "status": "failed", "error_code": "bad", "error_message": "no good"})
     error = JobFailed(job)
     assert (error.job_id, error.status) == ("j1", "failed")
@@ -116,7 +116,7 @@ def test_a_failed_job_tells_why() -> None:
     assert pickle.loads(pickle.dumps(error)).job == job
 
 
-def test_a_failed_job_keeps_no_key_that_an_answer_echoed() -> None:
+def test_a_key_echoed_in_an_error_is_removed() -> None:
     client = NexusClient("nxt_ag_echoed_secret")
     echo = {"headers": ["Bearer%20nxt%5Fag%5Fechoed%5Fsecret"], "nxt_ag_echoed_secret": 1}
     job = Job({**DATA, "status": "failed", "error_message": "nxt_ag_echoed_secret", "x": echo})

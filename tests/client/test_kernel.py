@@ -1,4 +1,4 @@
-"""Both clients against the local kernel, over real HTTP."""
+"""Both clients with the local kernel, over real HTTP."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.background import meanwhile
 ECHO = "test.echo.v1"
 
 
-def test_a_job_is_posted_fetched_and_listed(client: Any) -> None:
+def test_a_job_is_ordered_read_and_listed(client: Any) -> None:
     job = client.call(ECHO, {"text": "你好"})
     assert not job.done
     assert client.get_job(job.id)["input_envelope"] == {"text": "你好"}
@@ -38,7 +38,7 @@ def test_the_job_equals_what_the_server_sent(client: Any, kernel: Any, agent: An
         assert client.get_job(job.id) == http.get(f"/kernel-jobs/{job.id}").json()["data"]
 
 
-def test_the_catalog_and_one_category_of_it(client: Any) -> None:
+def test_the_catalog_can_be_filtered_by_category(client: Any) -> None:
     catalog = client.capabilities()
     assert ECHO in [spec["capability_key"] for spec in catalog]
     of_test = client.capabilities(category="test")
@@ -57,7 +57,7 @@ def test_run_returns_the_output(client: Any, kernel: Any, agent: Any) -> None:
         assert client.run(ECHO, {"text": "hi"}, timeout=30) == {"text": "HI"}
 
 
-def test_a_job_waits_and_gives_its_result(client: Any, kernel: Any) -> None:
+def test_a_job_waits_and_returns_its_result(client: Any, kernel: Any) -> None:
     job = client.call(ECHO, {})
     told: list[str] = []
     with meanwhile(lambda: kernel.settle(job.id, {"n": 1}, [{"kind": "json"}]), delay=0.3):
@@ -70,9 +70,7 @@ def test_a_job_waits_and_gives_its_result(client: Any, kernel: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["fail", "cancel"])
-def test_a_job_that_ends_otherwise_raises_from_result_only(
-    client: Any, kernel: Any, how: str
-) -> None:
+def test_an_unsuccessful_job_raises_only_in_result(client: Any, kernel: Any, how: str) -> None:
     job = client.call(ECHO, {})
     getattr(kernel, how)(job.id)
     assert job.wait(timeout=5).status == {"fail": "failed", "cancel": "cancelled"}[how]
@@ -82,14 +80,14 @@ def test_a_job_that_ends_otherwise_raises_from_result_only(
     assert caught.value.error_code == {"fail": "worker_failed", "cancel": "cancelled"}[how]
 
 
-def test_run_names_the_job_that_did_not_end(client: Any) -> None:
+def test_run_names_the_unfinished_job(client: Any) -> None:
     with pytest.raises(JobTimeout) as caught:
         client.run(ECHO, {}, timeout=0.3)
     assert client.get_job(caught.value.job_id).status == "bidding"
     assert caught.value.timeout == 0.3
 
 
-def test_a_repeated_idempotency_key_is_the_same_job(client: Any) -> None:
+def test_a_repeated_idempotency_key_returns_the_same_job(client: Any) -> None:
     first = client.call(ECHO, {"n": 1}, idempotency_key="same")
     assert client.call(ECHO, {"n": 1}, idempotency_key="same").id == first.id
     assert client.call(ECHO, {"n": 1}).id != client.call(ECHO, {"n": 1}).id
@@ -110,9 +108,7 @@ def test_an_unknown_capability_is_a_bad_request_with_its_code(client: Any) -> No
     assert (caught.value.status_code, caught.value.code) == (400, "unknown_capability")
 
 
-def test_another_agents_job_is_as_absent_as_none(
-    client: Any, kernel: Any, make_client: Any
-) -> None:
+def test_a_job_of_another_agent_is_not_found(client: Any, kernel: Any, make_client: Any) -> None:
     job = client.call(ECHO, {})
     stranger = make_client(kernel.new_agent().api_key, kernel.base_url)
     for job_id in (job.id, "job_none"):
@@ -123,7 +119,7 @@ def test_another_agents_job_is_as_absent_as_none(
     assert list(stranger.jobs()) == []
 
 
-def test_a_wrong_key_is_told_without_showing_it(kernel: Any, make_client: Any) -> None:
+def test_a_wrong_key_is_an_error_that_does_not_show_it(kernel: Any, make_client: Any) -> None:
     client = make_client("nxt_ag_thisisnosuchkey", kernel.base_url)
     with pytest.raises(AuthenticationError) as caught:
         client.capabilities()
@@ -137,12 +133,12 @@ def test_an_id_is_one_path_segment(client: Any, job_id: str) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["", ".", ".."])
-def test_an_id_that_is_no_segment_is_refused(client: Any, job_id: str) -> None:
+def test_an_id_that_is_not_a_segment_is_refused(client: Any, job_id: str) -> None:
     with pytest.raises(ValueError, match="not an id"):
         client.get_job(job_id)
 
 
-def test_an_input_that_is_no_json_is_refused_before_any_request(client: Any) -> None:
+def test_an_input_that_is_not_json_sends_no_request(client: Any) -> None:
     for payload in ({"n": float("nan")}, {"n": object()}):
         with pytest.raises((ValueError, TypeError)):
             client.call(ECHO, payload)
@@ -153,14 +149,14 @@ def test_an_input_that_is_no_json_is_refused_before_any_request(client: Any) -> 
 
 
 @pytest.mark.parametrize("fault", ["503", "drop-before", "drop-after"])
-def test_a_call_that_met_a_fault_creates_one_job(client: Any, kernel: Any, fault: str) -> None:
+def test_a_retried_call_creates_one_job(client: Any, kernel: Any, fault: str) -> None:
     kernel.set_faults([f"create={fault}@1"])
     job = client.call(ECHO, {})
     assert [listed.id for listed in client.jobs()] == [job.id]
 
 
 @pytest.mark.parametrize("fault", ["503", "500", "429", "drop-before", "drop-after"])
-def test_without_an_idempotency_key_nothing_is_repeated(
+def test_without_an_idempotency_key_nothing_is_retried(
     kernel: Any, agent: Any, make_client: Any, fault: str
 ) -> None:
     client = make_client(agent.api_key, kernel.base_url, auto_idempotency=False)
@@ -180,7 +176,7 @@ def test_reads_survive_a_fault(client: Any, kernel: Any) -> None:
 
 
 @pytest.mark.parametrize("max_retries", [0, 1])
-def test_retries_end(kernel: Any, client: Any, max_retries: int) -> None:
+def test_the_number_of_retries_is_limited(kernel: Any, client: Any, max_retries: int) -> None:
     kernel.set_faults(["catalog=503"])
     impatient = client.with_options(max_retries=max_retries)
     with pytest.raises(ServerError) as caught:
@@ -198,7 +194,7 @@ def test_a_timeout_is_an_httpx_timeout(kernel: Any, client: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["html", "junk"])
-def test_an_answer_that_makes_no_sense_is_told_so(kernel: Any, client: Any, fault: str) -> None:
+def test_an_invalid_response_is_a_format_error(kernel: Any, client: Any, fault: str) -> None:
     kernel.set_faults([f"catalog={fault}"])
     with pytest.raises(HebingAPIError):
         client.capabilities()
@@ -211,7 +207,7 @@ def test_a_wait_survives_every_fault(client: Any, kernel: Any) -> None:
         assert job.result(timeout=60) == {"ok": True}
 
 
-def test_a_wait_survives_a_kernel_that_is_killed_and_comes_back(
+def test_a_wait_survives_a_restart_of_a_killed_kernel(
     kernel_factory: Any, make_client: Any
 ) -> None:
     kernel = kernel_factory()
@@ -227,7 +223,7 @@ def test_a_wait_survives_a_kernel_that_is_killed_and_comes_back(
         assert job.result(timeout=60) == {"ok": True}
 
 
-def test_a_wait_for_a_kernel_that_stays_down_is_a_timeout_from_the_fault(
+def test_a_wait_for_a_dead_kernel_times_out_with_the_fault(
     kernel_factory: Any, make_client: Any
 ) -> None:
     kernel = kernel_factory()
@@ -239,7 +235,7 @@ def test_a_wait_for_a_kernel_that_stays_down_is_a_timeout_from_the_fault(
     assert isinstance(caught.value.__cause__, httpx.ConnectError)
 
 
-def test_a_wait_for_a_kernel_that_hangs_ends_at_the_deadline(client: Any, kernel: Any) -> None:
+def test_a_wait_for_a_hanging_kernel_ends_at_the_deadline(client: Any, kernel: Any) -> None:
     job = client.call(ECHO, {})
     kernel.set_faults(["get=delay:30s"])
     began = time.monotonic()

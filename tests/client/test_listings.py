@@ -9,7 +9,7 @@ PRODUCTION = "https://pic.chaojiyuyan.com/api/v1"
 JOB = {"id": "j1", "status": "queued"}
 
 
-def test_jobs_are_paged_lazily_whatever_the_platform_makes_of_pages(mocked: Any) -> None:
+def test_jobs_are_paged_lazily_with_any_kind_of_pages(mocked: Any) -> None:
     jobs = [{"id": f"j{n}", "status": "queued"} for n in range(120)]
     offsets: list[int] = []
 
@@ -29,7 +29,7 @@ def test_jobs_are_paged_lazily_whatever_the_platform_makes_of_pages(mocked: Any)
     assert list(small.jobs()) == jobs[:20]
 
 
-def test_a_listing_that_shifts_while_it_is_read_brings_no_job_twice(mocked: Any) -> None:
+def test_a_shifting_list_yields_no_job_twice(mocked: Any) -> None:
     jobs = [{"id": f"j{n}", "status": "queued"} for n in range(60)]
 
     def pages(request: httpx.Request) -> httpx.Response:
@@ -43,7 +43,7 @@ def test_a_listing_that_shifts_while_it_is_read_brings_no_job_twice(mocked: Any)
     assert {f"j{n}" for n in range(60)} <= set(found)
 
 
-def test_a_listing_that_shifts_by_more_than_a_page_still_brings_every_job(mocked: Any) -> None:
+def test_a_list_shifting_by_a_page_yields_every_job(mocked: Any) -> None:
     jobs = [{"id": f"j{n}", "status": "queued"} for n in range(300)]
 
     def pages(request: httpx.Request) -> httpx.Response:

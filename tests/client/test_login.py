@@ -35,7 +35,7 @@ def log_in(kind: str) -> Any:
 
 
 def deciding(decide: Callable[[str], object]) -> tuple[list[str], Callable[[str], None]]:
-    """Lines that were printed, and a printer that acts on the code as a person would."""
+    """Collects the printed lines, and uses the code as a user would."""
     lines: list[str] = []
 
     def print_line(line: str) -> None:
@@ -46,7 +46,7 @@ def deciding(decide: Callable[[str], object]) -> tuple[list[str], Callable[[str]
     return lines, print_line
 
 
-def test_a_login_prints_saves_and_makes_a_client(kernel: Any, log_in: Any, home: Path) -> None:
+def test_a_login_prints_saves_and_returns_a_client(kernel: Any, log_in: Any, home: Path) -> None:
     lines, print_line = deciding(kernel.approve_login)
     client = log_in(base_url=kernel.base_url + "/", print_fn=print_line)
     saved = load_credentials()
@@ -65,7 +65,9 @@ def test_a_login_prints_saves_and_makes_a_client(kernel: Any, log_in: Any, home:
     ]
 
 
-def test_a_login_may_save_elsewhere_or_not_at_all(kernel: Any, log_in: Any, home: Path) -> None:
+def test_a_login_may_save_to_another_profile_or_not_at_all(
+    kernel: Any, log_in: Any, home: Path
+) -> None:
     _, print_line = deciding(kernel.approve_login)
     log_in(base_url=kernel.base_url, print_fn=print_line, save=False)
     assert not home.exists()
@@ -88,7 +90,7 @@ def test_a_login_that_nobody_approves_times_out(kernel: Any, log_in: Any) -> Non
     assert time.monotonic() - began < 5
 
 
-def test_a_broken_credentials_file_is_found_before_the_login(
+def test_a_broken_credentials_file_stops_before_the_login(
     kernel: Any, log_in: Any, home: Path
 ) -> None:
     home.parent.mkdir()
@@ -99,9 +101,7 @@ def test_a_broken_credentials_file_is_found_before_the_login(
     assert lines == []
 
 
-def test_a_home_that_cannot_be_written_is_found_before_the_login(
-    kernel: Any, log_in: Any, home: Path
-) -> None:
+def test_a_read_only_home_stops_before_the_login(kernel: Any, log_in: Any, home: Path) -> None:
     home.parent.write_text("a file in the folder's place")
     lines: list[str] = []
     with pytest.raises(CredentialsError, match="Cannot write"):
@@ -119,14 +119,12 @@ def test_a_key_that_cannot_be_saved_is_shown(kernel: Any, log_in: Any, home: Pat
     assert client.api_key.startswith("nxt_ag_")
     assert "could not be saved" in lines[-3]
     assert lines[-2:] == [
-        f"Keep this agent key, it is shown once: {client.api_key}",
+        f"Keep this agent key. It is shown only once: {client.api_key}",
         "Connected to hebing.",
     ]
 
 
-def test_an_output_that_closes_does_not_take_the_key_along(
-    kernel: Any, log_in: Any, home: Path
-) -> None:
+def test_a_closed_output_does_not_lose_the_key(kernel: Any, log_in: Any, home: Path) -> None:
     lines, print_line = deciding(kernel.approve_login)
 
     def closing(line: str) -> None:
@@ -142,7 +140,7 @@ def test_an_output_that_closes_does_not_take_the_key_along(
 
 @pytest.fixture
 def login_platform() -> Iterator[Callable[..., str]]:
-    """Starts a platform that approves each login at once; takes members of its answers."""
+    """Start a platform that approves each login at once, with these members in its responses."""
     members: dict[str, object] = {}
 
     class Platform(BaseHTTPRequestHandler):
@@ -170,7 +168,7 @@ def login_platform() -> Iterator[Callable[..., str]]:
 
 
 @pytest.mark.parametrize("account_id", [12345, 1.5, ["a"], "a\x00b", None])
-def test_a_strange_account_id_does_not_cost_the_key(
+def test_a_strange_account_id_does_not_lose_the_key(
     log_in: Any, home: Path, login_platform: Any, account_id: object
 ) -> None:
     lines: list[str] = []
@@ -182,7 +180,7 @@ def test_a_strange_account_id_does_not_cost_the_key(
     assert shown or (saved is not None and saved["api_key"] == client.api_key)
 
 
-def test_by_default_it_prints_at_once(
+def test_by_default_lines_are_flushed_at_once(
     kernel: Any, log_in: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(DeviceFlowTimeout):

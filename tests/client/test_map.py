@@ -1,4 +1,4 @@
-"""`map`, sync and async: what it orders, in which order results come, and when it stops."""
+"""`map`, sync and async: its orders, the order of its results, and its end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY = "test.echo.v1"
 
 
 class Platform:
-    """Settles each job with its own input, as soon as `holds_back` lets it."""
+    """Settles each job with its own input, when `holds_back` returns false."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -87,7 +87,7 @@ def test_each_input_gets_its_result_in_order(client: Any, platform: Platform) ->
     assert sorted(platform.inputs) == list(range(40))
 
 
-def test_nothing_is_ordered_before_the_first_result_is_asked_for(
+def test_nothing_is_ordered_before_the_first_result_is_read(
     client: Any, platform: Platform
 ) -> None:
     results = client.map(KEY, numbers(3))
@@ -99,7 +99,7 @@ def test_unordered_results_come_as_the_jobs_end(client: Any, platform: Platform)
     seen: list[int] = []
     platform.holds_back = lambda order: order["input_payload"]["n"] == 0 and len(seen) < 5
     for result in client.map(KEY, numbers(6), concurrency=6, ordered=False):
-        seen.append(result.index)  # noqa: PERF401  (the platform looks at it meanwhile)
+        seen.append(result.index)  # noqa: PERF401  (the platform reads it during the loop)
     assert seen[-1] == 0
     assert sorted(seen) == list(range(6))
 
@@ -121,11 +121,11 @@ def test_no_more_inputs_are_taken_than_concurrency_allows(
     for yielded in range(1, 31):
         next(results)
         assert last - yielded < 4
-    time.sleep(0.05)  # whoever would order on by itself had the time
+    time.sleep(0.05)  # long enough for an unwanted order
     assert len(platform.orders) <= 30 + 4
 
 
-def test_memory_is_flat_over_many_inputs(platform: Platform) -> None:
+def test_memory_is_constant_over_many_inputs(platform: Platform) -> None:
     transport = httpx.MockTransport(platform)
     client = NexusClient("nxt_ag_key", http_client=httpx.Client(transport=transport))
     alive = 0
@@ -156,7 +156,7 @@ def test_a_failed_job_is_raised_in_its_place(client: Any, platform: Platform) ->
     assert 2 not in platform.inputs
 
 
-def test_errors_are_results_where_they_are_wanted(client: Any) -> None:
+def test_return_exceptions_returns_errors_in_results(client: Any) -> None:
     inputs: list[Any] = [{"n": 0}, {"n": 1, "fails": True}, 5]
     good, failed, invalid = client.map(KEY, inputs, return_exceptions=True)
     assert good.output == {"n": 0}
@@ -182,12 +182,12 @@ def test_an_exception_of_the_inputs_comes_after_the_results(client: Any) -> None
     seen = []
     with pytest.raises(LookupError, match="ends here"):
         for result in client.map(KEY, broken()):
-            seen.append(result.index)  # noqa: PERF401  (it is kept when the error comes)
+            seen.append(result.index)  # noqa: PERF401  (it is needed after the error)
     assert seen == [0, 1, 2]
 
 
 class Interrupting(Mapping[str, int]):
-    """An input whose own code raises what is not an ``Exception``."""
+    """An input whose code raises a BaseException that is not an ``Exception``."""
 
     def __init__(self, kind: type[BaseException]) -> None:
         self._kind = kind
@@ -203,7 +203,7 @@ class Interrupting(Mapping[str, int]):
 
 
 @pytest.mark.parametrize("kind_of_error", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_an_input_raises_ends_the_map(
+def test_a_base_exception_of_an_input_ends_the_map(
     client: Any, platform: Platform, kind_of_error: type[BaseException]
 ) -> None:
     platform.holds_back = lambda order: True
@@ -213,7 +213,7 @@ def test_what_an_input_raises_ends_the_map(
 
 
 @pytest.mark.parametrize("kind_of_error", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_the_inputs_raise_ends_the_map(
+def test_a_base_exception_of_the_iterable_ends_the_map(
     client: Any, platform: Platform, kind_of_error: type[BaseException]
 ) -> None:
     def interrupted() -> Iterator[dict[str, int]]:
@@ -225,7 +225,7 @@ def test_what_the_inputs_raise_ends_the_map(
         list(client.map(KEY, interrupted()))
 
 
-def test_the_terms_of_an_order_hold_for_each(client: Any, platform: Platform) -> None:
+def test_the_options_apply_to_each_order(client: Any, platform: Platform) -> None:
     list(client.map(KEY, numbers(2), timeout_sec=9, channel_context={"a": 1}))
     assert [order["timeout_sec"] for order in platform.orders] == [9, 9]
     list(client.map(KEY, [{"n": 1}, {"n": 1.0}], reuse="input"))
@@ -263,7 +263,7 @@ def test_a_second_run_orders_nothing_twice(client: Any, platform: Platform) -> N
     assert len(platform.jobs) == 5
 
 
-def test_an_edited_input_never_gets_the_result_of_another(client: Any, platform: Platform) -> None:
+def test_an_edited_input_never_gets_the_old_result(client: Any, platform: Platform) -> None:
     list(client.map(KEY, numbers(3), idempotency_prefix="p"))
     edited = [{"n": 0}, {"n": 10}, {"n": 2}]
     outputs = [result.output for result in client.map(KEY, edited, idempotency_prefix="p")]
@@ -273,10 +273,10 @@ def test_an_edited_input_never_gets_the_result_of_another(client: Any, platform:
     assert len(platform.jobs) == 5
 
 
-def test_failed_jobs_are_ordered_anew_where_that_is_wanted(client: Any, platform: Platform) -> None:
+def test_retry_failed_orders_failed_jobs_again(client: Any, platform: Platform) -> None:
     inputs = [{"n": 0}, {"n": 1, "fails": True}]
     options: dict[str, Any] = {"idempotency_prefix": "p", "return_exceptions": True}
-    platform.holds_back = lambda order: len(platform.orders) < 2  # they end once both are there
+    platform.holds_back = lambda order: len(platform.orders) < 2  # they end when both are ordered
     list(client.map(KEY, inputs, **options))
     assert len(platform.jobs) == 2
     list(client.map(KEY, inputs, **options))
@@ -300,7 +300,7 @@ list(client.map("test.echo.v1", inputs, concurrency=4, idempotency_prefix="batch
 """
 
 
-def test_a_run_that_was_killed_is_taken_up(kernel: Any) -> None:
+def test_a_killed_run_is_resumed(kernel: Any) -> None:
     agent = kernel.new_agent()
     argv = [sys.executable, "-c", ORDERING, agent.api_key, kernel.base_url]
     with (
@@ -330,7 +330,7 @@ def test_a_run_that_was_killed_is_taken_up(kernel: Any) -> None:
 # --- leaving early -------------------------------------------------------------------------------
 
 
-def test_leaving_the_loop_orders_nothing_more(platform: Platform) -> None:
+def test_leaving_the_loop_stops_further_orders(platform: Platform) -> None:
     transport = httpx.MockTransport(platform)
     client = NexusClient("nxt_ag_key", http_client=httpx.Client(transport=transport))
     platform.holds_back = lambda order: order["input_payload"]["n"] > 0
@@ -361,7 +361,7 @@ finally:
 """
 
 
-def test_a_program_that_left_the_loop_ends_while_jobs_are_open(kernel: Any) -> None:
+def test_a_program_that_left_the_loop_exits_with_open_jobs(kernel: Any) -> None:
     agent = kernel.new_agent()
     with NexusClient(agent.api_key, kernel.base_url) as client:
         argv = [sys.executable, "-c", LEAVING, agent.api_key, kernel.base_url]
@@ -376,7 +376,7 @@ def test_a_program_that_left_the_loop_ends_while_jobs_are_open(kernel: Any) -> N
 
 @pytest.fixture(params=["asyncio", "trio"])
 def on_loop(request: pytest.FixtureRequest, platform: Platform) -> Callable[..., None]:
-    """Runs an async function with a client, on an event loop of either kind."""
+    """Run an async function with a client, on asyncio or on trio."""
 
     def run(use: Callable[[AsyncNexusClient], Any]) -> None:
         async def main() -> None:
@@ -388,7 +388,7 @@ def on_loop(request: pytest.FixtureRequest, platform: Platform) -> Callable[...,
     return run
 
 
-def test_async_inputs_are_taken_as_there_is_room(on_loop: Any) -> None:
+def test_async_inputs_are_taken_when_there_is_room(on_loop: Any) -> None:
     taken = 0
 
     async def inputs() -> AsyncIterator[dict[str, int]]:
@@ -447,7 +447,7 @@ def test_leaving_an_async_loop_cancels_its_waits(platform: Platform, on_loop: An
     on_loop(use)
 
 
-def test_a_cancellation_of_the_inputs_own_is_raised(on_loop: Any) -> None:
+def test_a_cancellation_raised_by_the_inputs_is_raised(on_loop: Any) -> None:
     async def inputs() -> AsyncIterator[dict[str, int]]:
         yield {"n": 0}
         raise asyncio.CancelledError("a task that the inputs waited for")

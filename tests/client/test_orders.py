@@ -1,4 +1,4 @@
-"""The terms of an order: its price, the client's budget, reuse and validation."""
+"""The options of an order: price limit, budget, reuse and validation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CATALOG = [
 
 
 class Platform:
-    """Answers on a mock wire, and keeps what it was asked."""
+    """A mock platform that records its requests."""
 
     def __init__(self) -> None:
         self.orders: list[dict[str, Any]] = []
@@ -70,9 +70,7 @@ def client(platform: Platform, mocked: Callable[..., Any]) -> Any:
 # --- prices --------------------------------------------------------------------------------------
 
 
-def test_a_price_above_the_maximum_is_refused_before_the_order(
-    client: Any, platform: Platform
-) -> None:
+def test_a_price_above_the_maximum_orders_nothing(client: Any, platform: Platform) -> None:
     for method in (client.call, client.run):
         with pytest.raises(PriceTooHigh, match="costs 30 nc, and max_price_nc is 29"):
             method("dear.v1", {}, max_price_nc=29)
@@ -89,7 +87,7 @@ def test_an_unknown_price_is_refused(client: Any, platform: Platform, key: str) 
     assert platform.orders == []
 
 
-def test_the_catalog_is_remembered_for_five_minutes(
+def test_the_catalog_is_cached_for_five_minutes(
     client: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.call("cheap.v1", {})
@@ -121,7 +119,7 @@ def test_a_client_and_its_copies_share_their_budget(platform: Platform, mocked: 
 
 
 class Unreliable:
-    """A platform that loses answers, refuses and fails; what it really ordered is counted."""
+    """A platform that loses responses, refuses and fails, and counts the real orders."""
 
     def __init__(self, seed: int, price: int) -> None:
         self._random = random.Random(seed)
@@ -181,7 +179,7 @@ def test_no_mix_of_faults_exceeds_the_budget(
     assert len(platform.jobs) * price <= budget
 
 
-def test_tasks_of_one_loop_keep_to_the_budget(platform: Platform) -> None:
+def test_tasks_of_one_loop_share_the_budget(platform: Platform) -> None:
     async def order_many() -> int:
         http_client = httpx.AsyncClient(transport=httpx.MockTransport(platform))
         client = AsyncNexusClient("nxt_ag_key", http_client=http_client, budget_nc=10)
@@ -204,12 +202,12 @@ def test_an_equal_input_is_paid_once(client: Any, kernel: Any, make_client: Any)
     assert real.call("media.echo.v1", {"a": 1, "b": [1.5]}, reuse="input").id != first.id
 
 
-def test_reuse_makes_the_key_by_itself(client: Any, platform: Platform) -> None:
-    with pytest.raises(ValueError, match="one of the two"):
+def test_reuse_sets_the_idempotency_key(client: Any, platform: Platform) -> None:
+    with pytest.raises(ValueError, match="pass either reuse or"):
         client.call("cheap.v1", {}, reuse="input", idempotency_key="k")
     with pytest.raises(ValueError, match="reuse"):
         client.call("cheap.v1", {}, reuse="output")
-    with pytest.raises(ValueError, match="send it as text"):
+    with pytest.raises(ValueError, match="send it as a string"):
         client.call("cheap.v1", {"n": 2**60 + 1}, reuse="input")
     assert platform.orders == []
 
@@ -243,7 +241,7 @@ def test_an_invalid_input_is_refused_with_its_place(client: Any, platform: Platf
         5,
     ],
 )
-def test_a_strange_schema_fetches_nothing_and_refuses_nothing(
+def test_an_invalid_schema_sends_and_refuses_nothing(
     client: Any, monkeypatch: pytest.MonkeyPatch, schema: Any
 ) -> None:
     monkeypatch.setitem(CATALOG[1], "input_schema", schema)
@@ -289,7 +287,7 @@ def test_without_the_extra_the_error_names_it(
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What a recording provider of OpenTelemetry exports."""
+    """The spans that a recording OpenTelemetry provider exports."""
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -302,7 +300,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Any:
     return exporter
 
 
-def test_an_order_is_a_client_span_whose_trace_travels(
+def test_an_order_is_a_client_span_and_sends_its_trace(
     client: Any, platform: Platform, spans: Any
 ) -> None:
     from opentelemetry import baggage, context, trace
@@ -324,13 +322,15 @@ def test_the_callers_own_traceparent_wins(client: Any, platform: Platform, spans
     assert platform.orders[0]["channel_context"] == {"traceparent": "mine"}
 
 
-def test_a_switch_keeps_the_trace_at_home(platform: Platform, mocked: Any, spans: Any) -> None:
+def test_send_traceparent_false_does_not_send_the_trace(
+    platform: Platform, mocked: Any, spans: Any
+) -> None:
     mocked(platform, send_traceparent=False).call("cheap.v1", {})
     assert "channel_context" not in platform.orders[0]
     assert len(spans.get_finished_spans()) == 1
 
 
-def test_without_a_recording_provider_nothing_travels(client: Any, platform: Platform) -> None:
+def test_without_a_recording_provider_no_trace_is_sent(client: Any, platform: Platform) -> None:
     client.call("cheap.v1", {})
     assert "channel_context" not in platform.orders[0]
 

@@ -38,13 +38,13 @@ def test_names_parameters_and_defaults_are_the_same(sync: type, twin: type) -> N
 
 
 @pytest.mark.parametrize("name", ["wait", "download"])
-def test_a_job_takes_what_its_client_takes(name: str) -> None:
+def test_a_job_method_has_the_clients_parameters(name: str) -> None:
     of_client = [each for each in signature(NexusClient, name) if each[0] != "job_id"]
     assert signature(Job, name) == of_client
 
 
 @pytest.mark.parametrize("twin", [AsyncNexusClient, AsyncJob])
-def test_what_does_io_is_awaited_or_iterated(twin: type) -> None:
+def test_methods_with_io_are_awaited_or_iterated(twin: type) -> None:
     for name, member in public(twin).items():
         function = getattr(twin, name)
         if not (callable(member) or isinstance(member, classmethod)) or name in AT_ONCE:
@@ -56,17 +56,17 @@ def test_what_does_io_is_awaited_or_iterated(twin: type) -> None:
             assert inspect.iscoroutinefunction(function), name
 
 
-def test_both_are_context_managers_of_their_kind() -> None:
+def test_both_clients_are_context_managers() -> None:
     for sync, twin in DUNDERS.items():
         assert hasattr(NexusClient, sync)
         assert inspect.iscoroutinefunction(getattr(AsyncNexusClient, twin))
 
 
-def test_the_older_name_is_the_same_class() -> None:
+def test_the_earlier_name_is_the_same_class() -> None:
     assert HebingClient is NexusClient
 
 
-def test_the_parameters_of_the_first_release_are_where_they_were() -> None:
+def test_the_parameters_of_0_4_0_keep_their_positions() -> None:
     def names(name: str) -> list[str]:
         return [parameter for parameter, _, _ in signature(NexusClient, name)]
 

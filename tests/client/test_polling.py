@@ -1,4 +1,4 @@
-"""Many waits of one client in virtual time, against a platform that does not hold its answers."""
+"""Many waits of one client in virtual time, on a platform without long-polling."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATENCY = 0.02
 
 
 class Platform:
-    """Jobs that end at given times, requests with the time of each, and what may go wrong."""
+    """A platform whose jobs end at given times, with a log of requests and optional faults."""
 
     def __init__(self, count: int) -> None:
         self.now = 0.0
@@ -54,12 +54,12 @@ class Platform:
         return Reply(200, body=json.dumps({"data": data}).encode())
 
     def rate(self, since: float, until: float) -> float:
-        """Requests a second."""
+        """Return the requests per second."""
         return sum(since <= time < until for time, _ in self.requests) / (until - since)
 
 
 class Waits:
-    """Runs many waits side by side; when each returned, by job."""
+    """Runs many concurrent waits, and records when each returned."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
@@ -135,7 +135,7 @@ def test_a_thousand_waits_poll_together() -> None:
     assert max(late) <= 5
 
 
-def test_few_waits_notice_soon_and_ask_seldom() -> None:
+def test_a_few_waits_notice_soon_with_few_requests() -> None:
     platform, waits = start(5)
     platform.ends["j3"] = 0.4
     waits.run(until=60)
@@ -143,7 +143,7 @@ def test_few_waits_notice_soon_and_ask_seldom() -> None:
     assert platform.rate(30, 60) <= 1
 
 
-def test_a_list_that_fails_leaves_single_reads_within_the_limit() -> None:
+def test_when_the_list_fails_single_reads_keep_the_rate() -> None:
     platform, waits = start(40, is_list_down=True)
     platform.ends["j7"] = 20.0
     waits.run(until=60)
@@ -152,7 +152,7 @@ def test_a_list_that_fails_leaves_single_reads_within_the_limit() -> None:
     assert {kind for time, kind in platform.requests if time > 10} == {"list", "single"}
 
 
-def test_a_platform_that_is_down_is_not_hammered() -> None:
+def test_a_platform_that_is_down_gets_few_requests() -> None:
     platform, waits = start(200)
     waits.run(until=5)
     platform.is_down = True
@@ -164,7 +164,7 @@ def test_a_platform_that_is_down_is_not_hammered() -> None:
     assert len(waits.returned) == 200
 
 
-def test_a_job_that_the_list_does_not_show_is_read_by_itself() -> None:
+def test_a_job_missing_from_the_list_is_read_singly() -> None:
     platform, waits = start(60)
     platform.listed = [job_id for job_id in platform.listed if job_id not in ("j5", "j50")]
     platform.ends["j5"] = platform.ends["j50"] = 20.0
@@ -173,7 +173,7 @@ def test_a_job_that_the_list_does_not_show_is_read_by_itself() -> None:
     assert platform.rate(10, 40) <= 10
 
 
-def test_a_small_page_and_newer_jobs_of_others_do_no_harm() -> None:
+def test_small_pages_and_newer_jobs_do_no_harm() -> None:
     platform, waits = start(30, page_size=20)
     others = [f"other{number}" for number in range(25)]
     platform.ends.update(dict.fromkeys(others, 0.0))
@@ -183,7 +183,7 @@ def test_a_small_page_and_newer_jobs_of_others_do_no_harm() -> None:
     assert waits.returned["j29"] <= 25
 
 
-def test_every_change_of_status_is_told_once() -> None:
+def test_every_change_of_status_is_reported_once() -> None:
     platform, waits = start(10)
     platform.ends["j1"] = 12.0
     waits.run(until=30)
@@ -204,7 +204,7 @@ def test_each_wait_keeps_its_own_deadline() -> None:
     assert max(late) <= 0.5
 
 
-def test_a_leader_that_is_cancelled_hands_over() -> None:
+def test_after_a_cancelled_read_another_wait_reads_the_list() -> None:
     platform, waits = start(3)
     waits.run(until=2.0)
     readers = [entry for entry in waits._due if entry[4] is not None]
@@ -218,7 +218,7 @@ def test_a_leader_that_is_cancelled_hands_over() -> None:
     assert set(left) <= set(waits.returned)
 
 
-def test_a_platform_that_holds_its_answers_is_asked_for_each_job() -> None:
+def test_with_long_polling_each_job_is_read_singly() -> None:
     polling = SharedPolling(lambda: 0.0)
     polling.join("a")
     polling.join("b")
@@ -227,7 +227,7 @@ def test_a_platform_that_holds_its_answers_is_asked_for_each_job() -> None:
     assert not polling.is_shared
 
 
-def test_a_forked_process_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_process_starts_without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     polling = SharedPolling(lambda: 0.0)
     polling.join("a")
     polling.join("b")

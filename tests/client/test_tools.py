@@ -34,12 +34,12 @@ def test_another_key_ends_in_a_hash(key: str) -> None:
 
 
 @given(KEYS)
-def test_every_model_api_takes_the_name(key: str) -> None:
+def test_the_name_fits_every_model_api(key: str) -> None:
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", tool_name(key))
 
 
 @given(KEYS, KEYS)
-def test_two_keys_have_two_names(one: str, other: str) -> None:
+def test_different_keys_have_different_names(one: str, other: str) -> None:
     assert (tool_name(one) == tool_name(other)) == (one == other)
 
 

@@ -1,4 +1,4 @@
-"""The flow of a wait, step by step, on a clock of its own."""
+"""The flow of a wait, step by step, on a virtual clock."""
 
 from __future__ import annotations
 
@@ -38,14 +38,12 @@ def wait(script: Any) -> Any:
     return start
 
 
-def test_a_job_that_has_ended_is_asked_for_once(script: Any, answer: Any, wait: Any) -> None:
+def test_an_ended_job_is_read_once(script: Any, answer: Any, wait: Any) -> None:
     assert script.play(wait(), answer(200, data=DONE)) == DONE
     assert script.sleeps == []
 
 
-def test_without_long_polling_the_intervals_grow_from_a_tenth_to_poll_interval(
-    script: Any, answer: Any, wait: Any
-) -> None:
+def test_without_long_polling_the_intervals_grow(script: Any, answer: Any, wait: Any) -> None:
     running = [answer(200, data=RUNNING)] * 25
     script.play(wait(), *running, answer(200, data=DONE))
     assert script.sleeps[:4] == [0.1, 0.125, 0.15625, 0.195312]
@@ -75,7 +73,7 @@ def test_a_job_is_noticed_soon_with_few_requests(
     assert requests <= 12 or settles > 2
 
 
-def test_a_server_that_holds_its_answer_is_asked_again_at_once(
+def test_after_a_long_poll_the_next_request_follows_at_once(
     script: Any, answer: Any, wait: Any
 ) -> None:
     held = answer(200, data=RUNNING, headers={"Preference-Applied": "wait=30"})
@@ -85,7 +83,7 @@ def test_a_server_that_holds_its_answer_is_asked_again_at_once(
     assert all(step.timeout > step.call.wait for step in script.sent)
 
 
-def test_a_server_that_says_it_holds_and_does_not_is_polled_at_intervals(
+def test_a_false_long_poll_claim_is_polled_at_intervals(
     script: Any, answer: Any, wait: Any
 ) -> None:
     held = answer(200, data=RUNNING, headers={"Preference-Applied": "wait=30"})
@@ -94,7 +92,7 @@ def test_a_server_that_says_it_holds_and_does_not_is_polled_at_intervals(
 
 
 @pytest.mark.parametrize("timeout", [0.05, 1, 4, 7.7])
-def test_the_whole_time_is_used_and_the_last_poll_is_at_the_deadline(
+def test_the_last_poll_is_at_the_deadline(
     script: Any, answer: Any, wait: Any, timeout: float
 ) -> None:
     began = script.time
@@ -111,9 +109,7 @@ def test_a_job_that_ends_at_the_deadline_is_returned(script: Any, answer: Any, w
     assert script.play(wait(0.2), *polls, answer(200, data=DONE)) == DONE
 
 
-def test_the_server_is_never_asked_to_hold_past_the_deadline(
-    script: Any, answer: Any, wait: Any
-) -> None:
+def test_a_long_poll_never_lasts_past_the_deadline(script: Any, answer: Any, wait: Any) -> None:
     held = answer(200, data=RUNNING, headers={"Preference-Applied": "wait=1"})
     with pytest.raises(JobTimeout):
         script.play(wait(3.7), held, each_takes=1)
@@ -123,20 +119,20 @@ def test_the_server_is_never_asked_to_hold_past_the_deadline(
     assert limits[-1] == pytest.approx(0.7)
 
 
-def test_a_server_that_hangs_is_left_at_the_deadline(script: Any, wait: Any) -> None:
+def test_a_hanging_request_ends_at_the_deadline(script: Any, wait: Any) -> None:
     with pytest.raises(JobTimeout) as caught:
         script.play(wait(4), httpx.ReadTimeout("slow"), each_takes=4)
     assert [step.timeout for step in script.sent] == [4]
     assert isinstance(caught.value.__cause__, httpx.ReadTimeout)
 
 
-def test_no_time_is_one_poll(script: Any, answer: Any, wait: Any) -> None:
+def test_a_timeout_of_zero_polls_once(script: Any, answer: Any, wait: Any) -> None:
     with pytest.raises(JobTimeout):
         script.play(wait(0), answer(200, data=RUNNING))
     assert len(script.sent) == 1
 
 
-def test_the_time_may_have_begun_before(script: Any, answer: Any, wait: Any) -> None:
+def test_the_time_may_start_before_the_wait(script: Any, answer: Any, wait: Any) -> None:
     began = script.time
     script.time += 3
     with pytest.raises(JobTimeout) as caught:
@@ -165,15 +161,13 @@ def made(fault: Any, answer: Any) -> Any:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_do_not_end_it(script: Any, answer: Any, wait: Any, fault: Any) -> None:
+def test_faults_are_retried(script: Any, answer: Any, wait: Any, fault: Any) -> None:
     job = script.play(wait(), *[made(fault, answer)] * 4, answer(200, data=DONE))
     assert job == DONE
     assert script.sleeps == [0.5, 1, 2, 3]
 
 
-def test_a_server_that_is_down_until_the_deadline_is_a_timeout_from_the_last_fault(
-    script: Any, wait: Any
-) -> None:
+def test_a_server_that_stays_down_times_out_with_the_fault(script: Any, wait: Any) -> None:
     fault = httpx.ConnectError("refused")
     with pytest.raises(JobTimeout) as caught:
         script.play(wait(10), fault)
@@ -182,7 +176,7 @@ def test_a_server_that_is_down_until_the_deadline_is_a_timeout_from_the_last_fau
 
 
 @pytest.mark.parametrize(("status", "kind"), [(503, ServerError), (200, ResponseFormatError)])
-def test_an_error_answer_is_the_cause_too(
+def test_an_error_response_is_the_cause(
     script: Any, answer: Any, wait: Any, status: int, kind: type
 ) -> None:
     with pytest.raises(JobTimeout) as caught:
@@ -190,15 +184,13 @@ def test_an_error_answer_is_the_cause_too(
     assert isinstance(caught.value.__cause__, kind)
 
 
-def test_a_fault_that_was_over_is_not_the_cause(script: Any, answer: Any, wait: Any) -> None:
+def test_a_fault_before_a_success_is_not_the_cause(script: Any, answer: Any, wait: Any) -> None:
     with pytest.raises(JobTimeout) as caught:
         script.play(wait(2), answer(503), answer(200, data=RUNNING))
     assert caught.value.__cause__ is None
 
 
-def test_retry_after_is_heeded_but_not_past_the_deadline(
-    script: Any, answer: Any, wait: Any
-) -> None:
+def test_retry_after_is_followed_until_the_deadline(script: Any, answer: Any, wait: Any) -> None:
     busy = answer(429, headers={"Retry-After": "7"})
     assert script.play(wait(), busy, answer(200, data=DONE)) == DONE
     with pytest.raises(JobTimeout):
@@ -206,7 +198,7 @@ def test_retry_after_is_heeded_but_not_past_the_deadline(
     assert script.sleeps == [7, 5]
 
 
-def test_retry_after_is_not_followed_beyond_two_minutes(
+def test_retry_after_is_followed_for_at_most_two_minutes(
     script: Any, answer: Any, wait: Any
 ) -> None:
     away = answer(503, headers={"Retry-After": "3600"})
@@ -215,7 +207,7 @@ def test_retry_after_is_not_followed_beyond_two_minutes(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, NotFoundError), (401, AuthenticationError)])
-def test_a_refusal_ends_it_at_once(
+def test_a_refusal_ends_the_wait_at_once(
     script: Any, answer: Any, wait: Any, status: int, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
@@ -224,7 +216,7 @@ def test_a_refusal_ends_it_at_once(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_page_of_a_gateway_does_not_end_it(
+def test_an_html_page_of_a_gateway_is_retried(
     script: Any, answer: Any, wait: Any, status: int
 ) -> None:
     page = httpx.Response(status, html="<html><title>Access denied</title></html>")
@@ -236,7 +228,7 @@ def test_a_page_of_a_gateway_does_not_end_it(
     assert "Access denied" in str(caught.value.__cause__)
 
 
-def test_every_change_of_status_is_told_once(script: Any, answer: Any, wait: Any) -> None:
+def test_every_change_of_status_is_reported_once(script: Any, answer: Any, wait: Any) -> None:
     told: list[str] = []
     statuses = ["queued", "queued", "bidding", "running", "running", "succeeded"]
     answers = [answer(200, data={"id": "j1", "status": status}) for status in statuses]
@@ -262,7 +254,7 @@ def test_a_timeout_names_the_last_status(
     assert JobTimeout("j1", 2).status is None
 
 
-def test_an_error_of_the_listener_is_the_callers(script: Any, answer: Any, wait: Any) -> None:
+def test_an_error_of_on_update_is_raised(script: Any, answer: Any, wait: Any) -> None:
     def fail(job: object) -> None:
         raise ConnectionError("the listener's own")
 
@@ -271,7 +263,7 @@ def test_an_error_of_the_listener_is_the_callers(script: Any, answer: Any, wait:
 
 
 @pytest.mark.parametrize("poll_interval", [0, -1, float("-inf"), 0.001])
-def test_a_short_poll_interval_is_the_first_interval(
+def test_a_short_poll_interval_is_raised_to_the_first_interval(
     script: Any, answer: Any, wait: Any, poll_interval: float
 ) -> None:
     running = [answer(200, data=RUNNING)] * 5
@@ -280,16 +272,14 @@ def test_a_short_poll_interval_is_the_first_interval(
 
 
 @pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, -0.001])
-def test_a_timeout_that_cannot_hold_is_refused_before_any_request(
-    script: Any, wait: Any, timeout: float
-) -> None:
+def test_an_invalid_timeout_sends_no_request(script: Any, wait: Any, timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout"):
         script.play(wait(timeout))
     assert script.sent == []
 
 
 @pytest.mark.parametrize("options", [{"timeout": None}, {"timeout": "5"}, {"poll_interval": None}])
-def test_what_is_not_a_number_is_a_type_error(script: Any, wait: Any, options: Any) -> None:
+def test_a_value_that_is_not_a_number_is_a_type_error(script: Any, wait: Any, options: Any) -> None:
     with pytest.raises(TypeError, match="must be a number of seconds"):
         script.play(wait(**options))
     with pytest.raises(ValueError, match="NaN"):
@@ -297,7 +287,7 @@ def test_what_is_not_a_number_is_a_type_error(script: Any, wait: Any, options: A
     assert script.sent == []
 
 
-def test_the_answer_about_another_job_does_not_end_it(script: Any, answer: Any, wait: Any) -> None:
+def test_a_response_about_another_job_is_retried(script: Any, answer: Any, wait: Any) -> None:
     other = answer(200, data={**DONE, "id": "j2"})
     assert script.play(wait(), other, answer(200, data=DONE)) == DONE
     with pytest.raises(JobTimeout) as caught:
@@ -306,7 +296,7 @@ def test_the_answer_about_another_job_does_not_end_it(script: Any, answer: Any, 
 
 
 @pytest.mark.parametrize("job_id", ["", ".", ".."])
-def test_an_id_that_is_none_is_refused_before_any_request(script: Any, job_id: str) -> None:
+def test_an_invalid_id_sends_no_request(script: Any, job_id: str) -> None:
     flow = wait_for_job(job_id, timeout=1, poll_interval=1, retry=Retry(), now=script.now)
     with pytest.raises(ValueError, match="not an id"):
         script.play(flow)

@@ -1,6 +1,6 @@
-"""NexusClient: post jobs to the chaojiyuyan capability platform and get their output.
+"""NexusClient: order jobs on the chaojiyuyan capability platform and get their output.
 
-The names are loaded when they are first used; httpx is loaded with the first client.
+Names are imported on first use. httpx is imported with the first client.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What callers pass, in the form that the API takes."""
+"""Convert the arguments of callers to the form that the API accepts."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ class Model(Protocol):
 
 
 ObjectLike = Mapping[str, Any] | Model | Iterable[tuple[str, Any]]
-"""What is taken for a JSON object."""
+"""The types that are accepted as a JSON object."""
 
 _HINT = "pass a dict, another mapping, a pydantic model or (name, value) pairs"
 
 
 def to_object(name: str, value: object) -> dict[str, object]:
-    """Return a JSON object for what a caller passed as one.
+    """Return an argument as a JSON object.
 
     Args:
         name: The name of the argument, for the error.
-        value: A mapping, a pydantic model, or an iterable of (name, value) pairs; None is empty.
+        value: A mapping, a pydantic model, or an iterable of (name, value) pairs. None gives an
+            empty object.
 
     Raises:
-        TypeError: It is none of these, or a name is not a text.
+        TypeError: The value has another type, or a name is not a string.
     """
     if value is None:
         return {}
@@ -49,18 +50,18 @@ def to_object(name: str, value: object) -> dict[str, object]:
         made = dict(pairs)
     for key in made:
         if not isinstance(key, str):
-            raise TypeError(f"{name} has the name {key!r}, which is not a text: {_HINT}")
+            raise TypeError(f"{name} has the name {key!r}, which is not a string: {_HINT}")
     return cast("dict[str, object]", made)
 
 
 def to_id(job_id: str | UUID) -> str:
-    """Return a job's id as the API writes it.
+    """Return the id of a job as a string.
 
     Args:
-        job_id: A text or a UUID.
+        job_id: A string or a UUID.
 
     Raises:
-        TypeError: It is neither.
+        TypeError: The id has another type.
     """
     if isinstance(job_id, str):
         return job_id
@@ -68,7 +69,7 @@ def to_id(job_id: str | UUID) -> str:
 
     if isinstance(job_id, UUID):
         return str(job_id)
-    raise TypeError(f"a job id is a text or a UUID, not {_described(job_id)}: pass job.id")
+    raise TypeError(f"a job id is a string or a UUID, not {_described(job_id)}: pass job.id")
 
 
 def _described(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What the sync and the async client share: how they are made, and what they send."""
+"""The options and the flows that the sync and the async client share."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ else:
 
 
 class ClientBase:
-    """The options of a client, and the calls that it makes of its methods' arguments.
+    """The base of both clients: their options, and the flows behind their methods.
 
     Attributes:
         api_key: The agent key.
         base_url: The platform's base URL, without a trailing slash.
-        timeout: Seconds without progress after which a request ends, as it was passed.
-        max_retries: Attempts after the first for what may be repeated.
+        timeout: The timeout as it was passed: seconds for each of connect, write and read.
+        max_retries: Maximum number of retries of a request.
     """
 
     DEFAULT_BASE_URL: ClassVar[str] = DEFAULT_BASE_URL
@@ -89,10 +89,11 @@ class ClientBase:
 
     @classmethod
     def from_env(cls, *, profile: str | None = None) -> Self:
-        """Make a client of the environment's key, else of the credentials file's.
+        """Return a client with the key of the environment or else of the credentials file.
 
         Args:
-            profile: The profile; ``CHAOJIYUYAN_PROFILE``, then ``default``.
+            profile: The profile of the credentials file. By default, ``CHAOJIYUYAN_PROFILE`` or
+                else ``default``.
 
         Raises:
             ValueError: There is no key.
@@ -105,11 +106,16 @@ class ClientBase:
         return cls(settings.api_key, None if is_default else settings.base_url)
 
     def with_options(self, *, timeout: TimeoutTypes = None, max_retries: int | None = None) -> Self:
-        """Return a client with other limits on the same connections, which stay this one's.
+        """Return a copy of this client with other limits, which uses the same connections.
+
+        Closing this client closes the connections. Closing the copy does not.
 
         Args:
-            timeout: Seconds without progress after which a request ends; None leaves it.
-            max_retries: Attempts after the first; None leaves it.
+            timeout: Seconds for each of connect, write and read; None keeps the timeout.
+            max_retries: Maximum number of retries; None keeps the number.
+
+        Raises:
+            ValueError: A limit is invalid.
         """
         other = copy(self)
         if timeout is not None:
@@ -127,8 +133,8 @@ class ClientBase:
         self._retry = Retry(max_retries)
 
     def __repr__(self) -> str:
-        """Tell which platform and which key, the key masked."""
-        # A client whose making failed has neither, and must not fail again in a debugger.
+        """Return a text with the base URL and the masked key."""
+        # An object whose __init__ failed has no attributes, but a debugger may still show it.
         base_url = getattr(self, "base_url", None)
         api_key = mask_key(getattr(self, "api_key", ""))
         return f"<{type(self).__name__} base_url={base_url!r} api_key={api_key!r}>"
@@ -151,7 +157,7 @@ class ClientBase:
         )
 
     def _mapping(self, plan: Plan, index: int, item: object) -> Flow[JobData]:
-        """Order the job of one input of a map, and wait for it."""
+        """Order the job for one input of `map`, and wait for it."""
         payload = plan.payload(item)
         order = self._make_order(
             plan.capability_key, payload, plan.options, idempotency_key=plan.key(index, payload)
@@ -162,7 +168,7 @@ class ClientBase:
     def _choose_tools(
         entries: list[CapabilitySpec], capability_keys: tuple[str, ...], orders: ToolOrders
     ) -> list[Tool]:
-        """Make a tool of each entry of the catalog that is wanted, or of all."""
+        """Return a tool for each selected entry of the catalog, or for all entries."""
         from .tools import Tool
 
         specs = {spec["capability_key"]: spec for spec in entries if spec.get("capability_key")}
@@ -180,7 +186,7 @@ class ClientBase:
         max_price_nc: int | None,
         timeout: float,
     ) -> Flow[JobData]:
-        """Order the job of a tool, tell its id, and wait for it."""
+        """Order a job for a tool, append its id to `job_ids`, and wait for it."""
         began = time.monotonic()
         options: OrderOptions = {"max_price_nc": max_price_nc}
         order = self._make_order(tool.capability_key, payload, options)
@@ -193,7 +199,7 @@ class ClientBase:
         return (yield from waiting)
 
     def _order(self, order: Order, *, left: Callable[[], float] | None = None) -> Flow[JobData]:
-        """Post a job on the terms of its order, within the client's budget."""
+        """Create the job of an order, within the client's budget."""
         price_nc = None
         if order.validate:
             require_validator()
@@ -252,7 +258,7 @@ class ClientBase:
 
         job = yield from self._order(order, left=left)
         number = 1
-        # A job that has ended by now is an earlier one.
+        # A job that has already ended comes from an earlier run.
         while retry_failed and job["status"] in TERMINAL_JOB_STATUSES - {"succeeded"}:
             number += 1
             job = yield from self._order(order.numbered(number), left=left)

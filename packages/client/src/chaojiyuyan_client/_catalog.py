@@ -1,4 +1,4 @@
-"""The catalog as a client remembers it: prices and schemas, not older than five minutes."""
+"""A client's cache of the catalog: prices and schemas, at most five minutes old."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_AGE = 300.0
 
 
 class Catalog:
-    """Entries of the catalog by their key.
+    """The entries of the catalog by key.
 
     Args:
         now: A monotonic clock, in seconds.
@@ -31,16 +31,19 @@ class Catalog:
     def find(
         self, capability_key: str, retry: Retry, *, left: Callable[[], float] | None = None
     ) -> Flow[CapabilitySpec | None]:
-        """Return the entry of a capability; None where the catalog has none.
+        """Return the entry of a capability, or None when the catalog does not have it.
 
         Args:
-            capability_key: The capability.
-            retry: How often and how soon a fault is answered by another attempt.
-            left: Tells the seconds until the deadline; without it there is none.
+            capability_key: The key of the capability.
+            retry: The number and the delays of retries.
+            left: Returns the seconds until the deadline; None means no deadline.
+
+        Returns:
+            The flow that returns the entry.
 
         Raises:
             HebingAPIError: The API refused to show the catalog.
-            httpx.HTTPError: It could not be reached.
+            httpx.HTTPError: The platform could not be reached.
         """
         if self._now() - self._read_at >= MAX_AGE:
             yield from self.read(retry, left=left)
@@ -49,15 +52,18 @@ class Catalog:
     def read(
         self, retry: Retry, *, left: Callable[[], float] | None = None
     ) -> Flow[list[CapabilitySpec]]:
-        """Read the whole catalog, and remember it.
+        """Read the whole catalog (``GET /capability-specs``) into the cache.
 
         Args:
-            retry: How often and how soon a fault is answered by another attempt.
-            left: Tells the seconds until the deadline; without it there is none.
+            retry: The number and the delays of retries.
+            left: Returns the seconds until the deadline; None means no deadline.
+
+        Returns:
+            The flow that returns the entries.
 
         Raises:
             HebingAPIError: The API refused to show the catalog.
-            httpx.HTTPError: It could not be reached.
+            httpx.HTTPError: The platform could not be reached.
         """
         began = self._now()
         entries = yield from request(api.list_capabilities(), retry, left=left)

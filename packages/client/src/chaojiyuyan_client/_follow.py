@@ -1,4 +1,4 @@
-"""The events of a job, each once, as they happen."""
+"""Follow a job: return each of its events once, as it happens."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_INTERVAL = 2.0
-"""Seconds between two looks at the events at most."""
+"""Maximum seconds between two polls of the events."""
 
 
 class Follower:
-    """Who follows a job, and the events that it has seen.
+    """Reads the new events of a job, and remembers the known ones.
 
     Attributes:
-        has_ended: Whether the job has ended and its last event was seen.
+        has_ended: Whether the job has ended and its last event was returned.
 
     Args:
-        job_id: The job's id.
-        timeout: Seconds until the deadline; None for no deadline.
-        retry: How long to wait after a fault; its `max_retries` does not count here.
+        job_id: The id of the job.
+        timeout: Seconds until the deadline; None means no deadline.
+        retry: The delays of retries. Its `max_retries` is ignored here.
         now: A monotonic clock, in seconds.
-        draw: Gives a number from 0 to 1 for the jitter.
+        draw: Returns a number from 0 to 1 for the jitter.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Follower:
         self._interval = Interval(FIRST_INTERVAL, MAX_INTERVAL)
 
     def next_events(self) -> Flow[list[JobEvent]]:
-        """Wait for events that were not seen yet, or for the end of the job.
+        """Wait for new events or for the end of the job.
 
         Returns:
             The flow that returns the new events, oldest first.
@@ -73,10 +73,11 @@ class Follower:
         while True:
             began = self._now()
             seconds = self._interval.next()
-            # A server that holds its answer tells of the end at once.
+            # With long-polling, the server responds as soon as the job ends.
             hold = int(seconds) or None
             job, is_held = yield from self._ask(get_job(self._job_id, wait=hold), began)
-            # The status first: whatever happened before the end is on the list that follows.
+            # Read the status before the events, so that the events include everything before the
+            # end.
             self._status = job["status"]
             is_last = self._status in TERMINAL_JOB_STATUSES
             events, _ = yield from self._ask(job_events(self._job_id), began)
@@ -89,7 +90,7 @@ class Follower:
             yield from self._sleep(0.0 if is_held else seconds)
 
     def _ask(self, call: Call[T], began: float) -> Flow[tuple[T, bool]]:
-        """Send a call until there is an answer to read, through faults; tell if it was held."""
+        """Send a request until it succeeds, and return whether the server supports long-polling."""
         faults = 0
         while True:
             left = None if self._deadline is None else self._deadline - self._now()
@@ -118,7 +119,7 @@ class Follower:
     def _unseen(self, events: list[JobEvent]) -> list[JobEvent]:
         new = []
         for position, event in enumerate(events):
-            key = event.get("id") or position  # a text, or where the server names none, a number
+            key = event.get("id") or position  # a string, or a number when the server sends no id
             if key not in self._seen:
                 self._seen.add(key)
                 new.append(event)

@@ -1,4 +1,4 @@
-"""The device login as a program shows it on its output."""
+"""The device login of the clients, which shows its instructions to the user."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import DeviceToken
 
 CLIENT_NAME = "chaojiyuyan-sdk"
-"""What the person who approves is told, where the program names nothing else."""
+"""The default name of the program on the page that approves a login."""
 
-# Through a pipe the code would otherwise be seen when the login is over.
+# Without a flush, a pipe would show the code only after the login.
 _print = functools.partial(print, flush=True)
 
 
@@ -33,10 +33,11 @@ def device_login(
     save: bool,
     profile: str | None,
 ) -> Flow[str]:
-    """Log in, saying what to do, and return the agent key; the arguments are the clients'.
+    """Show the instructions, wait for the approval, and return the agent key.
 
-    A key that was approved is saved, or shown where it cannot be saved, whatever happens then: the
-    platform gives it once.
+    The platform returns the key only once. Therefore the key is saved, or shown when it cannot be
+    saved, before anything else can fail. The arguments are described at
+    :meth:`NexusClient.login_device_flow`.
     """
     show = print_fn or _print
     if save:
@@ -48,14 +49,14 @@ def device_login(
         code, now=time.monotonic, timeout=timeout, poll_interval=poll_interval
     )
     lines = _save(token, base_url, profile) if save else []
-    with contextlib.suppress(Exception):  # a closed output must not take the key along
+    with contextlib.suppress(Exception):  # a closed output must not lose the key
         for line in [*lines, "Connected to hebing."]:
             show(line)
     return token["api_key"]
 
 
 def _save(token: DeviceToken, base_url: str, profile: str | None) -> list[str]:
-    """Save the key, and return the lines that tell where it is."""
+    """Save the key, and return the lines that say where it is."""
     key, account_id = token["api_key"], token.get("account_id")
     try:
         path = save_credentials(
@@ -64,9 +65,9 @@ def _save(token: DeviceToken, base_url: str, profile: str | None) -> list[str]:
             account_id=None if account_id is None else str(account_id),
             profile=profile,
         )
-    except Exception as error:  # noqa: BLE001  (whatever it is, the key must not be lost)
+    except Exception as error:  # noqa: BLE001  (no error may lose the key)
         return [
             f"The login succeeded, but the key could not be saved: {error}",
-            f"Keep this agent key, it is shown once: {ascii(key)[1:-1]}",
+            f"Keep this agent key. It is shown only once: {ascii(key)[1:-1]}",
         ]
     return [f"Saved credentials to {path}"]

@@ -1,4 +1,4 @@
-"""The async `map`: its jobs are ordered in tasks, of asyncio or of trio."""
+"""The async `map`, which orders its jobs in tasks of asyncio or trio."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ async def map_in_tasks(
     inputs: Iterable[object] | AsyncIterable[object],
     perform: Callable[[int, object], Awaitable[AsyncJob]],
 ) -> AsyncIterator[MapResult[AsyncJob]]:
-    """Order a job for each input, in tasks of the running loop, and yield the results.
+    """Order a job for each input in tasks of the running event loop, and yield the results.
 
     Args:
-        plan: How to order.
-        inputs: The inputs, sync or async; there may be endlessly many.
-        perform: Orders the job of an input and waits for it.
+        plan: The arguments of the map.
+        inputs: A sync or async iterable of inputs, which may be infinite.
+        perform: Orders the job for an input and waits for it.
     """
     window: Window[AsyncJob] = Window(plan.concurrency, ordered=plan.ordered)
     tasks = _Tasks(perform, aiter(inputs) if isinstance(inputs, AsyncIterable) else _Each(inputs))
@@ -53,7 +53,7 @@ async def map_in_tasks(
 
 
 class _Each:
-    """Inputs as an async iterator; unlike an async generator, it needs no closing on trio."""
+    """Inputs as an async iterator. Unlike an async generator, it needs no closing on trio."""
 
     def __init__(self, inputs: Iterable[object]) -> None:
         self._iterator = iter(inputs)
@@ -69,7 +69,7 @@ class _Each:
 
 
 class _Tasks:
-    """A task for each open input, and one that takes the next input."""
+    """Runs a task for each open input, and one task that takes the next input."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class _Tasks:
         self._results: deque[MapResult[AsyncJob]] = deque()
         self._news: anyio.Event | None = None
         self._running: dict[anyio.CancelScope, object] = {}
-        self._inputs: list[object] = []  # one at most
+        self._inputs: list[object] = []  # at most one
         self._is_taking = False
         self._error: BaseException | None = None
         self._interruption: BaseException | None = None
@@ -92,7 +92,7 @@ class _Tasks:
         return bool(self._inputs)
 
     def advance(self) -> bool:
-        """Begin to take the next input; False where one is being taken, or there is none."""
+        """Start to take the next input, or return False when it is being taken or there is none."""
         if self._is_taking or self.has_stopped:
             return False
         self._is_taking = True
@@ -141,8 +141,8 @@ class _Tasks:
             self._inputs.append(await anext(self._source))
         except StopAsyncIteration:
             self.has_stopped = True
-        except BaseException as error:  # noqa: BLE001  (the reader's)
-            # An exception is raised after the results, whatever else at once.
+        except BaseException as error:  # noqa: BLE001  (raised to the reader)
+            # An Exception is raised after the results, any other BaseException at once.
             self.has_stopped, self._error = True, error
             if not isinstance(error, Exception):
                 self._interrupt(error)
@@ -155,24 +155,24 @@ class _Tasks:
             job = await self._perform(index, item)
         except Exception as caught:  # noqa: BLE001  (it is the result of this input)
             error = caught
-        except BaseException as caught:  # noqa: BLE001  (of an input's own code: the reader's)
+        except BaseException as caught:  # noqa: BLE001  (raised to the reader)
             self._interrupt(caught)
             return
         self._results.append(make_result(index, item, job, error))
 
     def _interrupt(self, caught: BaseException) -> None:
-        """Keep what an input's own code raised for the reader; a cancellation also goes on."""
+        """Keep an exception for the reader. A cancellation is also raised here."""
         self._interruption = caught
         if isinstance(caught, anyio.get_cancelled_exc_class()):
             raise caught
 
 
 def _start(run: Callable[[], Coroutine[object, object, None]]) -> object:
-    """Run something beside the reader's task, and return what keeps it alive."""
+    """Start a coroutine in a new task, and return the object that keeps the task alive."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        # On trio a generator has no nursery of its own that it may keep open while it yields.
+        # On trio, a generator must not keep a nursery open while it yields.
         spawn = sys.modules["trio"].lowlevel.spawn_system_task
         return spawn(run, context=contextvars.copy_context())
     return loop.create_task(run())

@@ -1,4 +1,4 @@
-"""The sync `map`: its jobs are ordered on threads."""
+"""The sync `map`, which orders its jobs on threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_WAIT = 1.0
-"""Seconds that the reader's thread is blocked at most before it can be interrupted."""
+"""Maximum seconds for which the reader's thread blocks before it can be interrupted."""
 
 
 def map_on_threads(
@@ -29,14 +29,15 @@ def map_on_threads(
     inputs: Iterable[object],
     perform: Callable[[int, object, Callable[[], bool]], Job],
 ) -> Iterator[MapResult[Job]]:
-    """Order a job for each input, on threads, and yield the results.
+    """Order a job for each input on threads, and yield the results.
 
-    The inputs are taken on the reader's own thread, when it asks for a result.
+    The inputs are taken on the reader's thread, when it asks for a result.
 
     Args:
-        plan: How to order.
-        inputs: The inputs; there may be endlessly many.
-        perform: Orders the job of an input and waits for it, until told that the reader has left.
+        plan: The arguments of the map.
+        inputs: The inputs, which may be infinite.
+        perform: Orders the job for an input and waits for it, until its third argument returns
+            true because the reader has closed the iterator.
     """
     window: Window[Job] = Window(plan.concurrency, ordered=plan.ordered)
     source, threads = _Source(inputs), _Threads(perform)
@@ -58,7 +59,7 @@ def map_on_threads(
 
 
 class _Source:
-    """The inputs of a map, one at a time; an exception of theirs waits for its turn."""
+    """The inputs of a map, one at a time. Their exception is raised after the results."""
 
     def __init__(self, inputs: Iterable[object]) -> None:
         self._iterator = iter(inputs)
@@ -67,7 +68,7 @@ class _Source:
         self.item: object = None
 
     def advance(self) -> bool:
-        """Take the next input as `item`; False at the end."""
+        """Store the next input in `item`, or return False at the end."""
         if not self._has_ended:
             try:
                 self.item = next(self._iterator)
@@ -83,11 +84,11 @@ class _Source:
 
 
 class _Threads:
-    """As many threads as there were inputs open at a time, each ordering one after another.
+    """A pool of daemon threads, which grows to the number of open inputs.
 
     Attributes:
-        wanted: The index of the result that the reader waits for; None for any. No other one wakes
-            it, which would cost a change of threads for each job.
+        wanted: The index of the result that the reader waits for; None for any. Other results do
+            not wake the reader, because each wake-up costs a thread switch.
     """
 
     def __init__(self, perform: Callable[[int, object, Callable[[], bool]], Job]) -> None:
@@ -107,7 +108,7 @@ class _Threads:
         self._work.put(lambda: context.run(self._order, index, item))
         if self._count < self._open:
             self._count += 1
-            # A daemon: the program may end while a job is waited for.
+            # A daemon, so that the program can exit during a wait.
             threading.Thread(target=self._serve, name="chaojiyuyan-map", daemon=True).start()
 
     def ended(self) -> Iterator[MapResult[Job]]:
@@ -118,7 +119,7 @@ class _Threads:
             yield self._results.popleft()
 
     def wait(self) -> None:
-        """Wait for the result that is wanted; it may have been there by now."""
+        """Wait for the wanted result, or return at once when it is already there."""
         while True:
             with contextlib.suppress(Empty):  # on Windows, Ctrl-C does not end a wait
                 return self._news.get(timeout=MAX_WAIT)
@@ -140,26 +141,26 @@ class _Threads:
             job = self._perform(index, item, self._is_left.is_set)
         except Exception as caught:  # noqa: BLE001  (it is the result of this input)
             error = caught
-        except BaseException as caught:  # noqa: BLE001  (of an input's own code: the reader's)
+        except BaseException as caught:  # noqa: BLE001  (raised to the reader)
             self._interruption = caught
             self._news.put(None)
             return
         self._results.append(make_result(index, item, job, error))
-        # The reader says what it wants before it looks, so that one of the two sees the other.
+        # The reader sets `wanted` before it looks for results, so no result is missed.
         if self.wanted is None or self.wanted == index:
             self._news.put(None)
 
 
 class _Abandoned(Exception):
-    """The reader has left: nothing more is ordered or asked for."""
+    """The reader has closed the iterator, so the flow stops."""
 
 
 def until_left(flow: Flow[T], is_left: Callable[[], bool]) -> Flow[T]:
-    """Run a flow until the reader has left.
+    """Run a flow until the reader has closed the iterator.
 
     Args:
         flow: Orders a job and waits for it.
-        is_left: Tells whether the reader has left.
+        is_left: Returns whether the reader has closed the iterator.
     """
     reply = None
     try:

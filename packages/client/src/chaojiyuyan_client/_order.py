@@ -1,4 +1,4 @@
-"""What a caller orders: one job, and on which terms."""
+"""The order of one job, and its options."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import JobData
 
 Reuse = Literal["input"]
-"""What an earlier job must have in common with an order to be reused: its input."""
+"""How an earlier job is found again: by an equal input."""
 
 
 class OrderOptions(TypedDict, total=False):
-    """The terms of an order, as `call` takes them; they are described there."""
+    """The options of an order. They are described at :meth:`NexusClient.call`."""
 
     timeout_sec: int | None
     channel_context: ObjectLike | None
@@ -31,16 +31,17 @@ class OrderOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One job to be posted.
+    """The order of one job.
 
     Attributes:
-        capability_key: The capability.
+        capability_key: The key of the capability.
         input_payload: The input.
-        idempotency_key: The key under which a repeat returns the original job; None for no key.
-        timeout_sec: Seconds after which the platform gives the job up.
-        channel_context: Where the job comes from.
-        max_price_nc: What the job may cost, in nc; None for any price.
-        validate: Whether the input is checked against the catalog's schema first.
+        idempotency_key: The idempotency key, with which a repeat returns the original job; None
+            for no key.
+        timeout_sec: Seconds after which the platform ends the job; None for no limit.
+        channel_context: The origin of the job; None for no context.
+        max_price_nc: Maximum price in nc; None for any price.
+        validate: Whether to check the input against the catalog's schema first.
     """
 
     capability_key: str
@@ -62,19 +63,20 @@ class Order:
         auto_idempotency: bool,
         traceparent: str | None,
     ) -> Order:
-        """Read the arguments of a call.
+        """Make an order from the arguments of a method.
 
         Args:
-            capability_key: The capability.
+            capability_key: The key of the capability.
             input_payload: The input.
-            options: The terms.
-            idempotency_key: The caller's own idempotency key.
-            auto_idempotency: Whether an order without a key gets one.
-            traceparent: The trace that the order belongs to; the caller's own one wins.
+            options: The options.
+            idempotency_key: The caller's own idempotency key, or None.
+            auto_idempotency: Whether to generate a key for an order without one.
+            traceparent: The W3C trace context, or None. A ``traceparent`` in the caller's own
+                `channel_context` wins.
 
         Raises:
             TypeError: The input or the channel context is not an object.
-            ValueError: The terms contradict each other.
+            ValueError: The options contradict each other, or one is invalid.
         """
         payload = to_object("input_payload", input_payload)
         given = options.get("channel_context")
@@ -87,12 +89,14 @@ class Order:
             if reuse != "input":
                 raise ValueError(f'reuse is "input" or None, not {reuse!r}')
             if idempotency_key is not None:
-                raise ValueError("reuse makes the idempotency key: pass one of the two")
+                raise ValueError(
+                    "reuse sets the idempotency key: pass either reuse or idempotency_key"
+                )
             from ._canonical import hash_input
 
             idempotency_key = f"input-{hash_input(capability_key, payload)}"
         elif idempotency_key is None and auto_idempotency:
-            # Made once a call, outside the retries: whatever is lost, there is one job.
+            # Generated once for each call, so that all retries create the same job.
             idempotency_key = os.urandom(16).hex()
         if max_price_nc is not None and (
             isinstance(max_price_nc, bool) or not isinstance(max_price_nc, int) or max_price_nc < 0
@@ -109,15 +113,15 @@ class Order:
         )
 
     def numbered(self, number: int) -> Order:
-        """Return the same order under a key of its own.
+        """Return the same order with another idempotency key.
 
         Args:
-            number: How many orders there are with it, from 2.
+            number: The number of the order, from 2. It is appended to the key.
         """
         return replace(self, idempotency_key=f"{self.idempotency_key}-{number}")
 
     def creation(self) -> Call[JobData]:
-        """Return the call that posts the job."""
+        """Return the request that creates the job (``POST /kernel-jobs``)."""
         return api.create_job(
             self.capability_key,
             self.input_payload,

@@ -1,4 +1,4 @@
-"""How both clients order jobs: one, many, or as the tools of an agent."""
+"""The methods of both clients that order jobs: one, many, or as tools of an agent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .tools import Approve, Tool
 
 
 class Orders(Reads):
-    """The orders of the sync client."""
+    """The methods of the sync client that order jobs."""
 
     def call(
         self,
@@ -31,30 +31,36 @@ class Orders(Reads):
         reuse: Reuse | None = None,
         validate: bool = False,
     ) -> Job:
-        """Post a job (``POST /kernel-jobs``) and return it at once.
+        """Order a job (``POST /kernel-jobs``), and return it without waiting for its end.
 
         Args:
-            capability_key: The capability, for example ``test.echo.v1``.
-            input_payload: The input, as the capability describes it: a mapping, a pydantic model or
+            capability_key: The key of the capability, for example ``test.echo.v1``.
+            input_payload: The input that the capability expects: a mapping, a pydantic model or
                 (name, value) pairs.
-            idempotency_key: A key of your own; a repeat with the same one returns the original job.
-            timeout_sec: Seconds after which the platform gives the job up.
-            channel_context: An object that says where the job comes from; passed on as it is.
-            max_price_nc: What the job may cost, in nc. The price is the catalog's, which is
-                remembered for five minutes.
-            reuse: ``"input"`` returns the earlier job of the same capability with an equal input
-                (RFC 8785), if there is one, and pays once.
-            validate: Whether to check the input against the catalog's schema first; needs the extra
-                ``chaojiyuyan-client[validate]``.
+            idempotency_key: Your own idempotency key. A repeat with the same key returns the
+                original job.
+            timeout_sec: Seconds after which the platform ends the job.
+            channel_context: An object that describes the origin of the job. It is passed on
+                unchanged.
+            max_price_nc: Maximum price in nc. The price comes from the catalog, which is cached
+                for five minutes.
+            reuse: ``"input"`` returns an earlier job of the same capability with an equal input
+                (RFC 8785) if there is one, so that it is paid once.
+            validate: Whether to check the input against the catalog's schema first. This needs
+                the extra ``chaojiyuyan-client[validate]``.
+
+        Returns:
+            The job.
 
         Raises:
-            BadRequestError: The capability is unknown (``unknown_capability``), or the input does
-                not match it.
-            PriceTooHigh: It costs more than `max_price_nc`, or its price is unknown.
-            BudgetExceeded: It does not fit into the client's `budget_nc`.
+            BadRequestError: The capability is unknown (``unknown_capability``), or the platform
+                found the input invalid.
+            PriceTooHigh: The price is higher than `max_price_nc`, or it is unknown.
+            BudgetExceeded: The price exceeds the rest of the client's `budget_nc`, or it is
+                unknown.
             InputInvalid: The input does not match the catalog's schema.
             TypeError: The input is not an object.
-            ValueError: Both `reuse` and `idempotency_key` are given.
+            ValueError: Both `reuse` and `idempotency_key` are given, or an option is invalid.
         """
         options: OrderOptions = {
             "timeout_sec": timeout_sec,
@@ -83,12 +89,12 @@ class Orders(Reads):
         reuse: Reuse | None = None,
         validate: bool = False,
     ) -> JsonObject:
-        """Post a job, wait for it and return its output: ``call``, ``wait`` and ``result`` in one.
+        """Order a job, wait for it and return its output: ``call``, ``wait`` and ``result`` in one.
 
         Args:
             capability_key: See :meth:`call`.
             input_payload: See :meth:`call`.
-            timeout: Seconds for all of it; the job itself goes on past them.
+            timeout: Maximum seconds for the order and the wait. After that, the job continues.
             poll_interval: See :meth:`wait`.
             idempotency_key: See :meth:`call`.
             timeout_sec: See :meth:`call`.
@@ -97,10 +103,13 @@ class Orders(Reads):
             reuse: See :meth:`call`.
             validate: See :meth:`call`.
 
+        Returns:
+            The output of the job.
+
         Raises:
-            JobFailed: The job ended other than succeeded.
-            JobTimeout: It did not end in time; `job_id` says which to go on waiting for.
-            httpx.HTTPError: It could not be posted in time.
+            JobFailed: The job ended with a status other than ``succeeded``.
+            JobTimeout: The job did not end in time. Wait again for its `job_id`.
+            httpx.HTTPError: The job could not be ordered in time.
         """
         options: OrderOptions = {
             "timeout_sec": timeout_sec,
@@ -129,28 +138,33 @@ class Orders(Reads):
         retry_failed: bool = False,
         **options: Unpack[OrderOptions],
     ) -> Iterator[MapResult[Job]]:
-        """Post a job for each input, some at a time, and yield what came of each.
+        """Order a job for each input, several at a time, and yield the result of each.
 
-        Nothing is ordered before the first result is asked for, and nothing more once the loop is
-        left; jobs that are open then go on.
+        The first job is ordered when the first result is requested. Closing the iterator stops
+        further orders; jobs that are already ordered continue.
 
         Args:
             capability_key: See :meth:`call`.
-            inputs: The inputs, each as `call` takes one; there may be endlessly many. Their
-                exception is raised after the results of what was ordered.
-            concurrency: Maximum number of inputs that are taken and not yet yielded.
-            ordered: Whether results come in the order of the inputs, else as the jobs end.
-            return_exceptions: Whether an error is part of its result, else raised.
-            timeout: Seconds for each job; the job itself goes on past them.
-            idempotency_prefix: A name of this batch. A second run with the same one, also after a
-                crash, yields every result again and orders nothing twice.
-            retry_failed: Whether jobs that failed in an earlier run are ordered again.
+            inputs: The inputs, each as in :meth:`call`. The iterable may be infinite. An exception
+                of the iterable is raised after the results of the ordered jobs.
+            concurrency: Maximum number of inputs that are taken but whose result is not yielded.
+            ordered: Whether results come in the order of the inputs. When false, they come as the
+                jobs end.
+            return_exceptions: Whether an error is returned in its result. When false, it is
+                raised.
+            timeout: Maximum seconds for each job. After that, the job itself continues.
+            idempotency_prefix: A name for this batch. A second run with the same name, also after
+                a crash, yields every result again and orders nothing twice.
+            retry_failed: Whether to order jobs again that failed in an earlier run.
             **options: `timeout_sec`, `channel_context`, `max_price_nc`, `reuse` and `validate`, see
                 :meth:`call`.
 
+        Returns:
+            The iterator of the results.
+
         Raises:
-            JobFailed: A job ended other than succeeded, without `return_exceptions`; likewise
-                whatever else :meth:`run` raises.
+            JobFailed: A job ended with a status other than ``succeeded``. This and the other
+                errors of :meth:`run` are raised only without `return_exceptions`.
             ValueError: The arguments contradict each other, or one is out of range.
             TypeError: An option is unknown.
         """
@@ -181,18 +195,21 @@ class Orders(Reads):
         max_price_nc: int | None = None,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> list[Tool]:
-        """Return capabilities as tools of an agent, in no framework's own form.
+        """Return capabilities as tools of an agent, independent of any framework.
 
         Args:
-            *capability_keys: The capabilities; all of the catalog without any.
-            approve: A function of the tool and the checked input, sync or async, that is asked
-                before each order: what it returns false for is not ordered. With it, an order
+            *capability_keys: The keys of the capabilities; without keys, the whole catalog.
+            approve: A sync or async function that is called with the tool and the checked input
+                before each order. When it returns false, nothing is ordered. With it, an order
                 never costs more than the tool's price.
-            max_price_nc: What one job may cost, in nc; None for any price.
-            timeout: Seconds for each call; the job itself goes on past them.
+            max_price_nc: Maximum price of one job in nc; None for any price.
+            timeout: Maximum seconds for each call. After that, the job itself continues.
+
+        Returns:
+            The tools.
 
         Raises:
-            ValueError: The catalog has no such capability.
+            ValueError: The catalog does not have one of the capabilities.
             HebingAPIError: The API refused to show the catalog.
         """
         from ._tool_orders import ThreadToolOrders
@@ -211,7 +228,7 @@ class Orders(Reads):
 
 
 class AsyncOrders(AsyncReads):
-    """The orders of the async client; each method is described at its twin's."""
+    """The methods of the async client that order jobs; see the same methods of `NexusClient`."""
 
     async def call(
         self,
@@ -225,7 +242,7 @@ class AsyncOrders(AsyncReads):
         reuse: Reuse | None = None,
         validate: bool = False,
     ) -> AsyncJob:
-        """Post a job (``POST /kernel-jobs``) and return it at once."""
+        """Order a job (``POST /kernel-jobs``); see :meth:`NexusClient.call`."""
         options: OrderOptions = {
             "timeout_sec": timeout_sec,
             "channel_context": channel_context,
@@ -253,7 +270,7 @@ class AsyncOrders(AsyncReads):
         reuse: Reuse | None = None,
         validate: bool = False,
     ) -> JsonObject:
-        """Post a job, wait for it and return its output."""
+        """Order a job, wait for it and return its output; see :meth:`NexusClient.run`."""
         options: OrderOptions = {
             "timeout_sec": timeout_sec,
             "channel_context": channel_context,
@@ -281,7 +298,7 @@ class AsyncOrders(AsyncReads):
         retry_failed: bool = False,
         **options: Unpack[OrderOptions],
     ) -> AsyncIterator[MapResult[AsyncJob]]:
-        """Post a job for each input, some at a time, and yield what came of each."""
+        """Order a job for each input, and yield the results; see :meth:`NexusClient.map`."""
         from ._map_tasks import map_in_tasks
 
         plan = Plan(
@@ -309,7 +326,7 @@ class AsyncOrders(AsyncReads):
         max_price_nc: int | None = None,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> list[Tool]:
-        """Return capabilities as tools of an agent, in no framework's own form."""
+        """Return capabilities as tools of an agent; see :meth:`NexusClient.tools`."""
         from ._tool_orders import LoopToolOrders
 
         check_seconds("timeout", timeout)

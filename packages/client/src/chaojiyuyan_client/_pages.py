@@ -1,4 +1,4 @@
-"""A walk through the pages of a listing of jobs."""
+"""Read a list of jobs page by page."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import JobData, JobStatus
 
 PAGE_SIZE = 50
-"""Jobs that one request of a listing asks for."""
+"""Number of jobs on a page."""
 
 MAX_STALLED_PAGES = 3
-"""Pages in a row that lead no further down the listing, after which a walk ends."""
+"""Maximum number of consecutive pages without progress before the listing ends."""
 
 
 class JobPages:
-    """The calls of a walk through the caller's own jobs, and what each page brings.
+    """The requests for the pages of the caller's jobs, and the new jobs on each page.
 
-    How a platform cuts its pages is not known. The walk ends with an empty page, and with the same
-    page once more: that platform does not page. New jobs shift the pages while they are read, so
-    that a page may bring only known jobs though there are more; but a platform that ignores
-    `offset` gives no others for ever, so the walk ends after a few pages that lead no further.
+    The listing ends at an empty page. It also ends when a page repeats, because such a platform
+    has no pages. New jobs shift the pages while they are read, so a page may contain only known
+    jobs although more jobs follow. But a platform that ignores `offset` sends known jobs forever,
+    so the listing also ends after a few pages without progress.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class JobPages:
         """Start at the first page.
 
         Args:
-            status: Only jobs in this status.
-            capability_key: Only jobs of this capability.
-            limit: The number of jobs after which the walk ends; None for all.
+            status: Filter by status; None for any status.
+            capability_key: Filter by capability; None for any capability.
+            limit: Maximum number of jobs; None for all.
 
         Raises:
             ValueError: The limit is negative or not a whole number.
@@ -53,7 +53,7 @@ class JobPages:
         self._more = limit != 0
 
     def calls(self) -> Iterator[Call[list[JobData]]]:
-        """Yield the call of each page; its answer goes to :meth:`unseen` before the next."""
+        """Yield the request of each page. Pass its result to :meth:`unseen` before the next."""
         while self._more:
             yield api.list_jobs(
                 limit=PAGE_SIZE if self._left is None else min(PAGE_SIZE, self._left),
@@ -63,10 +63,10 @@ class JobPages:
             )
 
     def unseen(self, page: list[JobData]) -> list[JobData]:
-        """Return the jobs that no page before this one has brought.
+        """Return the jobs of a page that were not on an earlier page.
 
         Args:
-            page: The answer to the last call.
+            page: The result of the last request.
         """
         new = [job for job in page if job["id"] not in self._seen]
         ids = {job["id"] for job in page}

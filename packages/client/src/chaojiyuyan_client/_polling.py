@@ -1,10 +1,9 @@
-"""Polling that the waits of one client share, where the platform does not hold its answers.
+"""Polling that the waits of one client share when the platform does not support long-polling.
 
-A wait that is alone asks for its job at growing intervals. With others beside it, they read the
-list of the caller's own jobs instead: one request tells about fifty of them. There is no thread of
-its own: whichever wait looks first when a reading is due makes it, and the others see what it
-brought when they look. All requests together keep to one rate, those included that ask for a single
-job because the list did not show it.
+A single wait polls its job at growing intervals. Several waits read the list of the caller's own
+jobs instead, because one request returns fifty jobs. There is no background thread: the first wait
+that runs when a read is due reads the list, and the other waits use its result. All requests
+together keep to one rate. This includes the requests for single jobs that the list does not show.
 """
 
 from __future__ import annotations
@@ -27,53 +26,54 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import JobData
 
 FIRST_INTERVAL = 0.1
-"""Seconds between the first two polls of a wait, and the minimum of its longest interval."""
+"""Seconds between the first two polls of a wait, and the minimum of `poll_interval`."""
 
 GROWTH = 1.25
-"""Each interval to the one before it."""
+"""Ratio of each interval to the previous one."""
 
 MAX_RATE = 8.0
-"""Requests a second of all waits together; the platform's limit for one client is ten."""
+"""Maximum requests per second of all waits together. The platform allows ten for one client."""
 
 MAX_LOOK = 1.0
-"""Seconds between two looks of a wait at what the others have brought."""
+"""Maximum seconds until a wait checks the results that other waits have read."""
 
 LIST_TIMEOUT = 10.0
-"""Seconds for one page of the list; a page that takes longer counts as failed."""
+"""Timeout in seconds for one page of the list."""
 
 EXTRA_PAGES = 2
-"""Pages that are read beyond those that the open jobs would fill, before single reads take over."""
+"""Pages that are read beyond the number that the open jobs would fill."""
 
 MAX_SINGLE_READERS = 8
-"""Waits that may take turns for a single read at a time, so that none of them starves."""
+"""Maximum number of waits that take turns with single reads, so that none of them starves."""
 
 
 @dataclass(slots=True)
 class Interval:
-    """Seconds between two polls of one wait.
+    """The seconds between two polls of one wait.
 
-    They grow, so that a job is noticed within a quarter of the time that it took.
+    They grow by a quarter, so the end of a job is noticed after at most a quarter of its duration.
 
     Attributes:
         seconds: The present interval.
-        longest: The longest interval.
+        longest: The maximum interval.
     """
 
     seconds: float
     longest: float
 
     def next(self) -> float:
-        """Return the present interval, and grow."""
+        """Return the present interval, and increase it."""
         present = min(self.seconds, self.longest)
         self.seconds *= GROWTH
         return present
 
 
 class SharedPolling:
-    """The open waits of one client, and what the list of jobs last told about them.
+    """The open waits of one client, and the last known rows of their jobs.
 
     Attributes:
-        platform_holds: Whether the platform was last seen to hold its answers (RFC 7240).
+        platform_holds: Whether the last response showed that the platform supports long-polling
+            (``Prefer: wait``, RFC 7240).
 
     Args:
         now: A monotonic clock, in seconds.
@@ -88,29 +88,31 @@ class SharedPolling:
     def _clear(self) -> None:
         self._process = os.getpid()
         self._open: Counter[str] = Counter()
-        self._seen: dict[str, tuple[float, JobData]] = {}  # when the list was asked, and its row
-        self._missing: dict[str, None] = {}  # not on the list: they take turns, in this order
+        self._seen: dict[str, tuple[float, JobData]] = {}  # the time of the request, and the row
+        self._missing: dict[
+            str, None
+        ] = {}  # jobs that the list did not show, in the order of their turns
         self._reading = False
         self._last_reading = self._now()
         self._next_request = self._now()
 
     def join(self, job_id: str) -> None:
-        """Note that a wait for a job is open.
+        """Register an open wait for a job.
 
         Args:
-            job_id: The job.
+            job_id: The id of the job.
         """
-        if self._process != os.getpid():  # the waits of a parent process are none of ours
+        if self._process != os.getpid():  # after a fork, forget the waits of the parent process
             self._lock = threading.Lock()
             self._clear()
         with self._lock:
             self._open[job_id] += 1
 
     def leave(self, job_id: str) -> None:
-        """Note that a wait for a job has ended.
+        """Remove a wait for a job.
 
         Args:
-            job_id: The job.
+            job_id: The id of the job.
         """
         with self._lock:
             self._open[job_id] -= 1
@@ -121,24 +123,24 @@ class SharedPolling:
 
     @property
     def is_shared(self) -> bool:
-        """Whether the waits read the list: several jobs are open, and no answers are held."""
+        """Whether the waits read the list: several jobs are open, and there is no long-polling."""
         return len(self._open) > 1 and not self.platform_holds
 
     def look(
         self, job_id: str, status: str | None, *, since: float, interval: Interval, ends: float
     ) -> Flow[JobData | None]:
-        """Look at what the list tells about a job, and read the list where that is due.
+        """Wait until the list shows a new status of a job, and read the list when that is due.
 
         Args:
-            job_id: The job.
-            status: The status that is known already.
-            since: When that status was asked for, by the clock.
-            interval: The seconds after which the wait wants the list to be read again.
-            ends: When to stop, by the clock.
+            job_id: The id of the job.
+            status: The known status.
+            since: The clock time at which the known status was requested.
+            interval: The interval after which this wait reads the list again.
+            ends: The clock time at which to stop.
 
         Returns:
-            The flow that returns the job's row, once it shows another status; None when it is the
-            job's turn to be read by itself, or the time is over.
+            The flow that returns the row of the job when its status has changed. It returns None
+            when the job must be read by a single request, or the time is over.
         """
         while True:
             asked_at, row = self._seen.get(job_id, (since, None))
@@ -155,20 +157,20 @@ class SharedPolling:
                 yield Sleep(max(0.0, min(seconds, MAX_LOOK, ends - self._now())))
 
     def _take_turn(self, job_id: str) -> bool:
-        """Whether the job may be read by itself now: the list does not show it."""
+        """Return whether a job that the list does not show may be read by a single request now."""
         with self._lock:
             if not self._is_near_turn(job_id) or self._reserve() > 0:
                 return False
             self._next_request += 1 / MAX_RATE
             del self._missing[job_id]
-            self._missing[job_id] = None  # to the end of the line
+            self._missing[job_id] = None  # to the end of the queue
             return True
 
     def _is_near_turn(self, job_id: str) -> bool:
         return job_id in self._missing and job_id in islice(self._missing, MAX_SINGLE_READERS)
 
     def _reserve(self) -> float:
-        """Seconds until the next request may be made."""
+        """Return the seconds until the next request is allowed."""
         present = self._now()
         self._next_request = max(self._next_request, present - 1 / MAX_RATE)
         return self._next_request - present
@@ -182,7 +184,7 @@ class SharedPolling:
             return True
 
     def _read_list(self, ends: float) -> Flow[None]:
-        """Read the list from its beginning, until every open job has been seen."""
+        """Read the list from its start, until every open job was found."""
         with self._lock:
             unseen = set(self._open)
         is_whole = False
@@ -190,13 +192,13 @@ class SharedPolling:
             for number in range(len(unseen) // PAGE_SIZE + 1 + EXTRA_PAGES):
                 yield from self._pace()
                 asked_at = self._now()
-                if asked_at >= ends:  # another wait goes on, from the beginning
+                if asked_at >= ends:  # another wait reads the list again
                     return
                 call = list_jobs(limit=PAGE_SIZE, offset=number * PAGE_SIZE)
                 reply = yield from send(call, timeout=min(LIST_TIMEOUT, ends - asked_at))
                 try:
                     page = reply.value(call)
-                except Exception:  # noqa: BLE001  (single reads take over, and tell what is wrong)
+                except Exception:  # noqa: BLE001  (single reads follow, and report the error)
                     break
                 with self._lock:
                     for row in page:
@@ -215,7 +217,7 @@ class SharedPolling:
                 self._reading = False
 
     def _pace(self) -> Flow[None]:
-        """Wait for the next request that the rate allows, and take it."""
+        """Wait until the rate allows the next request, and count it."""
         while True:
             with self._lock:
                 pause = self._reserve()

@@ -1,4 +1,4 @@
-"""What both clients read: jobs, their events and files, and the catalog."""
+"""The methods of both clients that read: jobs, their events and artifacts, and the catalog."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ T = TypeVar("T")
 
 
 class Reads(ClientBase):
-    """What the sync client reads."""
+    """The methods of the sync client that read."""
 
     _transport: Transport
 
     def get_job(self, job_id: str | uuid.UUID) -> Job:
-        """Return a job as it stands (``GET /kernel-jobs/{id}``).
+        """Return the present state of a job (``GET /kernel-jobs/{id}``).
 
         Args:
-            job_id: The job's id.
+            job_id: The id of the job.
 
         Raises:
-            NotFoundError: There is none, or it is another agent's.
+            NotFoundError: The job does not exist, or it belongs to another agent.
             ValueError: The id is empty, ``.`` or ``..``.
         """
         return Job(self._request(api.get_job(to_id(job_id))), self)
@@ -59,20 +59,26 @@ class Reads(ClientBase):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         on_update: Callable[[Job], object] | None = None,
     ) -> Job:
-        """Wait until a job has ended, well or not. Faults on the way do not end it.
+        """Wait until a job has ended, with any status. Temporary failures are retried.
+
+        The requests are ``GET /kernel-jobs/{id}``, with long-polling (``Prefer: wait``, RFC 7240)
+        when the server supports it.
 
         Args:
-            job_id: The job's id.
-            timeout: Maximum wait in seconds.
-            poll_interval: Maximum interval between two polls in seconds, where the server does not
-                hold its answer (``Prefer: wait``, RFC 7240). Intervals begin at 0.1 s and grow;
-                several waits of one client poll together.
-            on_update: A function that is called with the job when it is first seen and whenever
+            job_id: The id of the job.
+            timeout: Maximum seconds to wait.
+            poll_interval: Maximum seconds between two polls of a server without long-polling. The
+                intervals start at 0.1 s and grow. Several waits of one client poll together.
+            on_update: A function that is called with the job at the first response and whenever
                 its status changes.
 
+        Returns:
+            The ended job, with its output or error.
+
         Raises:
-            JobTimeout: It did not end in time; its cause is the last fault, if there was one.
-            NotFoundError: There is no such job, or it is another agent's.
+            JobTimeout: The job did not end in time. The cause is the last failure, if there was
+                one.
+            NotFoundError: The job does not exist, or it belongs to another agent.
         """
         with self._tracing.span("wait", to_id(job_id)):
             flow = self._waiting(
@@ -90,12 +96,12 @@ class Reads(ClientBase):
         capability_key: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
-        """Iterate over the caller's own jobs (``GET /kernel-jobs``), a page at a time.
+        """Iterate over the caller's own jobs, newest first (``GET /kernel-jobs``), page by page.
 
         Args:
             status: Filter by status, for example ``failed``.
             capability_key: Filter by capability.
-            limit: The number of jobs at most; None for all.
+            limit: Maximum number of jobs; None for all.
 
         Raises:
             ValueError: The limit is negative or not a whole number.
@@ -108,10 +114,13 @@ class Reads(ClientBase):
                 yield Job(data, self)
 
     def job_events(self, job_id: str | uuid.UUID) -> Iterator[JobEvent]:
-        """Iterate over what has happened to a job (``GET /kernel-jobs/{id}/events``), oldest first.
+        """Iterate over the events of a job (``GET /kernel-jobs/{id}/events``), oldest first.
 
         Args:
-            job_id: The job's id.
+            job_id: The id of the job.
+
+        Raises:
+            NotFoundError: The job does not exist, or it belongs to another agent.
         """
         yield from self._request(api.job_events(to_id(job_id)))
 
@@ -123,7 +132,7 @@ class Reads(ClientBase):
         """Return the catalog (``GET /capability-specs``).
 
         Args:
-            category: Filter by category, an exact match.
+            category: Filter by category. The match is exact.
         """
         return self._request(api.list_capabilities(category=category))
 
@@ -137,25 +146,26 @@ class Reads(ClientBase):
         timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
     ) -> pathlib.Path:
-        """Bring an artifact into a file: all of it, or the file stays as it was.
+        """Download an artifact to a file. After a failure, the file is unchanged.
 
         Args:
-            artifact: An artifact of `job.artifacts`, at an ``https:`` or ``data:`` address.
-            to: The file to write; its folder must exist.
-            overwrite: Whether to replace a file that exists. A link, a pipe and a device are never
+            artifact: An artifact from `job.artifacts`, with an ``https:`` or ``data:`` address.
+            to: The file to write. Its folder must exist.
+            overwrite: Whether to replace an existing file. A link, a pipe or a device is never
                 replaced.
-            max_bytes: The bytes after which the download is given up; None for no limit but the
-                size that the artifact announces.
-            timeout: Seconds for the whole download, retries included; an hour by default.
-            on_progress: A function that is called with the number of bytes so far.
+            max_bytes: Maximum size in bytes; None for no limit except the declared size of the
+                artifact.
+            timeout: Maximum seconds for the whole download with its retries, by default an hour.
+            on_progress: A function that is called with the number of downloaded bytes.
 
         Returns:
-            The file's path.
+            The path of the file.
 
         Raises:
-            DownloadError: The artifact has no such address, or not the size that it says.
-            HebingAPIError: Its host answered with an error.
-            FileExistsError: The file exists, and `overwrite` is not set.
+            DownloadError: The artifact has no such address, or its size differs from the declared
+                size.
+            HebingAPIError: The host of the artifact responded with an error.
+            FileExistsError: The file exists, and `overwrite` is false.
             OSError: The file cannot be written.
         """
         from .download import download
@@ -177,12 +187,12 @@ class Reads(ClientBase):
 
 
 class AsyncReads(ClientBase):
-    """What the async client reads; each method is described at its twin's."""
+    """The methods of the async client that read; see the same methods of `NexusClient`."""
 
     _transport: AsyncTransport
 
     async def get_job(self, job_id: str | uuid.UUID) -> AsyncJob:
-        """Return a job as it stands (``GET /kernel-jobs/{id}``)."""
+        """Return the present state of a job; see :meth:`NexusClient.get_job`."""
         return AsyncJob(await self._request(api.get_job(to_id(job_id))), self)
 
     async def wait(
@@ -193,7 +203,7 @@ class AsyncReads(ClientBase):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         on_update: Callable[[AsyncJob], object] | None = None,
     ) -> AsyncJob:
-        """Wait until a job has ended, well or not. Faults on the way do not end it."""
+        """Wait until a job has ended, with any status; see :meth:`NexusClient.wait`."""
         with self._tracing.span("wait", to_id(job_id)):
             flow = self._waiting(
                 to_id(job_id),
@@ -210,7 +220,7 @@ class AsyncReads(ClientBase):
         capability_key: str | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[AsyncJob]:
-        """Iterate over the caller's own jobs (``GET /kernel-jobs``), a page at a time."""
+        """Iterate over the caller's own jobs, newest first; see :meth:`NexusClient.jobs`."""
         return self._listed(JobPages(status, capability_key, limit))
 
     async def _listed(self, pages: JobPages) -> AsyncIterator[AsyncJob]:
@@ -219,7 +229,7 @@ class AsyncReads(ClientBase):
                 yield AsyncJob(data, self)
 
     async def job_events(self, job_id: str | uuid.UUID) -> AsyncIterator[JobEvent]:
-        """Iterate over a job's events (``GET /kernel-jobs/{id}/events``), oldest first."""
+        """Iterate over the events of a job, oldest first; see :meth:`NexusClient.job_events`."""
         for event in await self._request(api.job_events(to_id(job_id))):
             yield event
 
@@ -229,7 +239,7 @@ class AsyncReads(ClientBase):
                 yield event
 
     async def capabilities(self, *, category: str | None = None) -> list[CapabilitySpec]:
-        """Return the catalog (``GET /capability-specs``)."""
+        """Return the catalog; see :meth:`NexusClient.capabilities`."""
         return await self._request(api.list_capabilities(category=category))
 
     async def download(
@@ -242,7 +252,7 @@ class AsyncReads(ClientBase):
         timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
     ) -> pathlib.Path:
-        """Bring an artifact into a file: all of it, or the file stays as it was."""
+        """Download an artifact to a file; see :meth:`NexusClient.download`."""
         from .download import download
 
         flow = download(

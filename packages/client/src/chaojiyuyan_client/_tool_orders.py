@@ -1,4 +1,4 @@
-"""How tools order: validation, approval, the job, and every error as a text for a model."""
+"""The calls of tools: validation, approval, the job, and errors as texts for a model."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     PerformAsync = Callable[[Tool, JsonObject, list[str]], Awaitable[AsyncJob]]
 
 MAX_ERROR = 1000
-"""Characters of an error that a model reads at most."""
+"""Maximum characters of an error for a model."""
 
-DECLINED = "Error: The order was declined. Nothing was ordered: do not try it again unasked."
+DECLINED = "Error: The order was declined. Nothing was ordered. Do not retry it unless asked."
 
 
 class ToolOrders(ABC):
     """Orders the jobs of one client's tools.
 
     Args:
-        approve: Asked before each order, after the input was checked; None approves all.
-        redactor: Keeps the agent key out of what a model reads.
+        approve: Called before each order with the checked input; None approves all orders.
+        redactor: Removes the agent key from texts for a model.
     """
 
     def __init__(self, approve: Approve | None, redactor: Redactor) -> None:
@@ -46,11 +46,11 @@ class ToolOrders(ABC):
 
     @abstractmethod
     def use(self, tool: Tool, payload: object) -> JsonObject | str:
-        """Use a tool on the calling thread; see :meth:`Tool.call`."""
+        """Call a tool on the calling thread; see :meth:`Tool.call`."""
 
     @abstractmethod
     async def use_async(self, tool: Tool, payload: object) -> JsonObject | str:
-        """Use a tool on the running event loop; see :meth:`Tool.acall`."""
+        """Call a tool on the running event loop; see :meth:`Tool.acall`."""
 
     def _ask(self, tool: Tool, payload: JsonObject) -> bool | Awaitable[bool]:
         return self._approve is None or self._approve(tool, payload)
@@ -69,7 +69,7 @@ class ToolOrders(ABC):
 
 
 class ThreadToolOrders(ToolOrders):
-    """Orders by a sync client; an event loop is served from a thread.
+    """Orders with a sync client. Calls from an event loop run on a thread.
 
     Args:
         approve: See :class:`ToolOrders`.
@@ -82,7 +82,7 @@ class ThreadToolOrders(ToolOrders):
         self._perform = perform
 
     def use(self, tool: Tool, payload: object) -> JsonObject | str:
-        """Use a tool on the calling thread; see :meth:`Tool.call`."""
+        """Call a tool on the calling thread; see :meth:`Tool.call`."""
         job_ids: list[str] = []
         try:
             checked = check_tool_input(tool, payload)
@@ -94,7 +94,7 @@ class ThreadToolOrders(ToolOrders):
             return self._explain(error, job_ids)
 
     async def use_async(self, tool: Tool, payload: object) -> JsonObject | str:
-        """Use a tool from an event loop; see :meth:`Tool.acall`."""
+        """Call a tool from an event loop; see :meth:`Tool.acall`."""
         from anyio import to_thread
 
         job_ids: list[str] = []
@@ -111,7 +111,7 @@ class ThreadToolOrders(ToolOrders):
 
 
 class LoopToolOrders(ToolOrders):
-    """Orders by an async client.
+    """Orders with an async client.
 
     Args:
         approve: See :class:`ToolOrders`.
@@ -124,14 +124,14 @@ class LoopToolOrders(ToolOrders):
         self._perform = perform
 
     def use(self, tool: Tool, payload: object) -> JsonObject | str:  # noqa: ARG002
-        """Refuse: the client's connections belong to an event loop."""
+        """Raise an error, because the client's connections belong to an event loop."""
         raise RuntimeError(
-            f"The tool {tool.name} is of an AsyncNexusClient: await acall(), or make the tools by"
-            " a NexusClient"
+            f"The tool {tool.name} belongs to an AsyncNexusClient: await acall(), or make the tools"
+            " with a NexusClient"
         )
 
     async def use_async(self, tool: Tool, payload: object) -> JsonObject | str:
-        """Use a tool on the running event loop; see :meth:`Tool.acall`."""
+        """Call a tool on the running event loop; see :meth:`Tool.acall`."""
         job_ids: list[str] = []
         try:
             checked = check_tool_input(tool, payload)
@@ -145,15 +145,15 @@ class LoopToolOrders(ToolOrders):
 def check_tool_input(tool: Tool, payload: object) -> JsonObject:
     """Return the input of a tool as an object that matches its schema.
 
-    Without the extra ``chaojiyuyan-client[validate]``, only that it is an object is checked.
+    Without the extra ``chaojiyuyan-client[validate]``, the schema is not checked.
 
     Args:
         tool: The tool.
-        payload: What the model wrote.
+        payload: The input from the model.
 
     Raises:
-        TypeError: It is not an object.
-        InputInvalid: It does not match the schema.
+        TypeError: The input is not an object.
+        InputInvalid: The input does not match the schema.
     """
     from ._validation import check_input
 
@@ -164,37 +164,37 @@ def check_tool_input(tool: Tool, payload: object) -> JsonObject:
 
 
 def explain(error: Exception, job_ids: list[str]) -> str:
-    """Say to a model what happened, and what to do, so that it does not pay twice.
+    """Return a text that tells a model what happened and what to do, so that it does not pay twice.
 
     Args:
-        error: What was raised.
-        job_ids: The job that was ordered by then, if any.
+        error: The exception of the call.
+        job_ids: The id of the ordered job, or empty.
     """
     if isinstance(error, JobTimeout):
         ordered = job_ids[0] if job_ids else error.job_id
         return (
-            f"Job {ordered} has not ended within {error.timeout:g} s. It goes on and is paid for:"
-            f" do not order it again. Its result can be had later by the job id {ordered}."
+            f"Job {ordered} has not ended within {error.timeout:g} s. It continues and is paid for:"
+            f" do not order it again. Read its result later with the job id {ordered}."
         )
     if isinstance(error, JobFailed):
-        return f"{error}. Another order costs its price again."
+        return f"{error}. A new order costs the price again."
     if isinstance(error, (InputInvalid, TypeError)) and not job_ids:
         return f"{error}. Nothing was ordered: correct the input and call again."
     if job_ids:
         return (
             f"Job {job_ids[0]} was ordered, but its result could not be read: {error}. Do not order"
-            f" it again. Its result can be had later by the job id {job_ids[0]}."
+            f" it again. Read its result later with the job id {job_ids[0]}."
         )
     if isinstance(error, HebingError):
         return str(error)
     return (
-        f"The order failed: {type(error).__name__}: {error}. It is not known whether a job was"
-        " ordered: do not order it again unasked."
+        f"The order failed: {type(error).__name__}: {error}. A job may have been ordered. Do not"
+        " order it again unless asked."
     )
 
 
 def _finish(awaitable: Awaitable[bool]) -> bool:
-    """Run an async approval to its end, from a thread that has no event loop."""
+    """Run an async approval on a thread without an event loop, and return its result."""
 
     async def finish() -> bool:
         return await awaitable
@@ -208,4 +208,4 @@ def _run(work: Coroutine[Any, Any, bool]) -> bool:
     except RuntimeError:
         return asyncio.run(work)
     work.close()
-    raise RuntimeError("an async approve needs acall() where an event loop is running")
+    raise RuntimeError("an async approve function needs acall() when an event loop is running")

@@ -1,4 +1,4 @@
-"""Spans by OpenTelemetry, where the program has loaded it."""
+"""OpenTelemetry spans, when the program has imported OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ class Tracing:
     """The spans of one client.
 
     Args:
-        send_traceparent: Whether the trace travels with the job. Its worker, a stranger, sees the
-            ids of trace and span; nothing else is sent.
+        send_traceparent: Whether to send the trace context with the job. The worker, a stranger,
+            then sees the ids of the trace and the span, and nothing else.
     """
 
     def __init__(self, *, send_traceparent: bool) -> None:
         self._send_traceparent = send_traceparent
 
     def span(self, method: str, subject: str) -> AbstractContextManager[object]:
-        """Surround a method of the client with a span, which is current meanwhile.
+        """Return a context manager that makes a span for a method the current span.
 
         Args:
             method: The method, for example ``run``.
             subject: The capability key or the job id.
         """
-        if "opentelemetry" not in sys.modules:  # no program has configured a provider without it
+        if (
+            "opentelemetry" not in sys.modules
+        ):  # without the import, the program cannot have configured a provider
             return _NOTHING
         try:
             from opentelemetry import trace
@@ -47,7 +49,7 @@ class Tracing:
         )
 
     def traceparent(self) -> str | None:
-        """Return the present span as a header's value; None where there is nothing to send."""
+        """Return the current span as a ``traceparent`` value, or None when nothing is sent."""
         if not self._send_traceparent or "opentelemetry" not in sys.modules:
             return None
         try:
@@ -59,4 +61,4 @@ class Tracing:
             return None
         carrier: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(carrier)
-        return carrier.get(TRACEPARENT)  # and no tracestate, which names vendors
+        return carrier.get(TRACEPARENT)  # no tracestate, because it names vendors

@@ -1,4 +1,4 @@
-"""Inputs checked against the schemas of the catalog (JSON Schema), without any network."""
+"""Check inputs against the JSON Schemas of the catalog, without network access."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXTRA = "chaojiyuyan-client[validate]"
-"""What has to be installed besides."""
+"""The extra that must be installed."""
 
 MAX_REASON = 300
-"""Characters of a finding that are shown: it quotes the input."""
+"""Maximum characters of a validation error, because it quotes the input."""
 
 
 def require_validator() -> None:
-    """Make sure that inputs can be validated.
+    """Raise an error when the extra for validation is not installed.
 
     Raises:
         ImportError: The extra is not installed.
@@ -35,15 +35,15 @@ def require_validator() -> None:
 def check_input(payload: Mapping[str, Any], schema: object) -> None:
     """Check an input against a capability's schema.
 
-    A schema that is none, or that refers to another document, checks nothing; slow parts of one are
-    left out. The platform has the last word.
+    An invalid schema, or one that refers to another document, is not checked, and slow parts of a
+    schema are skipped. The platform checks the input too.
 
     Args:
         payload: The input.
-        schema: The catalog's `input_schema`; anything that is not an object checks nothing.
+        schema: The catalog's `input_schema`. A value that is not an object is not checked.
 
     Raises:
-        InputInvalid: The input does not match.
+        InputInvalid: The input does not match the schema.
         ImportError: The extra is not installed.
     """
     require_validator()

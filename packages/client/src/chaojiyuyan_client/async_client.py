@@ -1,4 +1,4 @@
-"""The async client: the same names as the sync one's; what does I/O is awaited."""
+"""The async client, with the same methods as the sync client."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ else:
 
 
 class AsyncNexusClient(AsyncOrders):
-    """The platform as a caller sees it, for an event loop: the twin of :class:`NexusClient`.
+    """The async client for callers, on asyncio or trio.
 
-    Names, parameters, defaults and errors are the same there, and are described there. What does
-    I/O is awaited, listings are async iterators, and jobs are :class:`AsyncJob`.
+    Names, parameters, defaults and errors are the same as those of :class:`NexusClient` and are
+    described there. Methods with I/O are awaited, listings are async iterators, and jobs are
+    :class:`AsyncJob` objects.
 
     Args:
-        http_client: An ``httpx.AsyncClient`` to use; its own base URL, headers and timeout win, and
-            it is not closed with this one.
+        http_client: An ``httpx.AsyncClient`` to use. Its own base URL, headers and timeout win.
+            This client does not close it.
     """
 
     _transport: AsyncTransport
@@ -77,7 +78,7 @@ class AsyncNexusClient(AsyncOrders):
         save: bool = True,
         profile: str | None = None,
     ) -> Self:
-        """Log in by a browser (RFC 8628), and make a client of the key."""
+        """Log in with a browser (RFC 8628); see :meth:`NexusClient.login_device_flow`."""
         from ._login import device_login
 
         url = checked_base_url(base_url or cls.DEFAULT_BASE_URL)
@@ -98,11 +99,11 @@ class AsyncNexusClient(AsyncOrders):
         return cls(api_key, url)
 
     async def close(self) -> None:
-        """Close the connections. A client that was handed in stays open."""
+        """Close the connections. An `http_client` that was passed in stays open."""
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
-        """Return the client; leaving the block closes it."""
+        """Return the client, which is closed at the end of the block."""
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

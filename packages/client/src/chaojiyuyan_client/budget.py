@@ -1,4 +1,4 @@
-"""A bound on what orders may cost together."""
+"""A limit on the total price of orders."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from chaojiyuyan_core.http import Flow, Reply, Retry, Send, Sleep, encode_body, 
 from chaojiyuyan_core.models import JobData
 
 FIRST_PAUSE = 0.02
-"""Seconds until an order that does not fit looks again whether others have been released."""
+"""Seconds until an order that exceeds the budget checks it again the first time."""
 
 MAX_PAUSE = 0.5
-"""Seconds between two such looks at most."""
+"""Maximum seconds between two such checks."""
 
 
 class Budget:
-    """What may be spent in all, in whole nc. Safe to share between threads, tasks and clients.
+    """A budget in whole nc. It can be shared between threads, tasks and clients.
 
-    An order reserves its price before it is sent. The answer settles what it costs: the job's own
-    `price_nc`; nothing where the platform refused it, or answered with a job that was there before;
-    the whole price where nobody knows, for example after a lost answer.
+    An order reserves its price before it is sent. The response determines its cost: the `price_nc`
+    of the job; nothing when the platform refused the order or returned an existing job; the whole
+    price when the cost is unknown, for example after a lost response.
 
     Attributes:
-        limit_nc: The bound, in nc.
+        limit_nc: The maximum total in nc.
     """
 
     def __init__(self, limit_nc: int) -> None:
-        """Start with nothing spent.
+        """Start with an unspent budget.
 
         Args:
-            limit_nc: The bound, in nc; 0 refuses every order that costs something.
+            limit_nc: The maximum total in nc. With 0, only free orders are allowed.
 
         Raises:
-            ValueError: The bound is negative, or not a whole number.
+            ValueError: The limit is negative or not a whole number.
         """
         if read_price(limit_nc) is None:
             raise ValueError(f"a budget is a whole number of nc, 0 or more, not {limit_nc!r}")
@@ -47,23 +47,23 @@ class Budget:
 
     @property
     def spent_nc(self) -> int:
-        """What the orders that were answered cost, in nc, unknown ones at their whole price."""
+        """The cost of the completed orders in nc. An unknown cost counts as the whole price."""
         return self._spent
 
     @property
     def left_nc(self) -> int:
-        """What neither is spent nor reserved by an order in flight, in nc."""
+        """The rest of the budget in nc that is neither spent nor reserved by an order in flight."""
         with self._lock:
             return max(0, self.limit_nc - self._spent - self._reserved)
 
     def check(self, price_nc: int | None) -> None:
-        """Tell whether an order fits now, without reserving anything.
+        """Raise an error when an order exceeds the budget now. Nothing is reserved.
 
         Args:
-            price_nc: The price of the order, in nc; None where it is unknown.
+            price_nc: The price of the order in nc, or None when it is unknown.
 
         Raises:
-            BudgetExceeded: It does not fit, or its price is unknown.
+            BudgetExceeded: The price is unknown or exceeds the rest of the budget.
         """
         left = self.left_nc
         if price_nc is None or price_nc > left:
@@ -77,25 +77,27 @@ class Budget:
         *,
         left: Callable[[], float] | None = None,
     ) -> Flow[JobData]:
-        """Post a job within the budget.
+        """Order a job within the budget.
 
-        An order that does not fit waits while others are in flight, since they may be released.
+        An order that exceeds the rest of the budget waits while other orders are in flight,
+        because their reservations may be released.
 
         Args:
-            call: What :func:`chaojiyuyan_core.api.create_job` returned.
-            price_nc: The price of the job, in nc; None where it is unknown.
-            retry: How often and how soon a fault is answered by another attempt.
-            left: Tells the seconds until the deadline; without it there is none.
+            call: The request from :func:`chaojiyuyan_core.api.create_job`.
+            price_nc: The price of the job in nc, or None when it is unknown.
+            retry: The number and the delays of retries.
+            left: Returns the seconds until the deadline; None means no deadline.
 
         Returns:
-            The flow that posts the job and returns it.
+            The flow that orders the job and returns it.
 
         Raises:
-            BudgetExceeded: It does not fit, or its price is unknown. Nothing was sent.
+            BudgetExceeded: The price is unknown or exceeds the rest of the budget. Nothing was
+                sent.
             HebingAPIError: The API refused the order.
-            httpx.HTTPError: The last attempt met a fault on the wire.
+            httpx.HTTPError: The connection failed in the last attempt.
         """
-        encode_body(call)  # what cannot be sent must not be paid for
+        encode_body(call)  # an input that cannot be encoded fails before the reservation
         price = yield from self._reserve(price_nc, left)
         attempts = _Attempts()
         cost = price
@@ -130,18 +132,18 @@ class Budget:
             pause = min(2 * pause, MAX_PAUSE)
 
     def __repr__(self) -> str:
-        """Tell the bound and what is left."""
+        """Return a text with the limit and the rest."""
         return f"<Budget limit_nc={self.limit_nc} left_nc={self.left_nc}>"
 
 
 class _Attempts:
-    """What the attempts of one order tell about its cost."""
+    """The statuses of one order's attempts, from which its cost follows."""
 
     def __init__(self) -> None:
-        self._statuses: list[int] = []  # of each attempt; 0 where no answer came
+        self._statuses: list[int] = []  # of each attempt; 0 when there was no response
 
     def watch(self, flow: Flow[JobData]) -> Flow[JobData]:
-        """Run the flow, and note the status of each answer."""
+        """Run the flow, and record the status of each response."""
         reply: Reply | None = None
         try:
             while True:
@@ -156,17 +158,21 @@ class _Attempts:
 
     @property
     def are_refused(self) -> bool:
-        """Whether the platform refused every attempt: there is no job."""
+        """Whether the platform refused every attempt, so that there is no job."""
         return bool(self._statuses) and all(400 <= status < 500 for status in self._statuses)
 
     @property
     def found_earlier_job(self) -> bool:
-        """Whether the job was there before the first attempt: after a lost one it may be ours."""
+        """Whether the job existed before the first attempt. A lost attempt may have created it."""
         *before, last = self._statuses
         return last == 200 and all(400 <= status < 500 for status in before)
 
 
 def read_price(value: object) -> int | None:
-    """Return a price in whole nc, or None for anything that is not one."""
+    """Return a price in whole nc, or None when the value is not a price.
+
+    Args:
+        value: The `price_nc` of the API, of any type.
+    """
     is_price = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     return cast("int", value) if is_price else None

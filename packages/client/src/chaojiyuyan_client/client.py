@@ -1,4 +1,4 @@
-"""The client for callers: post jobs, wait for them, fetch what they made."""
+"""The client for callers: order jobs, wait for them and read their results."""
 
 from __future__ import annotations
 
@@ -24,29 +24,30 @@ else:
 
 
 class NexusClient(Orders):
-    """The platform as a caller sees it. Safe to share between threads.
+    """The client for callers. It can be shared between threads.
 
-    Every method raises :class:`~chaojiyuyan_core.errors.HebingAPIError` where the API refuses and
-    ``httpx.HTTPError`` where it is not reached, after the retries.
+    Every method raises :class:`~chaojiyuyan_core.errors.HebingAPIError` when the API refuses a
+    request, and ``httpx.HTTPError`` when the platform cannot be reached, both after the retries.
 
     Args:
         api_key: The agent key (``nxt_ag_…``).
-        base_url: The platform's base URL; production by default. Plain http to another machine
-            warns.
-        timeout: Seconds without progress after which a request ends, in any form that httpx takes:
-            a number, None for no limit, an ``httpx.Timeout`` or a tuple. A request ends after five
-            minutes in any case, or after the timeout where that is longer.
-        max_retries: Attempts after the first, for what may be repeated; 0 turns retrying off.
-        auto_idempotency: Whether :meth:`call` makes an idempotency key where it is given none, so
-            that it may be repeated.
-        max_response_bytes: Maximum size of an answer in bytes, decoded; 64 MiB by default.
-        budget_nc: What this client and its :meth:`with_options` copies may order in all, in nc;
-            None for any amount. An order that does not fit raises
+        base_url: The base URL of the platform, by default the production platform. Plain http to
+            another machine gives a warning.
+        timeout: Seconds for each of connect, write and read, in any form that httpx accepts:
+            a number, None for no limit, an ``httpx.Timeout`` or a tuple. The maximum for a whole
+            request is five minutes, or the timeout when that is longer.
+        max_retries: Maximum number of retries of a request that is safe to repeat; 0 disables
+            retries.
+        auto_idempotency: Whether :meth:`call` generates an idempotency key when none is given, so
+            that the order is safe to repeat.
+        max_response_bytes: Maximum size of a decoded response in bytes, by default 64 MiB.
+        budget_nc: Maximum total price in nc of the orders of this client and its
+            :meth:`with_options` copies; None for no limit. An order that exceeds it raises
             :class:`~chaojiyuyan_core.errors.BudgetExceeded` before it is sent.
-        send_traceparent: Whether the OpenTelemetry trace travels with a job, in its
-            `channel_context`; whoever works on the job sees it.
-        http_client: An ``httpx.Client`` to use; its own base URL, headers and timeout win, and it
-            is not closed with this one.
+        send_traceparent: Whether to send the OpenTelemetry trace context with a job, in its
+            `channel_context`. The worker of the job can read it.
+        http_client: An ``httpx.Client`` to use. Its own base URL, headers and timeout win. This
+            client does not close it.
 
     Raises:
         ValueError: The key is blank, or the base URL or a limit is invalid.
@@ -96,21 +97,21 @@ class NexusClient(Orders):
         save: bool = True,
         profile: str | None = None,
     ) -> Self:
-        """Log in by a browser (RFC 8628), and make a client of the key.
+        """Log in with a browser (RFC 8628), and return a client with the new key.
 
         Args:
-            base_url: The platform's base URL; production by default.
-            client_name: What the person who approves is told.
-            timeout: Seconds until the login is given up.
-            poll_interval: Seconds between two polls where the server names none.
-            print_fn: A function that takes the lines to be shown; ``print`` by default.
-            save: Whether to keep the key in the credentials file. A key that was approved and then
-                cannot be saved is shown.
-            profile: The profile to keep it in.
+            base_url: The base URL of the platform, by default the production platform.
+            client_name: The name of this program on the page that approves the login.
+            timeout: Maximum seconds to wait for the approval.
+            poll_interval: Seconds between two polls when the server does not set the interval.
+            print_fn: A function that is called with each line to show, by default ``print``.
+            save: Whether to save the key in the credentials file. A key that cannot be saved is
+                shown instead.
+            profile: The profile of the credentials file.
 
         Raises:
-            DeviceFlowError: The login was denied, or has expired.
-            DeviceFlowTimeout: Nobody approved it in time.
+            DeviceFlowError: The login was denied or has expired.
+            DeviceFlowTimeout: Nobody approved the login in time.
             CredentialsError: The credentials file cannot be read or written.
         """
         from ._login import device_login
@@ -133,11 +134,11 @@ class NexusClient(Orders):
         return cls(api_key, url)
 
     def close(self) -> None:
-        """Close the connections. A client that was handed in stays open."""
+        """Close the connections. An `http_client` that was passed in stays open."""
         self._transport.close()
 
     def __enter__(self) -> Self:
-        """Return the client; leaving the block closes it."""
+        """Return the client, which is closed at the end of the block."""
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -146,4 +147,4 @@ class NexusClient(Orders):
 
 
 HebingClient = NexusClient
-"""The name that the client had first."""
+"""The earlier name of the client."""

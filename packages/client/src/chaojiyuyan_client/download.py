@@ -1,4 +1,4 @@
-"""The flow that brings an artifact into a file, in one step."""
+"""The flow that downloads an artifact to a file atomically."""
 
 from __future__ import annotations
 
@@ -47,27 +47,28 @@ def download(
     timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
     on_progress: Callable[[int], object] | None = None,
 ) -> Flow[Path]:
-    """Bring an artifact into a file: all of it, or the file stays as it was.
+    """Download an artifact to a file. After a failure, the file is unchanged.
 
     Args:
-        artifact: The artifact as a job lists it. Its address is an ``https:`` or ``data:`` URL;
-            ``http:`` is taken only where platform and artifact are both on this machine.
-        to: The file to write; its folder must exist.
-        retry: How often and how soon a fault is answered by another attempt.
-        base_url: The platform's base URL.
-        overwrite: Whether to replace a file that exists.
-        max_bytes: The bytes after which the download is given up; None for no limit but the size
-            that the artifact announces.
-        timeout: Seconds for the whole download, retries included.
-        on_progress: A function that is called with the number of bytes so far.
+        artifact: An artifact of a job. Its address is an ``https:`` or ``data:`` URL. ``http:`` is
+            accepted only when the platform and the artifact are both on this machine.
+        to: The file to write. Its folder must exist.
+        retry: The number and the delays of retries.
+        base_url: The base URL of the platform.
+        overwrite: Whether to replace an existing file.
+        max_bytes: Maximum size in bytes; None for no limit except the declared size of the
+            artifact.
+        timeout: Maximum seconds for the whole download with its retries.
+        on_progress: A function that is called with the number of downloaded bytes.
 
     Returns:
-        The flow that returns the file's path.
+        The flow that returns the path of the file.
 
     Raises:
-        DownloadError: The artifact has no usable address, or not the size that it says.
-        HebingAPIError: Its host answered with an error.
-        FileExistsError: The file exists, and `overwrite` is not set.
+        DownloadError: The artifact has no usable address, or its size differs from the declared
+            size.
+        HebingAPIError: The host of the artifact responded with an error.
+        FileExistsError: The file exists, and `overwrite` is false.
         OSError: The file cannot be written.
     """
     target = Path(to)
@@ -86,16 +87,17 @@ def download(
         else:
             yield from _fetch(address, content, retry, local=local, timeout=timeout)
         if size is not None and content.size != size:
-            raise DownloadError(f"The artifact has {content.size} bytes, and {size} were announced")
+            raise DownloadError(
+                f"The artifact has {content.size} bytes instead of the declared {size}"
+            )
     return target
 
 
 class _Content:
-    """The file while it is written; never longer than what was announced or is allowed.
+    """The file during the download. It never exceeds the declared or the allowed size.
 
-    After a fault, the rest alone is asked for, where the host named the state of the file by a
-    strong ETag or the time of its last change (RFC 9110, 13.1.5). An answer that is not that rest
-    starts again.
+    After a failure, only the rest is requested when the host sent a strong ETag or a Last-Modified
+    header (RFC 9110, 13.1.5). A response that is not this rest starts the download again.
     """
 
     def __init__(
@@ -122,7 +124,7 @@ class _Content:
         self._state = _state_of(headers) or (self._state if status == 206 else None)
 
     def must_restart(self, status: int | None) -> bool:
-        """Whether the whole has to be asked for: this answer was no rest that fits."""
+        """Return whether the whole file must be requested, because this was not the right rest."""
         was_partial = self._is_discarding or (status == 416 and bool(self.range_headers()))
         if was_partial:
             self.restart()
@@ -140,10 +142,10 @@ class _Content:
             return
         self.size += len(chunk)
         if self._limit is not None and self.size > self._limit:
-            # What goes on without end would fill the disk.
+            # An endless response would fill the disk.
             raise DownloadError(
-                f"The artifact has {self.size} bytes or more, and {self._limit} were announced or"
-                " are allowed by max_bytes"
+                f"The artifact has at least {self.size} bytes, but {self._limit} bytes are declared"
+                " or allowed by max_bytes"
             )
         self._file.write(chunk)
         if self._on_progress is not None:
@@ -158,26 +160,28 @@ class _Content:
 
 
 def _state_of(headers: Mapping[str, str]) -> str | None:
-    """What names the state of a file, as `If-Range` takes it (RFC 9110, 8.8)."""
+    """Return the validator of a file for the `If-Range` header, or None (RFC 9110, 8.8)."""
     tag = headers.get("etag", "").strip()
     if tag:
-        return tag if tag.startswith('"') else None  # W/"…" does not tell every change
+        return (
+            tag if tag.startswith('"') else None
+        )  # a weak tag (W/"…") may not change with the content
     changed, sent = headers.get("last-modified"), headers.get("date")
     changed_at, sent_at = parse_http_date(changed), parse_http_date(sent)
     if changed_at is None or (sent_at is not None and (sent_at - changed_at).total_seconds() < 1):
-        return None  # within the second in which it was sent, the file may have changed again
+        return None  # the file may have changed again within this second
     return changed
 
 
 @contextlib.contextmanager
 def _placing(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """Give a file beside the target, which takes its place at the end if there was no fault.
+    """Yield a temporary file, which replaces the target at the end when there was no error.
 
-    A worker may choose the name: nothing that exists is replaced unless the caller asked for it,
-    and what is not a file, such as a link or a device, never is.
+    A worker may have chosen the name. Therefore an existing file is replaced only when the caller
+    allows it, and a link or a device is never replaced.
     """
     _check_target(target, overwrite=overwrite)
-    # Shorter than any name: the target's own may already have all the characters of a name.
+    # A short name, because the target's own name may already have the maximum length.
     temporary = target.with_name(f".{os.urandom(8).hex()}.part")
     try:
         with temporary.open("xb") as file:
@@ -204,7 +208,7 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def _claim(target: Path) -> None:
-    """Take the name, unless somebody else has taken it since the download began."""
+    """Create the file, unless another program has created it during the download."""
     try:
         target.open("xb").close()
     except FileExistsError:
@@ -228,7 +232,7 @@ def _fetch(url: str, content: _Content, retry: Retry, *, local: bool, timeout: f
             raise DownloadError(f"The artifact's address is not a URL: {url[:100]!r}") from None
         if content.must_restart(reply.status):
             if is_anew:
-                raise DownloadError("The artifact's host sends a part, which was not asked for")
+                raise DownloadError("The artifact's host sent a part that was not requested")
             is_anew = True
             continue
         if reply.status not in _REDIRECTS or "location" not in reply.headers:
@@ -236,7 +240,7 @@ def _fetch(url: str, content: _Content, retry: Retry, *, local: bool, timeout: f
         try:
             url = urljoin(url, reply.headers["location"])
         except ValueError:
-            raise DownloadError("The artifact was redirected to what is not a URL") from None
+            raise DownloadError("The artifact was redirected to an invalid URL") from None
     else:
         raise DownloadError(f"The artifact was redirected more than {MAX_REDIRECTS} times")
     if not reply.is_success:
@@ -253,11 +257,11 @@ def _checked(url: str, local: bool) -> str:
         return url
     if host and parts.scheme == "http" and local and is_loopback(host):
         return url
-    raise DownloadError(f"The artifact's address is no https: or data: URL: {url[:100]!r}")
+    raise DownloadError(f"The artifact's address is not an https: or data: URL: {url[:100]!r}")
 
 
 def _data(url: str) -> bytes:
-    """The content of a ``data:`` URL (RFC 2397)."""
+    """Return the content of a ``data:`` URL (RFC 2397)."""
     found = _DATA.fullmatch(url)
     if found is None:
         raise DownloadError("The artifact's data: URL has no content")
@@ -267,4 +271,4 @@ def _data(url: str) -> bytes:
     try:
         return base64.b64decode(content, validate=True)
     except binascii.Error:
-        raise DownloadError("The artifact's data: URL is no base64") from None
+        raise DownloadError("The artifact's data: URL is not valid base64") from None

@@ -1,9 +1,9 @@
-"""Values held against a JSON Schema that comes from a stranger.
+"""Check values against a JSON Schema that comes from a stranger.
 
-A capability's schema is the work of whoever published it. It must not make this process read an
-address, nor compute without end: references are resolved inside the schema alone and only so many
-of them, and a regular expression is enforced only where it is simple, since others take a lifetime
-to find no match. The platform holds the input against the whole schema as well.
+The publisher of a capability writes its schema. The schema must not make this process send a
+request or compute forever. Therefore references are resolved only inside the schema, with a limit
+on their number, and only simple regular expressions are enforced, because others can take
+exponential time. The platform checks the input against the whole schema too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MAX_REFERENCES = 10_000
-"""References that one check follows: where each names two others, their number doubles."""
+"""Maximum references in one check. Their number can double at each level of a schema."""
 
 MAX_MATCHED_CHARS = 2_000
-"""Characters of a text that is held against a stranger's regular expression."""
+"""Maximum characters of a text that is matched with a stranger's regular expression."""
 
 REFERENCES = ("$ref", "$dynamicRef")
 """The keywords that refer to another schema."""
@@ -33,17 +33,17 @@ _Keyword = Any  # jsonschema has no type for the functions behind the keywords
 
 
 class UncheckableSchema(Exception):
-    """A schema cannot be held against a value: it is invalid, too deep or refers outside."""
+    """A schema cannot be checked: it is invalid, too deep or has external references."""
 
 
 class ForeignSchema:
-    """A stranger's schema, held against values without a request and within bounds.
+    """Checks values against a stranger's schema, without requests and in bounded time.
 
     Args:
-        schema: The schema. Its dialect is that of ``$schema``, JSON Schema 2020-12 by default.
+        schema: The schema. ``$schema`` sets its dialect, by default JSON Schema 2020-12.
 
     Raises:
-        UncheckableSchema: It is no schema.
+        UncheckableSchema: The schema is invalid.
         ImportError: jsonschema is not installed.
     """
 
@@ -55,22 +55,23 @@ class ForeignSchema:
 
         dialect: Any = validator_for(schema, default=Draft202012Validator)
         try:
-            # Without formats: one of them compiles the schema's regular expressions.
+            # Without format checks, because the "regex" format compiles the schema's expressions.
             dialect.check_schema(dict(schema), format_checker=FormatChecker(()))
         except (SchemaError, RecursionError) as error:
             raise UncheckableSchema(type(error).__name__) from error
         self._references = 0
-        # An empty registry: a reference that leaves the schema is an error, never a request.
+        # With an empty registry, an external reference is an error and never a request.
         self._validator = self._limit(dialect)(dict(schema), registry=Registry())
 
     def find_misfit(self, value: object) -> ValidationError | None:
-        """Return what does not fit, or None where everything does.
+        """Return the most relevant validation error, or None when the value is valid.
 
         Args:
             value: The value.
 
         Raises:
-            UncheckableSchema: The schema is nested too deeply, or refers outside or without end.
+            UncheckableSchema: The schema is nested too deeply, or it has external or endless
+                references.
         """
         from jsonschema.exceptions import best_match
         from referencing.exceptions import Unresolvable
@@ -83,7 +84,7 @@ class ForeignSchema:
         return misfit
 
     def _limit(self, base: Any) -> Any:
-        """Return a validator that computes only so much."""
+        """Return a validator class with bounded work."""
         from jsonschema import validators
 
         known = base.VALIDATORS
@@ -107,7 +108,7 @@ class ForeignSchema:
 
 
 class _TooManyReferencesError(Exception):
-    """A schema refers to itself more often than any useful one does."""
+    """The schema has more references than any useful schema."""
 
 
 def _skip(*_: object) -> Iterator[ValidationError]:
@@ -115,7 +116,7 @@ def _skip(*_: object) -> Iterator[ValidationError]:
 
 
 def _if_simple(match: _Keyword) -> Callable[..., Iterator[ValidationError]]:
-    """Enforce only a regular expression that cannot take long: with one quantifier, of no group."""
+    """Enforce a regular expression only when it is fast: one quantifier, no repeated group."""
 
     def matched(
         validator: Any, value: object, instance: object, schema: Any
@@ -123,14 +124,14 @@ def _if_simple(match: _Keyword) -> Callable[..., Iterator[ValidationError]]:
         pattern = str(value)
         simple = len(_QUANTIFIER.findall(pattern)) <= 1 and not _REPEATED_GROUP.search(pattern)
         if simple and len(str(instance)) <= MAX_MATCHED_CHARS:
-            with contextlib.suppress(re.error):  # one in the dialect of another language
+            with contextlib.suppress(re.error):  # an expression of another dialect
                 yield from match(validator, value, instance, schema)
 
     return matched
 
 
 def _unless_patterns(check: _Keyword) -> Callable[..., Iterator[ValidationError]]:
-    """Leave `additionalProperties` alone where names may be allowed by a pattern."""
+    """Skip `additionalProperties` when a pattern may allow the names."""
 
     def checked(
         validator: Any, value: object, instance: object, schema: Any

@@ -1,4 +1,4 @@
-"""A job as a dict that can wait."""
+"""Jobs as dicts with methods."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ else:
     from chaojiyuyan_core.annotations import os, pathlib
 
 DEFAULT_TIMEOUT = 300.0
-"""Seconds that a wait for a job takes at most."""
+"""Default maximum seconds of a wait for a job."""
 
 DEFAULT_DOWNLOAD_TIMEOUT = 3600.0
-"""Seconds for a whole download, its retries included."""
+"""Default maximum seconds for a whole download with its retries."""
 
 DEFAULT_CONCURRENCY = 16
-"""Inputs that a map has open at a time."""
+"""Default maximum number of open inputs of a map."""
 
 DEFAULT_POLL_INTERVAL = 3.0
-"""Seconds between two polls at most, where the server does not hold its answer back."""
+"""Default maximum seconds between two polls when the server does not support long-polling."""
 
 C = TypeVar("C")
 
 
 class JobClient(Protocol):
-    """What a job needs of the client that it came from."""
+    """The methods of a client that a job uses."""
 
     def wait(
         self,
@@ -60,10 +60,10 @@ class JobClient(Protocol):
         timeout: float = ...,
         on_progress: Callable[[int], object] | None = ...,
     ) -> pathlib.Path:
-        """Bring an artifact into a file."""
+        """Download an artifact to a file."""
 
     def job_events(self, job_id: str) -> Iterator[JobEvent]:
-        """Iterate over what has happened to a job."""
+        """Iterate over the events of a job."""
 
     def _follower(self, job_id: str, timeout: float | None) -> Follower: ...
 
@@ -71,7 +71,7 @@ class JobClient(Protocol):
 
 
 class AsyncJobClient(Protocol):
-    """What an async job needs of the client that it came from."""
+    """The methods of an async client that a job uses."""
 
     async def wait(
         self,
@@ -93,10 +93,10 @@ class AsyncJobClient(Protocol):
         timeout: float = ...,
         on_progress: Callable[[int], object] | None = ...,
     ) -> pathlib.Path:
-        """Bring an artifact into a file."""
+        """Download an artifact to a file."""
 
     def job_events(self, job_id: str) -> AsyncIterator[JobEvent]:
-        """Iterate over what has happened to a job."""
+        """Iterate over the events of a job."""
 
     def _follower(self, job_id: str, timeout: float | None) -> Follower: ...
 
@@ -104,9 +104,9 @@ class AsyncJobClient(Protocol):
 
 
 class JobDict(dict[str, Any], Generic[C]):
-    """What both kinds of job have: the API's object, and the client that it came from.
+    """The base of both job classes: the API's object as a dict, and the client.
 
-    It equals the plain dict and is JSON as it stands. Pickled or copied it loses its client.
+    It equals the plain dict and can be written as JSON. A pickled or copied job has no client.
     """
 
     __slots__ = ("_client",)
@@ -116,7 +116,7 @@ class JobDict(dict[str, Any], Generic[C]):
         self._client = client
 
     def __repr__(self) -> str:
-        """Tell which job it is and how it stands, in one line."""
+        """Return the id, the status, the capability and the error code in one line."""
         shown = {name: self.get(name) for name in ("id", "status", "capability_key", "error_code")}
         parts = [f"{name}={value!r:.80}" for name, value in shown.items() if value is not None]
         return f"<{type(self).__name__} {' '.join(parts)}>"
@@ -129,59 +129,59 @@ class JobDict(dict[str, Any], Generic[C]):
 
     @property
     def id(self) -> str:
-        """The job's id."""
+        """The id of the job."""
         return cast("str", self["id"])
 
     @property
     def status(self) -> JobStatus:
-        """The job's status when it was asked for; it does not change by itself."""
+        """The status of the job at the time of the request. It does not update itself."""
         return cast("JobStatus", self["status"])
 
     @property
     def price_nc(self) -> int | None:
-        """What the job costs, in whole nc; None where the server did not say."""
+        """The price of the job in whole nc, or None when the server did not send it."""
         return self.get("price_nc")
 
     @property
     def created_at(self) -> str | None:
-        """When the job was posted, in ISO 8601, UTC."""
+        """The time of the order (ISO 8601, UTC)."""
         return self.get("created_at")
 
     @property
     def completed_at(self) -> str | None:
-        """When the job ended, in ISO 8601, UTC; None before that."""
+        """The time of the end (ISO 8601, UTC), or None before the end."""
         return self.get("completed_at")
 
     @property
     def error_code(self) -> str | None:
-        """Why the job failed, as a stable machine code; None where it did not."""
+        """The stable code of the failure, or None when the job has not failed."""
         return self.get("error_code")
 
     @property
     def error_message(self) -> str | None:
-        """Why the job failed, as text; None where it did not."""
+        """The message of the failure, or None when the job has not failed."""
         return self.get("error_message")
 
     @property
     def done(self) -> bool:
-        """Whether the job has ended, well or not."""
+        """Whether the job has ended, with any status."""
         return self.status in TERMINAL_JOB_STATUSES
 
     @property
     def succeeded(self) -> bool:
-        """Whether the job has ended well."""
+        """Whether the job has ended with the status ``succeeded``."""
         return self.status == "succeeded"
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """The files that the job has produced; known once it has ended."""
+        """The files that the job has produced; empty until it has ended."""
         return self.get("artifacts") or []
 
     @property
     def _bound(self) -> C:
         if self._client is None:
             raise RuntimeError(
-                f"This job was copied or unpickled, and has no client: use client.wait({self.id!r})"
+                f"This job was copied or unpickled and has no client: use client.wait({self.id!r})"
             )
         return self._client
 
@@ -192,12 +192,12 @@ class JobDict(dict[str, Any], Generic[C]):
 
     @property
     def _complete(self) -> bool:
-        """Whether the output is here; a job of a listing, or just repeated, has none."""
+        """Whether the output is present. A job from a list, or from a repeated order, has none."""
         return self.succeeded and self.get("output_envelope") is not None
 
 
 class Job(JobDict[JobClient]):
-    """A job that `NexusClient` has created or fetched: the API's object as a dict."""
+    """A job from :class:`NexusClient`: the API's object as a dict."""
 
     __slots__ = ()
 
@@ -211,7 +211,7 @@ class Job(JobDict[JobClient]):
         """Wait until the job has ended; see :meth:`NexusClient.wait`.
 
         Returns:
-            The job as it is then, a new object.
+            The ended job, a new object.
         """
         return self._bound.wait(
             self.id, timeout=timeout, poll_interval=poll_interval, on_update=on_update
@@ -221,11 +221,14 @@ class Job(JobDict[JobClient]):
         """Wait until the job has ended, and return its output.
 
         Args:
-            timeout: Seconds at most.
+            timeout: Maximum seconds to wait.
+
+        Returns:
+            The output.
 
         Raises:
-            JobFailed: It ended other than succeeded.
-            JobTimeout: It did not end in time.
+            JobFailed: The job ended with a status other than ``succeeded``.
+            JobTimeout: The job did not end in time.
         """
         return (self if self._complete else self.wait(timeout=timeout))._output()
 
@@ -239,7 +242,7 @@ class Job(JobDict[JobClient]):
         timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
     ) -> pathlib.Path:
-        """Bring one of the job's artifacts into a file; see :meth:`NexusClient.download`."""
+        """Download an artifact of the job to a file; see :meth:`NexusClient.download`."""
         return self._bound.download(
             artifact,
             to,
@@ -250,26 +253,26 @@ class Job(JobDict[JobClient]):
         )
 
     def events(self) -> Iterator[JobEvent]:
-        """Iterate over what has happened to the job, oldest first."""
+        """Iterate over the events of the job, oldest first; see :meth:`NexusClient.job_events`."""
         return self._bound.job_events(self.id)
 
     def follow(self, *, timeout: float | None = None) -> Iterator[JobEvent]:
-        """Iterate over what happens to the job, each event once and as it happens, to its end.
+        """Iterate over the events of the job as they happen, each once, until the job ends.
 
-        Faults on the way do not end it.
+        Temporary failures are retried.
 
         Args:
-            timeout: Seconds at most; None follows the job to its end.
+            timeout: Maximum seconds; None for no limit.
 
         Raises:
             JobTimeout: The job did not end in time.
-            NotFoundError: There is no such job any more, or it is another agent's.
+            NotFoundError: The job no longer exists, or it belongs to another agent.
         """
         return self._bound._follow(self._bound._follower(self.id, timeout))
 
 
 class AsyncJob(JobDict[AsyncJobClient]):
-    """A job that `AsyncNexusClient` has created or fetched: the API's object as a dict."""
+    """A job from :class:`AsyncNexusClient`: the API's object as a dict."""
 
     __slots__ = ()
 
@@ -283,7 +286,7 @@ class AsyncJob(JobDict[AsyncJobClient]):
         """Wait until the job has ended; see :meth:`AsyncNexusClient.wait`.
 
         Returns:
-            The job as it is then, a new object.
+            The ended job, a new object.
         """
         return await self._bound.wait(
             self.id, timeout=timeout, poll_interval=poll_interval, on_update=on_update
@@ -293,11 +296,14 @@ class AsyncJob(JobDict[AsyncJobClient]):
         """Wait until the job has ended, and return its output.
 
         Args:
-            timeout: Seconds at most.
+            timeout: Maximum seconds to wait.
+
+        Returns:
+            The output.
 
         Raises:
-            JobFailed: It ended other than succeeded.
-            JobTimeout: It did not end in time.
+            JobFailed: The job ended with a status other than ``succeeded``.
+            JobTimeout: The job did not end in time.
         """
         return (self if self._complete else await self.wait(timeout=timeout))._output()
 
@@ -311,7 +317,7 @@ class AsyncJob(JobDict[AsyncJobClient]):
         timeout: float = DEFAULT_DOWNLOAD_TIMEOUT,
         on_progress: Callable[[int], object] | None = None,
     ) -> pathlib.Path:
-        """Bring one of the job's artifacts into a file; see :meth:`NexusClient.download`."""
+        """Download an artifact of the job to a file; see :meth:`NexusClient.download`."""
         return await self._bound.download(
             artifact,
             to,
@@ -322,9 +328,9 @@ class AsyncJob(JobDict[AsyncJobClient]):
         )
 
     def events(self) -> AsyncIterator[JobEvent]:
-        """Iterate over what has happened to the job, oldest first."""
+        """Iterate over the events of the job, oldest first; see :meth:`NexusClient.job_events`."""
         return self._bound.job_events(self.id)
 
     def follow(self, *, timeout: float | None = None) -> AsyncIterator[JobEvent]:
-        """Iterate over what happens to the job, each event once and as it happens, to its end."""
+        """Iterate over the events of the job as they happen; see :meth:`Job.follow`."""
         return self._bound._follow(self._bound._follower(self.id, timeout))

@@ -1,4 +1,4 @@
-"""Many jobs of one capability, some at a time: how they are ordered, and what came of each."""
+"""The plan and the results of `map`, which orders many jobs of one capability."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ J = TypeVar("J", Job, AsyncJob)
 
 @dataclass(frozen=True, slots=True)
 class MapResult(Generic[J]):
-    """What came of one input.
+    """The result of one input.
 
     Attributes:
-        index: The input's place among all, from 0.
-        input: The input, as it was given.
-        job: The job as it ended; None where it was not ordered, or did not end in time.
-        error: Why there is no output; None where there is one.
+        index: The position of the input, from 0.
+        input: The input as it was passed.
+        job: The ended job, or None when it was not ordered or did not end in time.
+        error: Why there is no output, or None when there is an output.
     """
 
     index: int
@@ -35,10 +35,10 @@ class MapResult(Generic[J]):
 
     @property
     def output(self) -> JsonObject:
-        """The job's output.
+        """The output of the job.
 
         Raises:
-            Exception: The `error`, where there is one.
+            Exception: The `error`, when there is one.
         """
         if self.error is not None or self.job is None:
             raise self.error or RuntimeError("the input has neither a job nor an error")
@@ -47,18 +47,18 @@ class MapResult(Generic[J]):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a map orders its jobs.
+    """The arguments of a map.
 
     Attributes:
-        capability_key: The capability.
-        concurrency: Maximum number of inputs that are taken and not yet yielded.
-        ordered: Whether results come in the order of the inputs, else as the jobs end.
-        return_exceptions: Whether an error is part of its result, else raised.
-        timeout: Seconds for each job.
-        idempotency_prefix: What the idempotency keys begin with; None for keys that no other run
-            has.
-        retry_failed: Whether a job that failed in an earlier run is ordered again.
-        options: The terms of each order.
+        capability_key: The key of the capability.
+        concurrency: Maximum number of inputs that are taken but whose result is not yielded.
+        ordered: Whether results come in the order of the inputs. When false, they come as the jobs
+            end.
+        return_exceptions: Whether an error is returned in its result. When false, it is raised.
+        timeout: Maximum seconds for each job.
+        idempotency_prefix: The prefix of the idempotency keys; None for random keys.
+        retry_failed: Whether to order jobs again that failed in an earlier run.
+        options: The options of each order.
     """
 
     capability_key: str
@@ -71,25 +71,29 @@ class Plan:
     options: OrderOptions
 
     def __post_init__(self) -> None:
-        """Check the arguments, before anything is ordered."""
+        """Check the arguments before the first order."""
         if not isinstance(self.concurrency, int) or self.concurrency < 1:
             raise ValueError(f"concurrency is a whole number, 1 or more, not {self.concurrency!r}")
         check_seconds("timeout", self.timeout)
         unknown = self.options.keys() - OrderOptions.__annotations__.keys()
         if unknown:
-            raise TypeError(f"map takes no argument {min(unknown)!r}")
+            raise TypeError(f"map() has no argument {min(unknown)!r}")
         if self.idempotency_prefix is not None and self.options.get("reuse") is not None:
-            raise ValueError("reuse makes the idempotency keys: pass one of the two")
+            raise ValueError(
+                "reuse sets the idempotency keys: pass either reuse or idempotency_prefix"
+            )
         if self.idempotency_prefix == "":
             raise ValueError("idempotency_prefix is empty: name this batch, or pass None")
         if self.retry_failed and self.idempotency_prefix is None:
             raise ValueError("retry_failed needs the idempotency_prefix of the earlier run")
 
     def key(self, index: int, payload: dict[str, object]) -> str | None:
-        """Return the idempotency key of an input: an edited one never gets another's result.
+        """Return the idempotency key of an input, which contains its hash.
+
+        With the hash, a changed input never gets the result of the old one.
 
         Args:
-            index: The input's place.
+            index: The position of the input.
             payload: The input.
         """
         if self.idempotency_prefix is None:
@@ -101,20 +105,20 @@ class Plan:
 
     @staticmethod
     def payload(item: object) -> dict[str, object]:
-        """Return an input in the form that the API takes.
+        """Return an input in the form that the API accepts.
 
         Args:
-            item: The input, as it was given.
+            item: The input as it was passed.
         """
         return to_object("input", item)
 
 
 class Window(Generic[J]):
-    """The inputs that are taken and not yet yielded, and the results that are ready.
+    """Counts the inputs whose result is not yielded, and keeps the ready results.
 
     Args:
-        concurrency: Maximum number of both together.
-        ordered: Whether results leave in the order in which their inputs came.
+        concurrency: Maximum number of inputs that are taken but whose result is not yielded.
+        ordered: Whether results are yielded in the order of their inputs.
     """
 
     def __init__(self, concurrency: int, *, ordered: bool) -> None:
@@ -131,16 +135,16 @@ class Window(Generic[J]):
 
     @property
     def wanted(self) -> int | None:
-        """The index of the result that leaves next; None for any."""
+        """The index of the next result to yield, or None for any."""
         return self._yielded if self._ordered else None
 
     @property
     def is_empty(self) -> bool:
-        """Whether each input that was taken has been yielded."""
+        """Whether the results of all taken inputs have been yielded."""
         return self._taken == self._yielded
 
     def take(self) -> int:
-        """Take an input, and return its number from 0."""
+        """Count an input as taken, and return its index."""
         self._taken += 1
         return self._taken - 1
 
@@ -148,12 +152,12 @@ class Window(Generic[J]):
         """Keep results until they are popped.
 
         Args:
-            results: What became of some inputs.
+            results: Results of inputs.
         """
         self._ready.update((result.index, result) for result in results)
 
     def pop(self) -> MapResult[J] | None:
-        """Return the next result to yield, or None while there is none."""
+        """Return the next result to yield, or None when it is not ready."""
         if not self._ready or (self._ordered and self._yielded not in self._ready):
             return None
         index = self._yielded if self._ordered else next(iter(self._ready))
@@ -162,13 +166,13 @@ class Window(Generic[J]):
 
 
 def make_result(index: int, item: object, job: J | None, error: Exception | None) -> MapResult[J]:
-    """Return what came of an input; a job that did not succeed is an error.
+    """Return the result of an input. A job that did not succeed becomes an error.
 
     Args:
-        index: The input's place.
-        item: The input, as it was given.
-        job: The job as it ended, if it did.
-        error: What was raised instead.
+        index: The position of the input.
+        item: The input as it was passed.
+        job: The ended job, or None.
+        error: The exception that was raised instead, or None.
     """
     if error is None and job is not None and not job.succeeded:
         error = JobFailed(job)
@@ -176,11 +180,11 @@ def make_result(index: int, item: object, job: J | None, error: Exception | None
 
 
 def check_result(result: MapResult[J], plan: Plan) -> MapResult[J]:
-    """Return a result, or raise its error where the plan says so.
+    """Return a result, or raise its error without `return_exceptions`.
 
     Args:
-        result: What came of an input.
-        plan: How the jobs are ordered.
+        result: The result of an input.
+        plan: The arguments of the map.
     """
     if result.error is not None and not plan.return_exceptions:
         raise result.error

@@ -1,4 +1,4 @@
-"""Capabilities as tools of an agent, in no framework's own form."""
+"""Capabilities as tools of an agent, independent of any framework."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ else:
     _tool_orders = LazyModule("chaojiyuyan_client._tool_orders")
 
 MAX_TOOL_NAME = 64
-"""Characters of a tool's name at most, as the model APIs allow."""
+"""Maximum characters of a tool's name in the model APIs."""
 
 MAX_DESCRIPTION = 1000
-"""Characters of a description at most; OpenAI's API takes 1,024."""
+"""Maximum characters of a description. OpenAI's API allows 1,024."""
 
 MAX_TEXT = 20_000
-"""Characters of each text of an output that a model reads at most."""
+"""Maximum characters of each text in an output for a model."""
 
 MAX_ITEMS = 1_000
-"""Members of each list or object of an output that a model reads at most."""
+"""Maximum members of each list or object in an output for a model."""
 
 MAX_DEPTH = 50
-"""Levels of an output that a model reads at most."""
+"""Maximum levels of nesting in an output for a model."""
 
 MAX_SCHEMA = 50_000
-"""Characters of a schema as JSON; a longer one is not shown to a model."""
+"""Maximum characters of a schema as JSON. A longer schema is not shown to a model."""
 
 _PLAIN_KEY = re.compile(r"[a-zA-Z0-9-]+(?:[._][a-zA-Z0-9-]+)*")
-_OWN_PREFIX = "kernel_"  # the tools that the MCP server has of its own
+_OWN_PREFIX = "kernel_"  # the names of the MCP server's own tools
 
 
 def tool_name(capability_key: str) -> str:
-    """Return the name that a capability has as a tool, ``[a-zA-Z0-9_-]{1,64}``.
+    """Return the name of a capability as a tool, ``[a-zA-Z0-9_-]{1,64}``.
 
-    The name depends on the key alone, and two keys never have the same one: a dot becomes ``_``, an
-    underscore ``__``. A key with other characters, one that is too long, and one whose name would
-    begin with ``kernel_``, as those of the MCP server do, ends in ``___`` and a hash of the key.
+    The name depends only on the key, and two keys never have the same name. A dot becomes ``_``
+    and an underscore becomes ``__``. The name ends with ``___`` and a hash of the key in three
+    cases: the key has other characters, it is too long, or its name would begin with ``kernel_``
+    like the names of the MCP server's own tools.
 
     Args:
         capability_key: The key, for example ``text.digest.v1``.
@@ -62,37 +63,37 @@ def tool_name(capability_key: str) -> str:
     import hashlib
 
     digest = hashlib.sha256(capability_key.encode("utf-8", "surrogatepass")).digest()
-    # 128 bits: strangers choose the keys, and must not find two with one name.
+    # 128 bits, because strangers choose the keys and must not find two with the same name.
     suffix = "___" + base64.b32encode(digest[:16]).decode().rstrip("=").lower()
     words = re.sub(r"[^a-zA-Z0-9-]+", "_", capability_key)[: MAX_TOOL_NAME - len(suffix)]
     return (words.strip("_") or "tool") + suffix
 
 
 Approve = Callable[["Tool", JsonObject], bool | Awaitable[bool]]
-"""What is asked before an order of a tool."""
+"""The type of `approve`, which is called before each order of a tool."""
 
 
 class Tool:
     """A capability as a tool of an agent.
 
-    What :meth:`call` and :meth:`acall` return is for a model to read. An error is returned as a
-    text that begins with ``Error``, and not raised. Names, descriptions and outputs come from
-    strangers: hidden characters are removed, and long texts are cut.
+    The results of :meth:`call` and :meth:`acall` are made for a model. An error is returned as a
+    text that begins with ``Error``, and is not raised. Names, descriptions and outputs come from
+    strangers: invisible characters are removed, and long texts are cut.
 
     Attributes:
-        name: The tool's name, see :func:`tool_name`.
-        description: What it does, with the capability's key and price.
-        input_schema: The JSON Schema of its input; any object where the catalog has none.
-        capability_key: The capability.
-        price_nc: Its price in nc when the tool was made; None where the catalog has none.
+        name: The name of the tool, see :func:`tool_name`.
+        description: A description with the capability's key and price.
+        input_schema: The JSON Schema of the input. When the catalog has none, it allows any object.
+        capability_key: The key of the capability.
+        price_nc: The price in nc when the tool was made, or None when the catalog has no price.
     """
 
     def __init__(self, spec: CapabilitySpec, orders: _tool_orders.ToolOrders) -> None:
-        """Make a tool of an entry of the catalog.
+        """Make a tool from an entry of the catalog.
 
         Args:
             spec: The entry.
-            orders: Orders the tool's jobs.
+            orders: Orders the jobs of the tool.
         """
         self.capability_key = spec["capability_key"]
         price = spec.get("price_nc")
@@ -103,7 +104,7 @@ class Tool:
         self._orders = orders
 
     def __repr__(self) -> str:
-        """Tell the tool's name and its price."""
+        """Return a text with the name and the price."""
         return f"<Tool {self.name} price_nc={self.price_nc}>"
 
     def call(self, input: Mapping[str, Any]) -> JsonObject | str:  # noqa: A002
@@ -116,12 +117,12 @@ class Tool:
             The output, or a text that begins with ``Error``.
 
         Raises:
-            RuntimeError: The tool is of an `AsyncNexusClient`: await :meth:`acall`.
+            RuntimeError: The tool belongs to an `AsyncNexusClient`. Await :meth:`acall` instead.
         """
         return self._orders.use(self, input)
 
     async def acall(self, input: Mapping[str, Any]) -> JsonObject | str:  # noqa: A002
-        """Order a job, wait for it and return its output; the event loop goes on meanwhile.
+        """Order a job, wait for it and return its output, without blocking the event loop.
 
         Args:
             input: The input, an object.
@@ -132,20 +133,21 @@ class Tool:
         return await self._orders.use_async(self, input)
 
     def price_limit(self, max_price_nc: int | None, *, is_approved: bool) -> int | None:
-        """Return what one job of the tool may cost, in nc; None for any price.
+        """Return the maximum price of one job of the tool in nc, or None for any price.
 
         Args:
-            max_price_nc: The limit for all tools.
-            is_approved: Whether somebody approves each order, and so the price that the tool names.
+            max_price_nc: The limit for all tools in nc, or None.
+            is_approved: Whether each order is approved. The approval is valid for the price that
+                the tool shows, so this price is then also a limit.
         """
         limits = [max_price_nc, self.price_nc if is_approved else None]
         return min((limit for limit in limits if limit is not None), default=None)
 
     def openai(self, *, api: Literal["chat", "responses"] = "chat") -> dict[str, Any]:
-        """Return the tool as the OpenAI API takes it, never in strict mode.
+        """Return the tool in the form of the OpenAI API, never in strict mode.
 
         Args:
-            api: ``"chat"`` for Chat Completions, ``"responses"`` for the other one.
+            api: ``"chat"`` for the Chat Completions API, ``"responses"`` for the Responses API.
 
         Raises:
             ValueError: The API is unknown.
@@ -157,12 +159,12 @@ class Tool:
         }
         if api == "chat":
             return {"type": "function", "function": function}
-        if api == "responses":  # there, a tool that does not say so is strict
+        if api == "responses":  # in this API, strict is the default
             return {"type": "function", **function, "strict": False}
         raise ValueError(f'api is "chat" or "responses", not {api!r}')
 
     def anthropic(self) -> dict[str, Any]:
-        """Return the tool as the Anthropic API takes it."""
+        """Return the tool in the form of the Anthropic API."""
         return {
             "name": self.name,
             "description": self.description,
@@ -171,29 +173,29 @@ class Tool:
 
 
 def clean(value: object, redact: Callable[[str], str], depth: int = 0) -> Any:
-    """Return an output as a model may read it: without hidden text or keys, and of bounded size.
+    """Return an output for a model: without invisible characters or keys, and of limited size.
 
     Args:
         value: A JSON value.
         redact: Removes agent keys from a text.
-        depth: The levels above it.
+        depth: The number of levels above the value.
     """
     if isinstance(value, str):
         return strip_invisible(redact(value), MAX_TEXT)
     if isinstance(value, (dict, list)) and depth >= MAX_DEPTH:
-        return "… (deeper levels are left off)"
+        return "… (deeper levels were left out)"
     if isinstance(value, dict):
         cleaned = {
             clean(name, redact): clean(item, redact, depth + 1)
             for name, item in list(value.items())[:MAX_ITEMS]
         }
         if len(value) > MAX_ITEMS:
-            cleaned["…"] = f"{len(value) - MAX_ITEMS} more are left off"
+            cleaned["…"] = f"{len(value) - MAX_ITEMS} more were left out"
         return cleaned
     if isinstance(value, list):
         items = [clean(item, redact, depth + 1) for item in value[:MAX_ITEMS]]
         more = len(value) - MAX_ITEMS
-        return [*items, f"… ({more} more are left off)"] if more > 0 else items
+        return [*items, f"… ({more} more were left out)"] if more > 0 else items
     return value
 
 
@@ -207,9 +209,9 @@ def _describe(spec: CapabilitySpec, price_nc: int | None) -> str:
 
 
 def _read_schema(schema: object) -> JsonObject:
-    """The catalog's schema where it describes an object, else the one of any object."""
+    """Return the catalog's schema when it describes an object, or else a schema of any object."""
     if isinstance(schema, dict) and schema.get("type") == "object":
-        # As JSON, every hidden character stands for itself: none is spared by an escape.
+        # Without ASCII escapes, so that every invisible character is found and removed.
         text = strip_invisible(json.dumps(schema, ensure_ascii=False))
         if len(text) <= MAX_SCHEMA:
             return {"properties": {}, **json.loads(text)}

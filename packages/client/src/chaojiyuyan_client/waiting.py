@@ -1,4 +1,4 @@
-"""The flow that waits for a job to end."""
+"""The flow that waits until a job ends."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import JobData
 
 MAX_HOLD = 30
-"""Seconds that the server is asked to hold an answer back; proxies cut a silent one at about 60."""
+"""Maximum seconds of one long-poll. Proxies close a silent request after about 60 seconds."""
 
 HOLD_MARGIN = 1
-"""Seconds between the end of the longest hold and the deadline, for the answer to arrive in."""
+"""Seconds between the end of the last long-poll and the deadline, for the response to arrive."""
 
 MIN_ATTEMPT_SECONDS = 0.3
-"""Seconds that an attempt is given, though the deadline is nearer: the last one is made there."""
+"""Minimum seconds of an attempt, even past the deadline, because the last attempt starts there."""
 
 _GATEWAY_STATUSES = frozenset({401, 403, 404})
-"""Statuses that say something about the key or the job only where the API itself answers."""
+"""Statuses that say something about the key or the job only when the API itself responds."""
 
 
 def wait_for_job(
@@ -44,32 +44,34 @@ def wait_for_job(
     polling: SharedPolling | None = None,
     draw: Callable[[], float] = random.random,
 ) -> Flow[JobData]:
-    """Ask for a job until it has ended.
+    """Read a job with ``GET /kernel-jobs/{id}`` until it has ended.
 
-    Each request asks the server to hold its answer until then (``Prefer: wait``, RFC 7240). A
-    server that does not is polled at growing intervals, the last time at the deadline; several
-    waits poll together. A fault on the wire, a 5xx, an invalid answer, or a page of a gateway with
-    401, 403 or 404 does not end the wait, another error does.
+    Each request is a long-poll (``Prefer: wait``, RFC 7240): the server waits for the end of the
+    job before it responds. A server without long-polling is polled at growing intervals, the last
+    time at the deadline, and several waits poll together. These failures are retried: a failed
+    connection, a 5xx status, an invalid response, and an HTML page of a gateway with 401, 403 or
+    404. Other errors end the wait.
 
     Args:
-        job_id: The job's id.
-        timeout: Seconds until the deadline.
-        since: When they began, by `now`; with the wait by default.
-        poll_interval: The longest interval, in seconds.
-        retry: How long to wait after a fault; its `max_retries` does not count here.
+        job_id: The id of the job.
+        timeout: Seconds from `since` until the deadline.
+        since: The start by the clock `now`; None means the start of this flow.
+        poll_interval: Maximum seconds between two polls.
+        retry: The delays of retries. Its `max_retries` is ignored here.
         now: A monotonic clock, in seconds.
-        on_update: A function that is called with the job when it is first seen and whenever its
+        on_update: A function that is called with the job at the first response and whenever its
             status changes.
-        max_hold: Seconds that the server is asked to hold an answer back at most; who shows the
-            status meanwhile sees it change within that time.
-        polling: What the waits of one client share; None for a wait of its own.
-        draw: Gives a number from 0 to 1 for the jitter.
+        max_hold: Maximum seconds of one long-poll. A change of the status that does not end the
+            job is seen at the latest after this time.
+        polling: The polling that the waits of one client share; None for a separate wait.
+        draw: Returns a number from 0 to 1 for the jitter.
 
     Returns:
         The flow that returns the job, with its output or error.
 
     Raises:
-        JobTimeout: The deadline passed; its cause is the fault of the last attempt, if any.
+        JobTimeout: The deadline passed. The cause is the failure of the last attempt, if there was
+            one.
         HebingAPIError: The API itself refused to show the job.
     """
     check_seconds("timeout", timeout)
@@ -83,7 +85,7 @@ def wait_for_job(
         while True:
             started = now()
             left = deadline - started
-            hold = int(max(0, min(left - HOLD_MARGIN, max_hold)))  # the header takes whole seconds
+            hold = int(max(0, min(left - HOLD_MARGIN, max_hold)))  # the header has whole seconds
             call = get_job(job_id, wait=hold or None)
             reply = yield from send(call, timeout=max(left, MIN_ATTEMPT_SECONDS))
             fault: Exception | None = None
@@ -117,7 +119,7 @@ def wait_for_job(
 
 
 class _Listener:
-    """Who is told of a job's status when it changes; `status` is the last one."""
+    """Calls `on_update` when the status of a job changes. `status` is the last status."""
 
     def __init__(self, on_update: Callable[[JobData], object] | None) -> None:
         self._on_update = on_update
@@ -138,13 +140,13 @@ def _look(
     interval: Interval,
     ends: float,
 ) -> Flow[None]:
-    """Follow the list that all waits share, until the job is to be read by itself."""
+    """Follow the shared list until the job must be read by a single request."""
     while True:
         row = yield from polling.look(
             job_id, told.status, since=since, interval=interval, ends=ends
         )
         if row is None or row["status"] in TERMINAL_JOB_STATUSES:
-            return  # the list has no output
+            return  # the list does not contain the output
         yield from told.tell(row)
 
 
@@ -158,12 +160,22 @@ def _check_interval(poll_interval: float) -> float:
 
 
 def may_pass(error: Exception, reply: Reply) -> bool:
-    """Whether the fault may be over by the next attempt: the API itself has not refused."""
+    """Return whether a retry may succeed, because the API itself has not refused the request.
+
+    Args:
+        error: The error of the reply.
+        reply: The reply.
+    """
     if reply.status in _GATEWAY_STATUSES and not reply.is_api:
         return True
     return isinstance(error, (ServerError, ResponseFormatError)) or reply.is_transient
 
 
 def was_held(reply: Reply, took: float) -> bool:
-    """Whether the server holds answers back: it says so, and has not just answered at once."""
+    """Return whether the server supports long-polling: it says so, and did not respond at once.
+
+    Args:
+        reply: The reply.
+        took: Seconds that the request took.
+    """
     return "wait" in reply.headers.get("preference-applied", "") and took >= FIRST_INTERVAL
