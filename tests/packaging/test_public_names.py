@@ -14,6 +14,7 @@ import ast
 import importlib
 import os
 import pkgutil
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,15 @@ def test_public_names_are_those_of_the_list(name: str) -> None:
     expected = kept.read_text(encoding="utf-8").splitlines()
     gone, new = sorted({*expected} - {*found}), sorted({*found} - {*expected})
     assert found == expected, f"gone: {gone}; new: {new}. If that is meant, run {COMMAND}"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_each_public_module_is_on_a_page_of_the_reference(name: str) -> None:
+    pages = [page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md")]
+    named = set(re.findall(r"(?:`|:: )(chaojiyuyan_[\w.]+)", "\n".join(pages)))
+    package = importlib.import_module(f"chaojiyuyan_{name}")
+    public = {module.__name__ for module in modules_of(package)}
+    assert public - named == set()
 
 
 def test_every_list_belongs_to_a_package() -> None:
