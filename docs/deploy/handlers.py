@@ -1,4 +1,4 @@
-"""What the image runs: put your own handlers here."""
+"""The handlers that the image runs: replace them with your own."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ worker = Worker.from_env()
 
 @worker.handler("test.echo.v1")
 def echo(task: TaskContext) -> dict[str, object]:
-    """Give back what was sent."""
+    """Return the input."""
     return {"echo": task.input}
