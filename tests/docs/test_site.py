@@ -25,6 +25,12 @@ def test_the_site_builds_without_a_warning() -> None:
     index = (ROOT / "site" / "searchindex.js").read_text(encoding="utf-8")
     for stem in ("heartbeat", "timeout", "retri"):  # "retry", as the search shortens it
         assert re.search(rf'\b{stem}"?:\[', index), f"the search does not find {stem}"
+    reference = (ROOT / "site" / "api" / "client.html").read_text(encoding="utf-8")
+    documented = re.findall(r'<dt class="sig[^"]*" id="([\w.]+)"', reference)
+    assert documented[0] == "chaojiyuyan_client.NexusClient"
+    navigation = (ROOT / "site" / "index.html").read_text(encoding="utf-8")
+    assert "quickstart.html" in navigation
+    assert "DESIGN" not in navigation
 
 
 def test_the_errors_page_names_every_exception() -> None:
