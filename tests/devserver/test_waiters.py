@@ -53,8 +53,7 @@ def with_polls(steps: Callable[[KernelService, list[asyncio.Task[None]]], Awaita
         service.kernel.register(service.ready_agent, [ECHO])
         gone = service.loop.create_future()
         polls = [
-            asyncio.ensure_future(service.wait_for_offer(service.ready_agent, None, 30, gone))
-            for _ in range(100)
+            asyncio.ensure_future(service.wait_for([Offered(ECHO)], 30, gone)) for _ in range(100)
         ]
         await asyncio.sleep(0)
         service.create_job(service.ready_agent, Order(ECHO))

@@ -29,9 +29,10 @@ from .kernel import Kernel, Refusal, Rules
 from .kernel.records import OPEN_STATUSES, TERMINAL_STATUSES, Attempt, Job, Strike
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ._folder import Folder
+    from ._waiters import Topic
     from .kernel import Catalog, Order
     from .kernel.records import Account, Agent, DeviceLogin, Record
 
@@ -261,17 +262,6 @@ class KernelService:
             raise Refusal(404, "kernel_job_not_found", "There is no such job.")
         return job
 
-    def require_run(self, job_id: str) -> Job:
-        """Return a job that a worker says it holds.
-
-        Raises:
-            Refusal: 404 ``task_run_not_found``, also where there is no such job.
-        """
-        job = self.find_job(job_id)
-        if job is None:
-            raise Refusal(404, "task_run_not_found", "This agent does not hold the job.")
-        return job
-
     def create_job(self, agent: Agent, order: Order) -> tuple[Job, bool]:
         """Make a job, or find the one with its idempotency key; return whether it is new."""
         key = order.idempotency_key
@@ -286,18 +276,11 @@ class KernelService:
         """Remember, for the job's timeline, that a fault struck a request about a job."""
         self._strikes.append(Strike(job.number, self.clock(), endpoint, fault))
 
-    async def wait_for_job(self, job: Job, seconds: float, gone: asyncio.Future[Any]) -> None:
-        """Return when the job has ended, after so many seconds, or when the client is gone."""
-        if not job.terminal:
-            with self.waiters.waiting([Ended(job.number)]) as woken:
-                await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
-
-    async def wait_for_offer(
-        self, agent: Agent, capability_key: str | None, seconds: float, gone: asyncio.Future[Any]
+    async def wait_for(
+        self, topics: Iterable[Topic], seconds: float, gone: asyncio.Future[Any]
     ) -> None:
-        """Return when a job may be on offer, after so many seconds, or when the client is gone."""
-        keys = agent.handler_set if capability_key is None else [capability_key]
-        with self.waiters.waiting(Offered(key) for key in keys) as woken:
+        """Return at an event, after so many seconds, or when the client is gone."""
+        with self.waiters.waiting(topics) as woken:
             await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
 
     async def prepare(self) -> None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._store import list_jobs
+from chaojiyuyan_devserver._waiters import Ended
 from chaojiyuyan_devserver.kernel.views import (
     EventView,
     JobSummary,
@@ -70,7 +71,7 @@ async def read_job(service: Service, agent: Caller, job_id: JobId, wait: Waiting
     job = service.require_job(job_id, agent)
     if wait.seconds is not None and not job.terminal:
         async with wait.watch_client() as gone:
-            await service.wait_for_job(job, wait.seconds, gone)
+            await service.wait_for([Ended(job.number)], wait.seconds, gone)
         job = service.require_job(job_id, agent)
     return answer(view_job(job), headers=wait.headers)
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver._waiters import Offered
 from chaojiyuyan_devserver.kernel import Refusal
-from chaojiyuyan_devserver.kernel.records import Agent
+from chaojiyuyan_devserver.kernel.records import Agent, Job
 from chaojiyuyan_devserver.kernel.views import timestamp, view_offer
 
 from .bodies import Bid, Lease, Offers, Registered, Registration, Settlement, Submission
@@ -53,7 +54,8 @@ async def read_offers(
                 left = end - service.loop.time()
                 if left <= 0:
                     break
-                await service.wait_for_offer(agent, capability_key, left, gone)
+                keys = agent.handler_set if capability_key is None else [capability_key]
+                await service.wait_for([Offered(key) for key in keys], left, gone)
                 agent = _reread(service, agent)
                 jobs = service.kernel.jobs.available(agent, capability_key, limit)
     return answer({"jobs": [view_offer(job) for job in jobs]}, headers=wait.headers)
@@ -92,7 +94,7 @@ async def bid(service: Service, agent: Caller, job_id: JobId) -> Response:
 @router.post("/kernel-jobs/{job_id}/heartbeat", name="heartbeat", **document({200: Lease}, HOLDER))
 async def heartbeat(service: Service, agent: Caller, job_id: JobId) -> Response:
     """Set the lease to its full length from now."""
-    attempt = service.kernel.jobs.heartbeat(agent, service.require_run(job_id))
+    attempt = service.kernel.jobs.heartbeat(agent, _require_run(service, job_id))
     return answer({"lease_expires_at": timestamp(attempt.lease_expires_at)})
 
 
@@ -108,7 +110,7 @@ async def heartbeat(service: Service, agent: Caller, job_id: JobId) -> Response:
 )
 async def submit(service: Service, agent: Caller, job_id: JobId, body: Submission) -> Response:
     """Submit the result; the job is settled in the same transaction."""
-    job = service.require_run(job_id)
+    job = _require_run(service, job_id)
     try:
         service.kernel.jobs.submit(agent, job, body.result)
     except Refusal as refusal:
@@ -116,6 +118,13 @@ async def submit(service: Service, agent: Caller, job_id: JobId, body: Submissio
             raise
         return answer({"settled": False, **refusal.detail()})
     return answer({"settled": True, "payout_nc": job.payout_nc, "job_status": job.status})
+
+
+def _require_run(service: KernelService, job_id: str) -> Job:
+    job = service.find_job(job_id)
+    if job is None:
+        raise Refusal(404, "task_run_not_found", "This agent does not hold the job.")
+    return job
 
 
 def _reread(service: KernelService, agent: Agent) -> Agent:

@@ -25,24 +25,14 @@ SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact as its page shows it.
-
-    Attributes:
-        kind: The worker's word for it, such as ``image``.
-        mime: Its media type, in the worker's words.
-        size: Its size in bytes, if the worker named one.
-        shown_as: ``image``, ``audio``, ``video``, ``text``, ``link`` or empty.
-        uri: Its address, if that is short enough to be shown.
-        text: The beginning of a text artifact.
-        meta: What else the worker said of it.
-    """
+    """An artifact as its page shows it; kind, media type, size and meta are the worker's words."""
 
     kind: str
     mime: str
-    size: int | None
-    shown_as: str
-    uri: str
-    text: str
+    size: int | None  # bytes
+    shown_as: str  # "image", "audio", "video", "text", "link", or empty
+    uri: str  # empty where it is too long to be shown
+    text: str  # the beginning of a text artifact
     meta: Any
 
 

@@ -24,23 +24,14 @@ MAX_TIMEOUT = 86400
 
 @dataclass
 class Call:
-    """A call as the form shows it: either ``fields`` or ``text`` holds the input.
-
-    Attributes:
-        agent_id: The agent that calls.
-        fields: The fields, or None where the input is written as JSON.
-        text: The input as JSON.
-        idempotency_key: The key, or empty.
-        timeout: The timeout in seconds as text, or empty.
-        errors: What is wrong and belongs to no field.
-    """
+    """A call as the form shows it; the input is in the fields, or else in the text, as JSON."""
 
     agent_id: str
     fields: list[Field] | None
     text: str = "{}"
     idempotency_key: str = ""
-    timeout: str = ""
-    errors: list[str] = field(default_factory=list)
+    timeout: str = ""  # seconds
+    errors: list[str] = field(default_factory=list)  # those that belong to no field
 
     @property
     def is_wrong(self) -> bool:

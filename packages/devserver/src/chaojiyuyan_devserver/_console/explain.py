@@ -26,12 +26,7 @@ CAUSES = (
 
 @dataclass(frozen=True)
 class Explanation:
-    """What an error means.
-
-    Attributes:
-        what: One or two sentences.
-        tries: What to try, the most likely first.
-    """
+    """What an error means, and what to try, the most likely first."""
 
     what: Markup
     tries: list[Markup]

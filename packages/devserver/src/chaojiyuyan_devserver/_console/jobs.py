@@ -98,13 +98,7 @@ async def jobs(
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a list of jobs are worth showing.
-
-    Attributes:
-        shown: Of ``status``, ``capability_key``, ``agent_id`` and ``worker`` those that differ
-            among the rows.
-        same: The value of each that is the same in every row, to be said once.
-    """
+    """The columns of a list that differ among its rows, and the values of those that do not."""
 
     shown: frozenset[str]
     same: Mapping[str, str]

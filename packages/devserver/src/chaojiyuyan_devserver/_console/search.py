@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,13 +115,13 @@ async def find_jobs(
     low, high = _bounds(store, wanted)
     search = _Search(store, wanted, seconds)
     if after is not None:
-        rows, _ = await search.upwards(max(low, after + 1), high)
+        rows, _ = await search.look(max(low, after + 1), high, upwards=True)
         if len(rows) > MAX_ROWS:
             rows = rows[MAX_ROWS - 1 :: -1]
             return JobsPage(_with_parts(store, rows), rows[0]["number"], after + 1)
         before = None  # there is no more than one page of them: show the newest
     top = high if before is None else min(high, before)
-    rows, reached = await search.downwards(low, top)
+    rows, reached = await search.look(low, top, upwards=False)
     is_newest = before is None or not rows
     newer = None if is_newest else rows[0]["number"]
     if len(rows) > MAX_ROWS:
@@ -163,31 +164,22 @@ class _Search:
     def __init__(self, store: Store, wanted: JobFilter, seconds: float) -> None:
         self._store = store
         self._where, self._values = wanted.conditions()
-        self._slice = None if wanted.is_indexed else _SLICE
+        self._slice = sys.maxsize if wanted.is_indexed else _SLICE
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + seconds
 
-    async def downwards(self, low: int, high: int) -> tuple[list[Row], int]:
-        """Return up to one row more than a page, and the number down to which it looked."""
-        rows: list[Row] = []
-        while high > low and len(rows) <= MAX_ROWS:
-            start = low if self._slice is None else max(low, high - self._slice)
-            rows += self._between(start, high, "DESC", MAX_ROWS + 1 - len(rows))
-            high = start
-            if not await self._may_go_on():
-                break
-        return rows, high
-
-    async def upwards(self, low: int, high: int) -> tuple[list[Row], int]:
-        """Return up to one row more than a page, and the number up to which it looked."""
+    async def look(self, low: int, high: int, *, upwards: bool) -> tuple[list[Row], int]:
+        """Return up to one row more than a page, and the number to which it looked."""
         rows: list[Row] = []
         while low < high and len(rows) <= MAX_ROWS:
-            end = high if self._slice is None else min(high, low + self._slice)
-            rows += self._between(low, end, "ASC", MAX_ROWS + 1 - len(rows))
-            low = end
+            size = min(high - low, self._slice)
+            start = low if upwards else high - size
+            order = "ASC" if upwards else "DESC"
+            rows += self._between(start, start + size, order, MAX_ROWS + 1 - len(rows))
+            low, high = (low + size, high) if upwards else (low, start)
             if not await self._may_go_on():
                 break
-        return rows, low
+        return rows, low if upwards else high
 
     def _between(self, low: int, high: int, order: str, limit: int) -> list[Row]:
         query = (

@@ -14,13 +14,10 @@ HELD = ("heartbeat", "submit")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of an attempt's time.
+    """A part of an attempt's time, in seconds from the job's creation.
 
-    Attributes:
-        kind: ``queue`` (offered to workers), ``run`` (held by a worker) or ``margin`` (what was
-            left of the lease).
-        start: Seconds from the job's creation.
-        end: Seconds from the job's creation.
+    It is a ``queue`` (offered to workers), a ``run`` (held by one) or a ``margin`` (left of its
+    lease).
     """
 
     kind: str
@@ -35,17 +32,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that happened.
+    """Something that happened: an event, or a fault with its parts as the payload."""
 
-    Attributes:
-        at: When, in seconds since the epoch.
-        kind: An event's type, such as ``job.awarded``, or ``fault``.
-        payload: An event's payload, or of a fault its ``endpoint``, ``effect``, ``amount`` and
-            ``fault`` as it was written.
-    """
-
-    at: float
-    kind: str
+    at: float  # seconds since the epoch
+    kind: str  # such as "job.awarded", or "fault"
     payload: Json
 
 
@@ -72,15 +62,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A job's history.
-
-    Attributes:
-        groups: One for each attempt, and one for the job's last time in the queue.
-        length: Seconds from the job's creation to its end, or to now.
-    """
+    """A job's history: a group for each attempt, and one for its last time in the queue."""
 
     groups: list[Group]
-    length: float
+    length: float  # seconds from the job's creation to its end, or to now
 
 
 def build_timeline(job: Job, strikes: Iterable[Strike], now: float) -> Timeline:

@@ -213,6 +213,11 @@ class Job:
     events: list[Event] = field(default_factory=list)
 
     @property
+    def capability_spec_id(self) -> str:
+        """The id of its capability's spec."""
+        return f"spec_{self.capability_key}"
+
+    @property
     def terminal(self) -> bool:
         """Whether the job has ended."""
         return self.status in TERMINAL_STATUSES

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import TypedDict
 
-from .catalog import spec_id
-
 if TYPE_CHECKING:
     from .catalog import Spec
     from .records import Attempt, Event, Job
@@ -99,27 +97,18 @@ def timestamp(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _maybe(seconds: float | None) -> str | None:
-    return None if seconds is None else timestamp(seconds)
+def _show(record: object, view: type) -> Json:
+    # A view has its record's fields; what happens at a moment is named so.
+    shown = {name: getattr(record, name) for name in view.__annotations__}
+    for name, value in shown.items():
+        if name.endswith("_at") and value is not None:
+            shown[name] = timestamp(value)
+    return shown
 
 
 def view_summary(job: Job) -> JobSummary:
     """Return a job without its parts."""
-    return {
-        "id": job.id,
-        "status": job.status,
-        "capability_key": job.capability_key,
-        "capability_spec_id": spec_id(job.capability_key),
-        "price_nc": job.price_nc,
-        "payout_nc": job.payout_nc,
-        "idempotency_key": job.idempotency_key,
-        "timeout_sec": job.timeout_sec,
-        "created_at": timestamp(job.created_at),
-        "expires_at": timestamp(job.expires_at),
-        "completed_at": _maybe(job.completed_at),
-        "error_code": job.error_code,
-        "error_message": job.error_message,
-    }
+    return cast("JobSummary", _show(job, JobSummary))
 
 
 def view_job(job: Job) -> JobView:
@@ -136,17 +125,7 @@ def view_job(job: Job) -> JobView:
 
 def view_attempt(attempt: Attempt) -> AttemptView:
     """Return one attempt of a job."""
-    return {
-        "number": attempt.number,
-        "task_run_id": attempt.task_run_id,
-        "agent_id": attempt.agent_id,
-        "status": attempt.status,
-        "started_at": timestamp(attempt.started_at),
-        "ended_at": _maybe(attempt.ended_at),
-        "lease_expires_at": timestamp(attempt.lease_expires_at),
-        "heartbeats": attempt.heartbeats,
-        "rejections": attempt.rejections,
-    }
+    return cast("AttemptView", _show(attempt, AttemptView))
 
 
 def view_event(job: Job, event: Event) -> EventView:
@@ -173,5 +152,4 @@ def view_offer(job: Job) -> OfferView:
 
 def view_spec(spec: Spec) -> SpecView:
     """Return a capability."""
-    view = {name: getattr(spec, name) for name in SpecView.__annotations__}
-    return cast("SpecView", view)
+    return cast("SpecView", _show(spec, SpecView))
