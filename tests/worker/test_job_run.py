@@ -177,6 +177,17 @@ def test_a_job_that_was_given_up_is_remembered(function, outcome, for_good) -> N
     assert (bench.given_up._until["job-1"] == float("inf")) is for_good
 
 
+@pytest.mark.parametrize("error", [ValueError, NonRetryableError])
+def test_the_reason_of_a_verdict_is_one_short_line(error) -> None:
+    def handler(task):
+        raise error("a line\n\x1b[31m" * 100_000)
+
+    reason = Bench(handler).run().reason
+    assert "a line\\u000a\\u001b" in reason
+    assert reason.isprintable()
+    assert len(reason) <= 1000
+
+
 def test_a_submit_that_cannot_succeed_gives_the_job_up() -> None:
     bench = Bench(lambda task: {})
     bench.wire.answers["submit"] = page(413)

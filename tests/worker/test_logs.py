@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from chaojiyuyan_worker._observe.logger import MAX_TEXT_CHARS, get_logger
 from chaojiyuyan_worker._observe.logs import JsonFormatter, TextFormatter
 
 C0 = [chr(code) for code in range(0x20)]
@@ -107,3 +108,22 @@ def test_a_field_that_json_cannot_carry_costs_no_line(value) -> None:
     assert line["message"] == "hello"
     assert line["order"] == 7
     assert "value" in line
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "x\n" * 50_000, "nxt_ag_0123456789abcdef" * 5000])
+def test_a_text_from_outside_makes_one_short_line(caplog, text) -> None:
+    extra = {"task_run_id": text, "port": 8080}
+    get_logger("chaojiyuyan_worker.test").warning("bid refused: %s", text, extra=extra)
+    line = caplog.messages[0]
+    assert line == f"bid refused: {caplog.records[0].task_run_id}"
+    assert caplog.records[0].port == 8080
+    assert line.startswith("bid refused: ")
+    assert len(line) <= len("bid refused: ") + MAX_TEXT_CHARS
+    assert len(lines_of(line)) == 1
+    assert "0123456789abcdef" not in line
+
+
+def test_a_key_at_the_end_of_a_long_text_is_not_cut_but_masked(caplog) -> None:
+    text = "x" * (MAX_TEXT_CHARS - 20) + " nxt_ag_0123456789abcdef"
+    get_logger("chaojiyuyan_worker.test").warning("%s", text)
+    assert "nxt_ag" not in caplog.messages[0]

@@ -81,6 +81,29 @@ def test_async_handlers_are_typed_too(worker: Worker) -> None:
     assert run(worker, KEY, {"text": "a"}) == {"text": "A", "attempt": 1}
 
 
+def test_the_input_is_read_once_for_each_run(worker: Worker) -> None:
+    made: list[object] = []
+    seen: list[object] = []
+
+    @dataclass
+    class Items:
+        items: list[int]
+
+        def __post_init__(self) -> None:
+            made.append(self)
+
+    def drain(data: Items) -> dict[str, object]:
+        seen.append(data)
+        if data.items.pop() and len(seen) < 3:
+            raise ValueError("not yet")
+        return {"left": data.items}
+
+    worker.handler(KEY, input=Items)(drain)
+    assert run(worker, KEY, {"items": [1, 2]}) == {"left": [1]}
+    assert len(seen) == len(made) == 3
+    assert len({id(each) for each in seen}) == 3
+
+
 def test_a_process_pool_reads_the_input_over_there(worker: Worker) -> None:
     with ProcessPoolExecutor(1) as pool:
         worker.handler(KEY, executor=pool)(count)

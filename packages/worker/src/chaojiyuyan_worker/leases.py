@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from chaojiyuyan_core import api
 from chaojiyuyan_core.answers import LeaseExtended, LeaseGone, Undecided, read_heartbeat
 
-from ._observe.logger import get_logger
+from ._observe.logger import describe, get_logger
 from ._run.lateness import Lateness
 from ._run.runtime import Runtime, boot_clock
 from ._run.schedule import DEFAULT_HEARTBEAT_INTERVAL, NEVER, Due, LeaseTimes, Loss, Schedule
@@ -348,6 +348,6 @@ class LeaseKeeper:
                 lease.times.retry(now, reading.retry_after)
             self._plan(lease)
         if isinstance(reading, Undecided):
-            text = "heartbeat failed, %.1f s of the lease left: %r"
-            log.warning(text, lease.remaining(), reading.error, extra={"job_id": lease.job_id})
+            text, fault = "heartbeat failed, %.1f s of the lease left: %s", describe(reading.error)
+            log.warning(text, lease.remaining(), fault, extra={"job_id": lease.job_id})
         return worked

@@ -78,6 +78,7 @@ class TaskContext:
         self.last_progress: JobProgress | None = None
         self.logger = _LOGGER
         self._cancelled: str | None = None
+        self._ready_input: list[object] = []  # as its type, for the next run of the handler
         self._hooks: list[Callable[[], object]] = []
 
     @property

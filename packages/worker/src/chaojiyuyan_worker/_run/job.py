@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chaojiyuyan_core.errors import InvalidInput, NonRetryableError
 from chaojiyuyan_core.http import encode_body, run
 from chaojiyuyan_core.submission import submit_until_settled
-from chaojiyuyan_worker._observe.logger import get_logger
+from chaojiyuyan_worker._observe.logger import bound_text, describe, get_logger
 from chaojiyuyan_worker.leases import Loss
 
 from .conversion import Misfit
@@ -59,7 +59,7 @@ class Verdict:
 
     Attributes:
         outcome: What became of it.
-        reason: Why, where it is not settled.
+        reason: Why, where it is not settled: one line of limited length.
         validation_errors: What the platform found wrong with the output.
         is_for_good: Whether this worker is never to try the job again.
         error: The exception that the handler raised, or that its output stands for.
@@ -70,6 +70,10 @@ class Verdict:
     validation_errors: list[str] = field(default_factory=list)
     is_for_good: bool = False
     error: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        if self.reason:
+            object.__setattr__(self, "reason", bound_text(self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,7 @@ class JobRun:
         if self._lease.lost is not None:
             return self._cancelled()
         try:
-            self._handler.signature.read_input(task.input)
+            self._handler.signature.prepare(task)
         except InvalidInput as error:
             return Verdict(Outcome.INVALID_INPUT, str(error), is_for_good=True, error=error)
         started = self._parts.runtime.clock()
@@ -254,7 +258,7 @@ class JobRun:
                 self._is_submitting = False
 
     def _tell_retry(self, reading: Undecided, delay: float) -> None:
-        error = f"{type(reading.error).__name__}: {reading.error}"
+        error = describe(reading.error)
         log.warning("submit failed, retry in %.1f s: %s", delay, error, extra=self._task.labels)
 
     def _cancelled(self) -> Verdict:

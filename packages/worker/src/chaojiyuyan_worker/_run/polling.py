@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.answers import UNREGISTERED_CODES, is_key_refused
-from chaojiyuyan_core.errors import HebingAPIError, WorkerNotEnabled
+from chaojiyuyan_core.errors import WorkerNotEnabled
 from chaojiyuyan_core.offers import BadOffer, read_offers
 from chaojiyuyan_core.times import parse_http_date, parse_iso
-from chaojiyuyan_worker._observe.logger import get_logger
+from chaojiyuyan_worker._observe.logger import describe, get_logger
 
 from .pacing import Backoff, Pacing
 from .poll_plan import ONE_CYCLE_ROWS, Poll, PollPlan
@@ -241,15 +241,6 @@ class Polling:
             log.info("polling works after %d faults", self._backoff.faults)
         self._backoff.succeed()
         self.succeeded = True
-
-
-def describe(error: Exception) -> str:
-    """Return a line about an error; those of the wire often have no text of their own.
-
-    Args:
-        error: The error.
-    """
-    return str(error) if isinstance(error, HebingAPIError) else f"{type(error).__name__}: {error}"
 
 
 def tell_registration(registration: Registration) -> None:

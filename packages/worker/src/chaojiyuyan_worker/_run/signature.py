@@ -38,6 +38,18 @@ class Signature:
     input_type: Any = None
     output_type: Any = None
 
+    def prepare(self, task: TaskContext) -> None:
+        """Read a task's input for the next run of the handler in this process.
+
+        Args:
+            task: The task.
+
+        Raises:
+            InvalidInput: The input does not fit its type.
+        """
+        if self.input_type is not None:
+            task._ready_input = [self.read_input(task.input)]
+
     def arguments(self, task: TaskContext) -> tuple[Any, ...]:
         """Return the handler's arguments.
 
@@ -49,7 +61,8 @@ class Signature:
         """
         if not self.takes_data:
             return (task,)
-        data = self.read_input(task.input)
+        # Each run has an object of its own, since a handler may change it.
+        data = task._ready_input.pop() if task._ready_input else self.read_input(task.input)
         return (data, task) if self.takes_task else (data,)
 
     def read_input(self, value: JsonObject) -> Any:

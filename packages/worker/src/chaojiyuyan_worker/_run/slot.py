@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.answers import Award, BidRefused, Undecided, read_bid
-from chaojiyuyan_worker._observe.logger import get_logger
+from chaojiyuyan_worker._observe.logger import describe, get_logger
 from chaojiyuyan_worker.task import TaskContext
 
 from .execution import ExecutorBroken
 from .job import JobRun
 from .pacing import Backoff
-from .polling import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
