@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
+
+from chaojiyuyan_core.addresses import DEFAULT_BASE_URL
 
 if TYPE_CHECKING:
     from support.command_line import Cli
@@ -54,6 +57,11 @@ def test_init_writes_a_project(project: Path) -> None:
         path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()
     }
     assert written == FILES
+
+
+def test_the_readme_names_the_base_url_of_the_local_kernel(project: Path) -> None:
+    path = urlsplit(DEFAULT_BASE_URL).path
+    assert f"HEBING_BASE_URL=http://127.0.0.1:8787{path}\n" in (project / "README.md").read_text()
 
 
 def test_the_tests_of_the_project_pass(project: Path) -> None:
