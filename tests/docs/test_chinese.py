@@ -36,3 +36,10 @@ def test_a_chinese_page_leaves_nothing_out(page: str, part: str) -> None:
         re.findall(part, FENCE.sub("", text), re.MULTILINE) for text in read_both(page)
     )
     assert chinese == english
+
+
+@pytest.mark.parametrize("page", [DOCS.parent / "README.zh.md", *(DOCS / "zh").glob("*.md")])
+def test_bold_text_ends_where_it_should(page: Path) -> None:
+    # CommonMark does not end bold text between a full-width sign and a letter.
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    assert not re.findall(r"(?m)^(?:- )?\*\*[^*\n]+[。：；！？）]\*\*\S", text)
