@@ -7,6 +7,8 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -54,6 +56,9 @@ def test_steering(kernel_client: httpx.Client, kernel: LocalKernel) -> None:
         "failed",
         "cancelled",
     ]
+    for end in (lambda: kernel.settle(third, {}), lambda: kernel.fail(third)):
+        with pytest.raises(RuntimeError, match="job_ended"):
+            end()
     late = call()
     kernel.skip(3600)
     assert kernel.job(late)["status"] == "expired"

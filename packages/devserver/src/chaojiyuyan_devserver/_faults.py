@@ -92,15 +92,14 @@ def parse(text: str) -> Fault:
             f"not a fault: {text!r}; expected ENDPOINT=EFFECT with heartbeat or submit"
             " for expire-lease, since only these hold a lease"
         )
-    fault = Fault(
-        text, match["endpoint"], match["word"] or ("delay" if match["delay"] else "status")
+    return Fault(
+        text,
+        match["endpoint"],
+        match["word"] or ("delay" if match["delay"] else "status"),
+        float(match["status"] or match["delay"] or 0),
+        float(match["percent"] or 100) / 100,
+        int(match["number"]) if match["number"] else None,
     )
-    fault.amount = float(match["status"] or match["delay"] or 0)
-    if match["percent"]:
-        fault.chance = float(match["percent"]) / 100
-    if match["number"]:
-        fault.number = int(match["number"])
-    return fault
 
 
 class Faults:

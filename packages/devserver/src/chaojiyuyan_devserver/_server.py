@@ -35,30 +35,17 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only with --a
 
 @dataclass(frozen=True)
 class Options:
-    """How a local kernel runs.
-
-    Attributes:
-        catalog: The capability specs.
-        folder: Where its data is kept; None for memory.
-        host: The address to listen on.
-        port: The port; 0 for a free one.
-        allow_remote: Whether other machines may reach it.
-        console_token: Whether the console asks for a token.
-        lease: The length of a lease in seconds.
-        faults: The faults to begin with.
-        snapshot: The content of a snapshot to start from, if any.
-        resume_webhooks: Whether the snapshot's pending webhook deliveries are sent.
-    """
+    """How a local kernel runs: what the command's flags say."""
 
     catalog: Catalog
-    folder: Folder | None
+    folder: Folder | None  # None to keep everything in memory
     host: str
-    port: int
+    port: int  # 0 for a free one
     allow_remote: bool
-    console_token: bool
-    lease: float
+    console_token: bool  # whether the console asks for one
+    lease: float  # seconds
     faults: list[str]
-    snapshot: bytes | None
+    snapshot: bytes | None  # the content of the one to start from
     resume_webhooks: bool
 
 

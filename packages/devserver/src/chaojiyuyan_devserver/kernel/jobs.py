@@ -145,12 +145,12 @@ class Jobs:
         """Let a job succeed with any output, for the worker that holds it, or else its caller.
 
         Raises:
-            Refusal: As ``bid`` refuses a job that has ended.
+            Refusal: 409 ``job_ended``.
         """
         now = self.expire()
+        self._lifecycle.require_open(job)
         worker = self._agents.by_id[job.lease.agent_id if job.lease else job.agent_id]
         if job.lease is None:
-            self._require_bidding(job)
             self._lifecycle.award(job, worker, now)
         self._lifecycle.settle(job, worker, result, now)
 

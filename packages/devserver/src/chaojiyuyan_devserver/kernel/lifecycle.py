@@ -32,6 +32,16 @@ class Lifecycle:
         self._ledger = ledger
         self._webhooks = webhooks
 
+    @staticmethod
+    def require_open(job: Job) -> None:
+        """Refuse to end a job twice.
+
+        Raises:
+            Refusal: 409 ``job_ended``.
+        """
+        if job.terminal:
+            raise Refusal(409, "job_ended", f"The job has ended before: it is {job.status}.")
+
     def begin(self, job: Job, now: float) -> None:
         """Hold a new job's price and offer the job.
 
@@ -125,8 +135,7 @@ class Lifecycle:
         Raises:
             Refusal: 409 ``job_ended``.
         """
-        if job.terminal:
-            raise Refusal(409, "job_ended", f"The job has ended before: it is {job.status}.")
+        self.require_open(job)
         job.error_code = code
         job.error_message = message
         if job.lease is not None:
