@@ -17,6 +17,7 @@ import httpx
 from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
+from ._raw import to_raw_request
 from ._requests import MAX_UNSENT_BYTES
 from ._shelf import has_leftovers
 from ._sockets import is_readable
@@ -24,15 +25,15 @@ from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
     from anyio.abc import ByteStream
 
     from ._shelf import Origin
 
 
-class AsyncConnection(httpx.AsyncHTTPTransport):
-    """An ``httpx.AsyncHTTPTransport`` with one connection to one origin.
+class AsyncConnection:
+    """One connection to one origin, direct or through a proxy.
 
     Attributes:
         origin: Where it leads.
@@ -58,7 +59,10 @@ class AsyncConnection(httpx.AsyncHTTPTransport):
         else:
             self._direct = False
             limits = httpx.Limits(max_connections=1)
-            super().__init__(verify=shared_ssl_context(), proxy=proxy, limits=limits)
+            transport = httpx.AsyncHTTPTransport(
+                verify=shared_ssl_context(), proxy=proxy, limits=limits
+            )
+            self._pool = transport._pool
             self._pool._network_backend = self._backend
 
     def begin(self, deadline: Deadline) -> None:
@@ -68,6 +72,17 @@ class AsyncConnection(httpx.AsyncHTTPTransport):
             deadline: When the exchange ends; an abort moves it.
         """
         self._backend.deadline = deadline
+
+    def send(self, request: httpx.Request) -> Awaitable[httpcore.Response]:
+        """Send a request; its answer's body is still to be read.
+
+        Args:
+            request: What to send.
+        """
+        answer: Awaitable[httpcore.Response] = self._pool.handle_async_request(
+            to_raw_request(request)
+        )
+        return answer
 
     def is_reusable(self) -> bool:
         """Tell whether the exchange ended so that another one may follow."""

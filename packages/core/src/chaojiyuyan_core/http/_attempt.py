@@ -137,6 +137,9 @@ class TransportBase(Generic[C]):
         """Return the reply of a fault, the key removed from it."""
         import httpx
 
+        from ._raw import to_httpx_fault
+
+        fault = to_httpx_fault(fault)
         redactor = self.builder.redactor
         redactor.exception(fault)
         if attempt is not None and isinstance(fault, httpx.HTTPError):

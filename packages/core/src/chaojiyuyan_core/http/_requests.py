@@ -70,7 +70,7 @@ class RequestBuilder:
         }
         if source:
             self._headers["x-sdk-source"] = source
-        self._by_kind: dict[tuple[bool, bool, int | None], list[tuple[bytes, bytes]]] = {}
+        self._by_kind: dict[tuple[bytes, bool, bool, int | None], httpx.Headers] = {}
 
     def __repr__(self) -> str:
         """Name the base URL, and not the key."""
@@ -96,12 +96,13 @@ class RequestBuilder:
 
         url = self._url_of(call)
         body = encode_body(call)
-        headers = [(b"Host", url.netloc), *self._raw_headers(call)]
-        if body is not None or call.method in _METHODS_WITH_BODY:
-            headers.append((b"Content-Length", b"%d" % len(body or b"")))
         # httpx takes a stream as it is; it looks through the headers three times for a content.
         stream = httpx.ByteStream(body or b"")
-        request = httpx.Request(call.method, url, headers=headers, stream=stream)
+        request = httpx.Request(
+            call.method, url, headers=self._shared_headers(call, url.netloc), stream=stream
+        )
+        if body is not None or call.method in _METHODS_WITH_BODY:
+            request.headers["Content-Length"] = str(len(body or b""))
         request.read()
         return request
 
@@ -175,15 +176,16 @@ class RequestBuilder:
             headers["prefer"] = f"wait={_whole_seconds(call.wait)}"
         return headers
 
-    def _raw_headers(self, call: Call[object]) -> list[tuple[bytes, bytes]]:
-        """The headers of a call as httpx keeps them, made once for all calls of its kind."""
+    def _shared_headers(self, call: Call[object], host: bytes) -> httpx.Headers:
+        """The headers of a call, made once for all calls of its kind; a request copies the list."""
         hold = None if call.wait is None else _whole_seconds(call.wait)
-        kind = (call.authorized, call.body is not None, hold)
+        kind = (host, call.authorized, call.body is not None, hold)
         headers = self._by_kind.get(kind)
         if headers is None:
             import httpx
 
-            headers = self._by_kind[kind] = httpx.Headers(self._headers_of(call)).raw
+            named = {"Host": host.decode("ascii"), **self._headers_of(call)}
+            headers = self._by_kind[kind] = httpx.Headers(named)
         return headers
 
 

@@ -17,6 +17,7 @@ import httpcore
 import httpx
 
 from ._lookup import look_up
+from ._raw import to_raw_request
 from ._requests import MAX_UNSENT_BYTES
 from ._shelf import has_leftovers
 from ._sockets import is_readable
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 _UNREACHABLE = (OSError, UnicodeError, OverflowError)  # the latter two: no such host or port
 
 
-class Connection(httpx.HTTPTransport):
-    """An ``httpx.HTTPTransport`` with one connection to one origin.
+class Connection:
+    """One connection to one origin, direct or through a proxy.
 
     Attributes:
         origin: Where it leads.
@@ -57,7 +58,8 @@ class Connection(httpx.HTTPTransport):
         else:
             self._direct = False
             limits = httpx.Limits(max_connections=1)
-            super().__init__(verify=shared_ssl_context(), proxy=proxy, limits=limits)
+            transport = httpx.HTTPTransport(verify=shared_ssl_context(), proxy=proxy, limits=limits)
+            self._pool = transport._pool
             if not proxy.startswith("https:"):
                 self._pool._network_backend = self._backend
             # To such a proxy TLS runs inside TLS, which httpcore's own backend can carry and a
@@ -70,6 +72,15 @@ class Connection(httpx.HTTPTransport):
             deadline: When the exchange ends; an abort moves it.
         """
         self._backend.deadline = deadline
+
+    def send(self, request: httpx.Request) -> httpcore.Response:
+        """Send a request; its answer's body is still to be read.
+
+        Args:
+            request: What to send.
+        """
+        answer: httpcore.Response = self._pool.handle_request(to_raw_request(request))
+        return answer
 
     def is_reusable(self) -> bool:
         """Tell whether the exchange ended so that another one may follow."""

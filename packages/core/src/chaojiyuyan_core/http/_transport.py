@@ -5,6 +5,7 @@ httpx is loaded with the first request, not with this module.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from chaojiyuyan_core.errors import ResponseFormatError
@@ -117,13 +118,16 @@ class Transport(TransportBase["httpx.Client"]):
             self._stack.close()
 
     def _send_own(self, attempt: Attempt) -> Reply:
+        from ._raw import to_response
+
         deadline = attempt.deadline
         connection = self._stack.take(attempt.origin, attempt.pool_timeout(), deadline)
         try:
             connection.begin(deadline)
-            response = connection.handle_request(attempt.request)
+            raw = connection.send(attempt.request)
+            response = to_response(raw)
             reply = self._reply(attempt, response, self._read(attempt, response))
-            response.close()
+            raw.close()
         except BaseException:
             self._stack.drop(connection)
             raise
@@ -218,12 +222,15 @@ class AsyncTransport(TransportBase["httpx.AsyncClient"]):
             await self._stack.close()
 
     async def _send_own(self, attempt: Attempt) -> Reply:
+        from ._raw import to_response
+
         connection = await self._stack.take(attempt.origin, attempt.pool_timeout())
         try:
             connection.begin(attempt.deadline)
-            response = await connection.handle_async_request(attempt.request)
+            raw = await connection.send(attempt.request)
+            response = to_response(raw)
             reply = self._reply(attempt, response, await self._read(attempt, response))
-            await response.aclose()
+            await raw.aclose()
         except BaseException:
             await self._stack.drop(connection)
             raise
@@ -277,8 +284,11 @@ def _connect_async(origin: Origin) -> AsyncConnection:
     return AsyncConnection(origin, find_proxy(origin[0].decode(), origin[1].decode()))
 
 
+@cache
 def _fault_types() -> tuple[type[Exception], ...]:
     """What a reply reports instead of raising it; InvalidURL is not an HTTPError."""
     import httpx
 
-    return httpx.HTTPError, httpx.InvalidURL, ResponseFormatError
+    from ._raw import FAULTS
+
+    return httpx.HTTPError, httpx.InvalidURL, ResponseFormatError, *FAULTS
