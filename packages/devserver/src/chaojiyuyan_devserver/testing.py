@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 Json = dict[str, Any]
+_START_TIMEOUT = 60.0
+"""Seconds after which a kernel that does not serve is ended."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +72,24 @@ class LocalKernel:
                 command += [flag] if item is True else [flag, str(item)]
         environment = {**os.environ, "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN": self._token}
         log = self.folder / "kernel.log"
-        with log.open("a") as errors:
+        with log.open("ab") as errors:
+            logged = errors.tell()
             process = subprocess.Popen(  # noqa: S603 - our own module
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
             )
         self._process = process  # at once: a Ctrl-C while it starts must find it
-        with cast("IO[str]", process.stdout) as printed:
-            self.base_url = printed.readline().strip()
-            self.api_key = printed.readline().strip()
+        watchdog = threading.Timer(_START_TIMEOUT, process.kill)
+        watchdog.start()
+        try:
+            with cast("IO[str]", process.stdout) as printed:
+                self.base_url = printed.readline().strip()
+                self.api_key = printed.readline().strip()
+        finally:
+            watchdog.cancel()
+            watchdog.join()
         if not self.api_key:
-            raise RuntimeError(f"the kernel ended with {process.wait()}: {log.read_text()[-2000:]}")
+            text = log.read_bytes()[logged:].decode(errors="replace")[-2000:]
+            raise RuntimeError(f"the kernel ended with {process.wait()}: {text}")
         url = httpx.URL(self.base_url)
         self._port = url.port or 0
         self._control = httpx.Client(

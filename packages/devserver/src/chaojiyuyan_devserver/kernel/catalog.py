@@ -54,7 +54,7 @@ class Spec:
     @property
     def id(self) -> str:
         """The spec's id, the same at every start."""
-        return f"spec_{self.capability_key}"
+        return spec_id(self.capability_key)
 
     def input_errors(self, value: Json) -> list[str]:
         """Return what is wrong with an input, one line a fault; nothing when it fits."""
@@ -82,6 +82,11 @@ class Catalog:
     def list(self, category: str | None = None) -> list[Spec]:
         """Return all specs, or those of exactly this category."""
         return [s for s in self._specs.values() if category is None or s.category == category]
+
+
+def spec_id(capability_key: str) -> str:
+    """Return the id of a capability's spec."""
+    return f"spec_{capability_key}"
 
 
 def _make_validator(name: str, schema: Json) -> Draft202012Validator | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from .catalog import spec_id
+
 Json: TypeAlias = dict[str, Any]
 
 TERMINAL_STATUSES = ("succeeded", "failed", "cancelled", "expired")
@@ -215,7 +217,7 @@ class Job:
     @property
     def capability_spec_id(self) -> str:
         """The id of its capability's spec."""
-        return f"spec_{self.capability_key}"
+        return spec_id(self.capability_key)
 
     @property
     def terminal(self) -> bool:
