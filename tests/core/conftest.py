@@ -1,4 +1,4 @@
-"""What several tests of core use."""
+"""Fixtures for several tests of core."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port whose backlog is full: the system answers no further connection, like a firewall."""
+    """A port with a full backlog, which accepts no further connection, like a firewall."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

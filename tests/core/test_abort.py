@@ -1,4 +1,4 @@
-"""What a transport is sending can be ended from another thread."""
+"""Another thread can abort the running attempts of a transport."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGE = {"text": "x" * (40 << 20)}
 
 
 class Deaf:
-    """A server that takes the beginning of a request, or all of it, and never answers."""
+    """A server that reads the start of a request, or all of it, and never responds."""
 
     def __init__(self, *, reads_all: bool) -> None:
         self._reads_all = reads_all
@@ -49,7 +49,7 @@ class Deaf:
 
 
 @pytest.mark.parametrize("reads_all", [False, True])
-def test_an_attempt_that_is_aborted_ends_at_once(reads_all) -> None:
+def test_an_aborted_attempt_ends_at_once(reads_all) -> None:
     server = Deaf(reads_all=reads_all)
     builder = RequestBuilder("nxt_ag_test_test", f"http://127.0.0.1:{server.port}")
     transport = Transport(builder)
@@ -82,7 +82,7 @@ def answer_once(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_an_abort_while_an_idle_connection_is_taken_counts(
+def test_an_abort_during_the_take_of_a_connection_ends_it(
     moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hostile(answer_once) as server:
@@ -100,12 +100,12 @@ def test_an_abort_while_an_idle_connection_is_taken_counts(
 
         monkeypatch.setattr(Connection, "is_stale", abort_and_look)
         reply = transport.send(api.get_job("j1"), 5)
-        assert "is over" in str(reply.fault)  # and not what a server answered, or did not
+        assert "is over" in str(reply.fault)  # not the error of the closed connection
         assert server.accepted == 1
         transport.close()
 
 
-def test_an_abort_before_a_connection_opens_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_abort_before_a_connection_opens_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with hostile(answer_once) as server:
         transport = Transport(RequestBuilder("nxt_ag_key", server.url))
         monkeypatch.setattr(
@@ -116,7 +116,7 @@ def test_an_abort_before_a_connection_opens_counts(monkeypatch: pytest.MonkeyPat
         transport.close()
 
 
-def test_a_transport_goes_on_after_an_abort() -> None:
+def test_a_transport_can_send_after_an_abort() -> None:
     with hostile(answer_once) as server:
         transport = Transport(RequestBuilder("nxt_ag_key", server.url))
         transport.abort()
@@ -126,7 +126,7 @@ def test_a_transport_goes_on_after_an_abort() -> None:
 
 
 def end_by_aborts(transport: Transport, begun: threading.Event | None = None) -> Reply:
-    """Send a call that would take long, and abort until it has ended, as it must at once."""
+    """Send a slow call, abort it repeatedly until it ends, and check that it ends at once."""
     replies: list[Reply] = []
     sender = threading.Thread(target=lambda: replies.append(transport.send(api.get_job("j1"), 60)))
     sender.start()
@@ -139,7 +139,7 @@ def end_by_aborts(transport: Transport, begun: threading.Event | None = None) ->
     return replies[0]
 
 
-def test_an_abort_ends_an_attempt_that_connects(deaf_port: int) -> None:
+def test_an_abort_ends_a_connecting_attempt(deaf_port: int) -> None:
     transport = Transport(RequestBuilder("nxt_ag_key", f"http://127.0.0.1:{deaf_port}"))
     assert end_by_aborts(transport).fault is not None
     transport.close()

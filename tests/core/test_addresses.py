@@ -15,11 +15,11 @@ from chaojiyuyan_core.redaction import mask_key, mask_keys
 
 
 @pytest.mark.parametrize("url", [None, "", "  ", "/"])
-def test_no_base_url_is_production(url: str | None) -> None:
+def test_a_missing_base_url_is_production(url: str | None) -> None:
     assert checked_base_url(url) == DEFAULT_BASE_URL == "https://pic.chaojiyuyan.com/api/v1"
 
 
-def test_a_trailing_slash_goes() -> None:
+def test_a_trailing_slash_is_removed() -> None:
     assert checked_base_url(" https://x.example/api/v1// ") == "https://x.example/api/v1"
 
 
@@ -39,7 +39,7 @@ def test_a_trailing_slash_goes() -> None:
         "https://x.example/\r\nHost: y",
     ],
 )
-def test_what_is_no_base_url_is_refused_without_showing_a_password(url: str) -> None:
+def test_an_invalid_base_url_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match="base URL") as caught:
         checked_base_url(url)
     assert "secret" not in str(caught.value)
@@ -52,7 +52,7 @@ def test_what_is_no_base_url_is_refused_without_showing_a_password(url: str) -> 
         *("127.8.9.10", "[::1]", "[0:0:0:0:0:0:0:1]"),
     ],
 )
-def test_plain_http_to_this_machine_is_silent(host: str) -> None:
+def test_plain_http_to_this_machine_does_not_warn(host: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert checked_base_url(f"http://{host}:8787/api/v1")
@@ -71,24 +71,24 @@ def test_plain_http_to_another_machine_warns(host: str) -> None:
 
 
 @given(st.text())
-def test_any_host_is_judged_without_an_error(host: str) -> None:
+def test_is_loopback_accepts_any_host(host: str) -> None:
     assert is_loopback(host) in (True, False)
 
 
 @pytest.mark.parametrize("key", ["", "  ", "\n", None, 5])
-def test_no_key_is_refused(key: str) -> None:
+def test_a_missing_key_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match="api_key is empty"):
         checked_api_key(key)
 
 
 @pytest.mark.parametrize("key", ["nxt_ag_a\r\nX: y", "nxt_ag_a b", "nxt_ag_\x00", "nxt_ag_é"])
-def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
+def test_a_key_that_no_header_can_contain_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match="copy it again") as caught:
         checked_api_key(key)
     assert "nxt_ag_a" not in str(caught.value).replace("(nxt_ag_…)", "")
 
 
-def test_blanks_around_a_key_go() -> None:
+def test_white_space_around_a_key_is_removed() -> None:
     assert checked_api_key("  nxt_ag_key\t") == "nxt_ag_key"
     assert checked_api_key("nxt_ag_key\r\n") == "nxt_ag_key"
 

@@ -23,12 +23,12 @@ def test_any_id_is_one_path_segment(job_id: str) -> None:
 
 @pytest.mark.parametrize("job_id", ["", ".", "..", None, 5])
 @pytest.mark.parametrize("call", [*OF_ONE_JOB, lambda job_id: api.submit(job_id, {})])
-def test_what_is_no_segment_is_refused(call: Any, job_id: Any) -> None:
+def test_an_id_that_is_not_a_segment_is_refused(call: Any, job_id: Any) -> None:
     with pytest.raises(ValueError, match="not an id"):
         call(job_id)
 
 
-def test_optional_members_are_left_away() -> None:
+def test_optional_members_are_left_out() -> None:
     assert api.create_job("c", {"a": 1}).body == {"capability_key": "c", "input_payload": {"a": 1}}
     full = api.create_job(
         "c", {}, idempotency_key="k", timeout_sec=5, channel_context={"from": "x"}
@@ -45,7 +45,7 @@ def test_optional_members_are_left_away() -> None:
     assert api.submit("j", {"a": 1}).body == {"output_envelope": {"a": 1}, "artifacts": []}
 
 
-def test_a_license_and_tags_go_with_publishing_only() -> None:
+def test_license_and_tags_are_sent_only_when_publishing() -> None:
     kept = api.submit("j", {}, artifact_license="MIT", artifact_tags=["a"]).body
     assert kept == {"output_envelope": {}, "artifacts": []}
     published = api.submit(
@@ -67,13 +67,13 @@ def test_the_device_login_needs_no_key() -> None:
 
 
 @pytest.mark.parametrize("row", [None, 5, [], {}, {"job_id": 5, "capability_key": "c"}])
-def test_a_malformed_offer_is_refused_alone(row: object) -> None:
+def test_only_the_malformed_offer_is_refused(row: object) -> None:
     with pytest.raises(api.UnexpectedShape):
         api.offer(row)
 
 
 @pytest.mark.parametrize("data", [{}, {"accepted": "yes"}, {"accepted": True}, []])
-def test_a_bid_result_says_whether_and_which_run(data: object) -> None:
+def test_a_bid_result_needs_accepted_and_the_task_run(data: object) -> None:
     with pytest.raises(api.UnexpectedShape):
         api.bid("j").read(data)
     assert api.bid("j").read({"accepted": False, "code": "already_awarded"})["accepted"] is False
@@ -97,7 +97,7 @@ ENDPOINTS = [
 
 @pytest.mark.parametrize("call", ENDPOINTS, ids=lambda call: f"{call.method} {call.path}")
 @pytest.mark.parametrize("base", ["", "/api/v1", "/other"])
-def test_every_endpoint_is_known_as_one(call: Any, base: str) -> None:
+def test_every_endpoint_is_recognised(call: Any, base: str) -> None:
     assert paths.is_endpoint(base + call.path)
     assert paths.is_endpoint(base + call.path + "/")
 
@@ -111,7 +111,7 @@ def test_every_endpoint_is_known_as_one(call: Any, base: str) -> None:
         *("/api/v1/kernel-jobs;x=1", "\\api\\v1\\kernel-jobs", "/api/v1/x/%2e%2e/kernel-jobs"),
     ],
 )
-def test_what_a_server_may_read_as_an_endpoint_counts_as_one(path: str) -> None:
+def test_a_variant_of_an_endpoint_is_recognised(path: str) -> None:
     assert paths.is_endpoint(path)
 
 

@@ -1,4 +1,4 @@
-"""Answers are decoded part by part, and never longer than they may be."""
+"""Responses are decoded in parts, up to a maximum size."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def test_the_limit_counts_decoded_bytes(kind: str, size: int, encoded: bool) -> 
         assert reply.status == 200
 
 
-def test_a_gzip_bomb_is_left_early(kind: str) -> None:
-    """A quarter of a megabyte that inflates to a quarter of a gigabyte."""
+def test_a_gzip_bomb_is_stopped_early(kind: str) -> None:
+    """A quarter of a megabyte inflates to a quarter of a gigabyte."""
     compressor = zlib.compressobj(9, wbits=31)
     bomb = b"".join(compressor.compress(bytes(MEBIBYTE)) for _ in range(256)) + compressor.flush()
     assert len(bomb) < MEBIBYTE
@@ -105,7 +105,7 @@ def test_a_gzip_bomb_is_left_early(kind: str) -> None:
     assert peak < 20 * MEBIBYTE
 
 
-def test_an_answer_without_end_is_left(kind: str) -> None:
+def test_an_endless_response_is_stopped(kind: str) -> None:
     def behave(peer: Peer) -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -117,7 +117,7 @@ def test_an_answer_without_end_is_left(kind: str) -> None:
     assert isinstance(reply.fault, ResponseFormatError)
 
 
-def test_an_announced_length_above_the_limit_is_refused_unread(kind: str) -> None:
+def test_a_declared_length_above_the_limit_is_refused_unread(kind: str) -> None:
     def behave(peer: Peer) -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
@@ -128,7 +128,7 @@ def test_an_announced_length_above_the_limit_is_refused_unread(kind: str) -> Non
 
 
 @pytest.mark.parametrize("encoding", [b"br", b"zstd", b"gzip, gzip", b"x" * 999])
-def test_an_encoding_that_was_not_asked_for_is_refused(kind: str, encoding: bytes) -> None:
+def test_an_unsupported_encoding_is_refused(kind: str, encoding: bytes) -> None:
     with hostile(answering(JOB, b"Content-Encoding: " + encoding)) as server:
         reply = send(kind, server.url)
     assert isinstance(reply.fault, ResponseFormatError)
@@ -143,7 +143,7 @@ def test_a_broken_encoding_is_a_format_error(kind: str, body: bytes) -> None:
         reply.value(CALL)
 
 
-def test_the_limit_holds_for_a_client_that_was_handed_in() -> None:
+def test_the_limit_holds_for_a_passed_in_client() -> None:
     wire = httpx.MockTransport(lambda request: httpx.Response(200, content=JOB))
     builder = RequestBuilder("nxt_ag_key", "https://api.example")
     with httpx.Client(transport=wire) as client:

@@ -1,4 +1,4 @@
-"""Which connections are used again: those whose exchange ended cleanly, the last one first."""
+"""Connections are reused after a clean exchange, the last one first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LISTING = api.list_jobs()
 def send_each(
     kind: str, url: str, *calls: api.Call[Any], then: Callable[[], object] = bool
 ) -> list[Reply]:
-    """Send calls one after the other on one transport; do something after each."""
+    """Send calls in order on one transport, and run a function after each."""
     builder = RequestBuilder("nxt_ag_key", url, timeout=5)
     replies = []
 
@@ -61,7 +61,7 @@ def answer_all(peer: Peer) -> None:
         peer.answer()
 
 
-def test_a_connection_is_used_again(kind: str) -> None:
+def test_a_connection_is_reused(kind: str) -> None:
     with hostile(answer_all) as server:
         assert all(reply.is_success for reply in send_each(kind, server.url, *[CALL] * 5))
         assert server.accepted == 1
@@ -78,7 +78,7 @@ def answer_and_close_silently(peer: Peer) -> None:
 
 
 def answer_twice_at_once(peer: Peer) -> None:
-    """A second answer that nobody asked for, which the next request must not be given."""
+    """Send a second, unrequested response, which the next request must not get."""
     peer.read_request()
     lines = [b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(JOB), b"", JOB]
     peer.send(b"\r\n".join(lines) * 2)
@@ -91,7 +91,7 @@ def answer_too_long(peer: Peer) -> None:
     peer.stall()
 
 
-def test_a_connection_that_the_server_closed_is_not_used_again(kind: str) -> None:
+def test_a_connection_closed_by_the_server_is_not_reused(kind: str) -> None:
     with hostile(answer_and_close_silently) as server:
         replies = send_each(kind, server.url, *[CALL] * 3, then=server.until_one_closed)
         assert server.accepted == 3
@@ -99,7 +99,7 @@ def test_a_connection_that_the_server_closed_is_not_used_again(kind: str) -> Non
 
 
 @pytest.mark.parametrize("behave", [answer_and_close, answer_twice_at_once, answer_too_long])
-def test_a_connection_that_did_not_end_cleanly_is_not_used_again(kind: str, behave: Any) -> None:
+def test_an_unclean_connection_is_not_reused(kind: str, behave: Any) -> None:
     with hostile(behave) as server:
         replies = send_each(kind, server.url, *[CALL] * 3)
         assert server.accepted == 3
@@ -166,17 +166,17 @@ def test_a_broken_exchange_is_a_transient_fault(kind: str, behave: Any) -> None:
 def refuse_a_large_body(peer: Peer) -> None:
     peer.socket.recv(1000)
     peer.answer(b'{"detail":"too large"}', b"413 Too Large", b"Connection: close")
-    while peer.socket.recv(65536):  # what is unread when it closes would reset the connection
+    while peer.socket.recv(65536):  # unread data at the close would reset the connection
         pass
 
 
-def test_an_answer_before_the_whole_request_is_read_is_an_answer(kind: str) -> None:
+def test_a_response_before_the_end_of_the_request_is_read(kind: str) -> None:
     with hostile(refuse_a_large_body) as server:
         (reply,) = send_each(kind, server.url, api.submit("j", {"x": "y" * 5_000_000}))
     assert reply.status == 413
 
 
-def test_requests_side_by_side_use_connections_of_their_own(kind: str) -> None:
+def test_concurrent_requests_use_separate_connections(kind: str) -> None:
     together = threading.Barrier(10)
 
     def wait_for_all(peer: Peer) -> None:
@@ -210,7 +210,7 @@ def test_requests_side_by_side_use_connections_of_their_own(kind: str) -> None:
 
 
 class Made:
-    """A connection of which only the stack's handling is looked at."""
+    """A fake connection for tests of the stack."""
 
     def __init__(self, origin: Any) -> None:
         self.origin = origin
@@ -236,7 +236,7 @@ def make_stack(max_connections: int = 5) -> tuple[ConnectionStack, list[float]]:
     return ConnectionStack(made, max_connections, clock=lambda: time[0]), time
 
 
-def test_the_connection_given_back_last_is_taken_first() -> None:
+def test_the_connection_returned_last_is_used_first() -> None:
     stack, _ = make_stack()
     first, second = stack.take(ONE, 1, NEVER), stack.take(ONE, 1, NEVER)
     stack.give_back(first)
@@ -256,7 +256,7 @@ def test_idle_connections_are_closed_after_a_while() -> None:
     assert (old.closed, used.closed) == (True, False)
 
 
-def test_a_connection_that_the_server_closed_is_not_taken() -> None:
+def test_a_connection_closed_by_the_server_is_not_taken() -> None:
     stack, _ = make_stack(1)
     stale: Any = stack.take(ONE, 1, NEVER)
     stack.give_back(stale)
@@ -265,7 +265,7 @@ def test_a_connection_that_the_server_closed_is_not_taken() -> None:
     assert stale.closed
 
 
-def test_an_idle_connection_elsewhere_makes_room() -> None:
+def test_an_idle_connection_of_another_origin_is_closed() -> None:
     stack, _ = make_stack(1)
     other: Any = stack.take(OTHER, 1, NEVER)
     stack.give_back(other)
@@ -275,7 +275,7 @@ def test_an_idle_connection_elsewhere_makes_room() -> None:
         stack.take(ONE, 0, NEVER)
 
 
-def test_a_closed_stack_closes_what_is_given_back() -> None:
+def test_a_closed_stack_closes_returned_connections() -> None:
     stack, _ = make_stack()
     idle: Any = stack.take(ONE, 1, NEVER)
     used: Any = stack.take(ONE, 1, NEVER)

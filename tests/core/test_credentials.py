@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "credentials"
 
 
-def test_what_was_saved_is_loaded(path: Path) -> None:
+def test_a_saved_profile_is_loaded(path: Path) -> None:
     assert save_credentials("k", base_url="http://x", account_id="a", path=path) == path
     assert load_credentials(path=path) == {
         "api_key": "k",
@@ -56,14 +56,14 @@ def test_what_was_saved_is_loaded(path: Path) -> None:
     assert path.read_text() == "[default]\napi_key = k\nbase_url = http://x\naccount_id = a\n"
 
 
-def test_what_is_not_given_is_kept_and_what_is_unset_is_absent(path: Path) -> None:
+def test_values_that_are_not_given_are_kept(path: Path) -> None:
     save_credentials("k1", base_url="http://x", path=path)
     save_credentials("k2", path=path)
     assert load_credentials(path=path) == {"api_key": "k2", "base_url": "http://x"}
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
-def test_a_blank_base_url_leaves_the_profiles(path: Path, blank: str | None) -> None:
+def test_a_blank_base_url_keeps_the_present_one(path: Path, blank: str | None) -> None:
     save_credentials("k1", base_url="https://x.example", account_id="acc", path=path)
     save_credentials("k2", base_url=blank, account_id=blank, path=path)
     assert load_credentials(path=path) == {
@@ -73,7 +73,7 @@ def test_a_blank_base_url_leaves_the_profiles(path: Path, blank: str | None) -> 
     }
 
 
-def test_comments_and_other_sections_stay_as_they_are(path: Path) -> None:
+def test_comments_and_other_sections_are_unchanged(path: Path) -> None:
     path.write_text(KEPT)
     save_credentials("new", base_url="http://x", path=path)
     assert path.read_text() == KEPT.replace("= old\n", "= new\nbase_url = http://x\n")
@@ -83,7 +83,7 @@ def test_comments_and_other_sections_stay_as_they_are(path: Path) -> None:
     assert path.read_text().endswith("team = blue ; not a comment\n\n[third]\napi_key = again\n")
 
 
-def test_indents_and_line_ends_stay(path: Path) -> None:
+def test_indentation_and_newlines_are_unchanged(path: Path) -> None:
     path.write_bytes(b"[default]\r\n  api_key = a\r\n   b\r\n  other = 1\r\n[z]\r\napi_key=z")
     save_credentials("k", account_id="acc", path=path)
     assert path.read_bytes() == (
@@ -91,7 +91,7 @@ def test_indents_and_line_ends_stay(path: Path) -> None:
     )
 
 
-def test_a_section_named_default_in_capitals_is_inherited_as_in_configparser(path: Path) -> None:
+def test_section_default_is_inherited_as_in_configparser(path: Path) -> None:
     path.write_text("[DEFAULT]\nbase_url = http://all\n[default]\napi_key = k\n")
     assert load_credentials(path=path) == {"api_key": "k", "base_url": "http://all"}
     assert load_credentials(path=path, profile="DEFAULT") is None
@@ -112,7 +112,7 @@ def test_without_a_file_there_is_no_profile(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_profile_is_the_argument_then_the_environment_then_default(
+def test_the_profile_comes_from_argument_environment_or_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert profile_name() == credentials.DEFAULT_PROFILE == "default"
@@ -126,7 +126,7 @@ def test_the_profile_is_the_argument_then_the_environment_then_default(
     ("content", "line"),
     [(b"nxt_ag_secret", 1), (b"[a]\nnxt_ag_secret\n", 2), (b"[a\nx = nxt_ag_secret", 1)],
 )
-def test_a_broken_file_is_one_clear_error_without_its_content(
+def test_a_broken_file_is_an_error_without_its_content(
     path: Path, content: bytes, line: int
 ) -> None:
     path.write_bytes(content)
@@ -139,7 +139,7 @@ def test_a_broken_file_is_one_clear_error_without_its_content(
     assert path.read_bytes() == content
 
 
-def test_bytes_that_are_not_utf_8_and_a_folder_in_its_place_are_clear_errors(path: Path) -> None:
+def test_invalid_utf_8_and_a_folder_are_clear_errors(path: Path) -> None:
     path.write_bytes(b"[a]\nx = \xff")
     with pytest.raises(CredentialsError, match="not UTF-8"):
         load_credentials(path=path)
@@ -167,7 +167,7 @@ def test_a_blank_key_and_control_characters_are_refused(path: Path, bad: str) ->
 
 @settings(deadline=None)
 @given(st.text(), st.none() | st.text(), st.none() | st.text(), st.text())
-def test_any_text_is_saved_whole_or_refused(
+def test_any_text_is_saved_completely_or_refused(
     key: str, base_url: str | None, account_id: str | None, profile: str
 ) -> None:
     with TemporaryDirectory() as folder:
@@ -183,7 +183,7 @@ def test_any_text_is_saved_whole_or_refused(
         given = {"api_key": key, "base_url": base_url, "account_id": account_id}
         expected = {name: text.strip() for name, text in given.items() if text and text.strip()}
         assert load_credentials(profile=profile, path=path) == expected
-        # configparser, as an older release reads it, sees the same
+        # configparser, which earlier releases use, reads the same
         parser = configparser.RawConfigParser()
         parser.read_string(path.read_text(encoding="utf-8"))
         assert expected.items() <= dict(parser[profile_name(profile)]).items()
@@ -255,9 +255,7 @@ save_credentials("new", path=path)
 
 @posix
 @pytest.mark.parametrize("step", ["fsync", "replace", "fdopen"])
-def test_a_process_killed_while_it_saves_leaves_the_old_file_and_no_lock(
-    path: Path, step: str
-) -> None:
+def test_a_killed_writer_leaves_the_old_file_and_no_lock(path: Path, step: str) -> None:
     path.write_text(KEPT)
     done = subprocess.run([sys.executable, "-c", KILLED, step, str(path)], timeout=60)
     assert done.returncode < 0
@@ -287,8 +285,8 @@ def test_concurrent_writers_lose_nothing(path: Path) -> None:
 
 
 @posix
-def test_nobody_else_could_ever_read_it_while_it_is_written(path: Path) -> None:
-    """Watches every file of the folder, temporary ones too, while two profiles are written."""
+def test_other_users_can_never_read_the_file_during_a_write(path: Path) -> None:
+    """Watch every file in the folder, also temporary files, while two profiles are written."""
     saving = threading.Event()
     seen: set[tuple[str, int]] = set()
     before = os.umask(0)
@@ -337,7 +335,7 @@ except ValueError as error:
 
 
 @posix
-def test_without_a_home_nothing_is_loaded_and_saving_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_a_home_saving_says_what_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", NO_HOME], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
@@ -349,7 +347,7 @@ def test_without_a_home_nothing_is_loaded_and_saving_says_what_is_missing(tmp_pa
 
 @posix
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+def test_a_file_that_other_users_can_write_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "my credentials"
     save_credentials("nxt_ag_0123456789", path=path)
     path.chmod(mode)
@@ -367,13 +365,13 @@ def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> N
 
 @posix
 @pytest.mark.parametrize("mode", [0o770, 0o757])
-def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+def test_a_folder_that_other_users_can_write_is_refused(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "home"
     path = save_credentials("nxt_ag_0123456789", path=folder / "credentials")
     folder.chmod(mode)
     with pytest.raises(CredentialsError, match=f"chmod go-w {folder}`"):
         load_credentials(path=path)
-    folder.chmod(0o1777)  # as a mounted secret's: nobody replaces another's file there
+    folder.chmod(0o1777)  # sticky, like a mounted secret: users cannot replace files of others
     assert load_credentials(path=path) is not None
     link = tmp_path / "link"
     link.symlink_to(path)

@@ -1,4 +1,4 @@
-"""An attempt ends at its deadline, whatever the server does, and leaves nothing behind."""
+"""An attempt ends at its deadline, whatever the server does, and frees its resources."""
 
 from __future__ import annotations
 
@@ -100,10 +100,10 @@ BEHAVIOURS = [
 
 
 def ends_in_time(act: Callable[[], Reply]) -> Reply:
-    """Run an attempt, which must end long before the server does, and leave nothing behind."""
+    """Run an attempt, and check that it ends before the server and frees its resources."""
     began = time.monotonic()
     reply = act()
-    assert time.monotonic() - began < TIMEOUT + 1.5  # 0.5 on a machine that is not busy
+    assert time.monotonic() - began < TIMEOUT + 1.5  # 0.5 on an idle machine
     return reply
 
 
@@ -121,7 +121,7 @@ def drain_slowly(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("behave", [silent, drain_slowly])
-def test_a_body_that_is_not_taken_ends_at_the_deadline(send: Any, behave: Any) -> None:
+def test_an_unread_request_body_ends_at_the_deadline(send: Any, behave: Any) -> None:
     call = api.submit("j1", {"text": "x" * 20_000_000})
     with hostile(behave) as server:
         builder = RequestBuilder("nxt_ag_key", server.url, timeout=30)
@@ -130,7 +130,7 @@ def test_a_body_that_is_not_taken_ends_at_the_deadline(send: Any, behave: Any) -
 
 
 def tls_drips(peer: Peer) -> None:
-    peer.send(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03")  # a handshake of 16 KB begins
+    peer.send(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03")  # the start of a handshake of 16 KB
     peer.drip(b"x")
 
 
@@ -148,7 +148,7 @@ def test_connecting_ends_at_the_deadline(send: Any, deaf_port: int) -> None:
     assert isinstance(reply.fault, httpx.ConnectTimeout)
 
 
-def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+def test_a_dead_address_leaves_time_for_the_next(
     deaf_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hostile(lambda peer: (peer.read_request(), peer.answer())) as server:
@@ -162,7 +162,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
 
 @pytest.fixture
 def deaf_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A resolver that does not answer before the test ends; the hosts that it was asked for."""
+    """A resolver that does not respond during the test, and its list of requested hosts."""
     ending, asked = threading.Event(), []
 
     def look_up(host: str, port: int, *args: Any, flags: int = 0, **options: Any) -> Any:
@@ -222,14 +222,14 @@ def test_a_host_that_does_not_exist_is_a_connect_error(send: Any) -> None:
         assert isinstance(fault, httpx.ConnectError), fault
 
 
-def test_without_a_timeout_of_its_own_an_attempt_ends_without_progress(send: Any) -> None:
+def test_a_default_attempt_ends_without_progress(send: Any) -> None:
     with hostile(silent_after_the_request) as server:
         builder = RequestBuilder("nxt_ag_key", server.url, timeout=TIMEOUT)
         reply = ends_in_time(lambda: send(builder, CALL, None))
     assert isinstance(reply.fault, httpx.ReadTimeout)
 
 
-def test_without_a_timeout_of_its_own_an_attempt_ends_in_total(
+def test_a_default_attempt_ends_after_its_total_time(
     send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chaojiyuyan_core.http._timeouts.MAX_CALL_SECONDS", TIMEOUT)
@@ -274,7 +274,7 @@ def test_waiting_for_a_connection_ends_at_the_deadline_on_a_loop() -> None:
 
 
 @pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="needs /proc to count descriptors")
-def test_attempts_that_ended_leave_no_socket_and_no_thread(send: Any) -> None:
+def test_ended_attempts_leave_no_socket_and_no_thread(send: Any) -> None:
     def left_behind() -> tuple[int, int]:
         return len(list(DESCRIPTORS.iterdir())), threading.active_count()
 
@@ -290,7 +290,7 @@ def test_attempts_that_ended_leave_no_socket_and_no_thread(send: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("behave", [silent_after_the_request, body_drips, chunks_drip])
-def test_by_a_client_that_was_handed_in_an_attempt_ends_too(kind: str, behave: Any) -> None:
+def test_an_attempt_of_a_passed_in_client_ends_too(kind: str, behave: Any) -> None:
     def by_client() -> Reply:
         with httpx.Client(timeout=30) as client:
             return Transport(builder, client).send(CALL, TIMEOUT)

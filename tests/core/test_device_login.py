@@ -34,7 +34,7 @@ def without(*names: str) -> Any:
     return {name: value for name, value in CODE.items() if name not in names}
 
 
-def test_it_polls_until_the_approval(script: Any, answer: Any) -> None:
+def test_the_login_polls_until_the_approval(script: Any, answer: Any) -> None:
     flow = wait_for_approval(CODE, now=script.now)
     assert script.play(flow, answer(428), answer(428), answer(200, data=TOKEN)) == TOKEN
     assert script.sleeps == [5, 5]
@@ -62,7 +62,9 @@ def test_slow_down_adds_five_seconds_up_to_thirty_and_never_shrinks(
 
 
 @pytest.mark.parametrize("interval", [None, "5", float("nan"), True, -1])
-def test_an_interval_that_is_none_is_the_callers(script: Any, answer: Any, interval: Any) -> None:
+def test_without_a_valid_interval_the_callers_is_used(
+    script: Any, answer: Any, interval: Any
+) -> None:
     code = {**CODE, "interval": interval}
     script.play(
         wait_for_approval(code, now=script.now, poll_interval=7),
@@ -72,13 +74,13 @@ def test_an_interval_that_is_none_is_the_callers(script: Any, answer: Any, inter
     assert script.sleeps == [7]
 
 
-def test_two_polls_are_a_second_apart_at_least(script: Any, answer: Any) -> None:
+def test_polls_are_at_least_a_second_apart(script: Any, answer: Any) -> None:
     flow = wait_for_approval({**CODE, "interval": 0.01}, now=script.now)
     script.play(flow, answer(428), answer(200, data=TOKEN))
     assert script.sleeps == [1]
 
 
-def test_retry_after_is_heeded(script: Any, answer: Any) -> None:
+def test_retry_after_is_followed(script: Any, answer: Any) -> None:
     flow = wait_for_approval(CODE, now=script.now)
     slow = answer(429, headers={"Retry-After": "25"})
     script.play(flow, slow, answer(428), answer(200, data=TOKEN))
@@ -99,7 +101,7 @@ def test_the_codes_of_rfc_8628_are_understood(script: Any, answer: Any, wrapped:
             script.play(wait_for_approval(CODE, now=script.now), error(code))
 
 
-def test_410_is_the_end(script: Any, answer: Any) -> None:
+def test_status_410_ends_the_login(script: Any, answer: Any) -> None:
     with pytest.raises(DeviceFlowError, match="some text"):
         script.play(wait_for_approval(CODE, now=script.now), answer(428), answer(410, code="x"))
 
@@ -112,7 +114,7 @@ def test_another_error_is_an_api_error(script: Any, answer: Any) -> None:
         script.play(wait_for_approval(CODE, now=script.now), answer(200, data={"key": 1}))
 
 
-def test_faults_do_not_end_it(script: Any, answer: Any) -> None:
+def test_faults_are_retried(script: Any, answer: Any) -> None:
     flow = wait_for_approval(CODE, now=script.now)
     faults = (httpx.ConnectError("refused"), answer(503), httpx.ReadTimeout("slow"), answer(522))
     assert script.play(flow, *faults, answer(200, data=TOKEN)) == TOKEN
@@ -126,7 +128,7 @@ def test_faults_do_not_end_it(script: Any, answer: Any) -> None:
     ("timeout", "expires_in", "polls", "total"),
     [(12, 900, 4, 12), (600, 12, 4, 12), (600, None, 121, 600)],
 )
-def test_it_stops_when_the_time_is_over_or_the_code_expires(
+def test_the_login_ends_at_its_timeout_or_expiry(
     script: Any, answer: Any, timeout: float, expires_in: Any, polls: int, total: float
 ) -> None:
     code = {**CODE, "expires_in": expires_in}
@@ -136,14 +138,14 @@ def test_it_stops_when_the_time_is_over_or_the_code_expires(
     assert sum(script.sleeps) == total
 
 
-def test_the_fault_of_the_last_attempt_is_the_cause_of_the_timeout(script: Any) -> None:
+def test_the_last_fault_is_the_cause_of_the_timeout(script: Any) -> None:
     fault = httpx.ConnectError("refused")
     with pytest.raises(DeviceFlowTimeout) as caught:
         script.play(wait_for_approval(CODE, now=script.now, timeout=3), fault)
     assert caught.value.__cause__ is fault
 
 
-def test_starting_is_tried_again_after_a_fault(script: Any, answer: Any) -> None:
+def test_the_start_is_retried_after_a_fault(script: Any, answer: Any) -> None:
     code = script.play(start_device_login("me"), answer(503), answer(200, data=CODE))
     assert code == CODE
     assert script.sent[0].call.body == {"client_name": "me"}
@@ -160,7 +162,7 @@ def test_starting_is_tried_again_after_a_fault(script: Any, answer: Any) -> None
         {"device_code": 5},
     ],
 )
-def test_a_code_that_is_not_fit_to_be_shown_is_refused(answer: Any, changed: Any) -> None:
+def test_a_code_that_is_unsafe_to_show_is_refused(answer: Any, changed: Any) -> None:
     with pytest.raises(ResponseFormatError):
         as_reply(answer(200, data={**CODE, **changed})).value(start_call("me"))
 
@@ -178,7 +180,7 @@ def test_the_instructions_name_url_and_code() -> None:
     )
 
 
-def test_against_the_kernel(kernel: Any) -> None:
+def test_the_local_kernel_approves_a_login(kernel: Any) -> None:
     transport = Transport(RequestBuilder(None, kernel.base_url, timeout=10))
     clock = [0.0]
 
@@ -198,9 +200,7 @@ def test_against_the_kernel(kernel: Any) -> None:
 
 
 @pytest.mark.parametrize("interval", [10**400, 1e300, -1, "5", True, None])
-def test_an_interval_that_makes_no_sense_is_the_default(
-    script: Any, answer: Any, interval: Any
-) -> None:
+def test_an_invalid_interval_is_the_default(script: Any, answer: Any, interval: Any) -> None:
     code = {**CODE, "interval": interval, "expires_in": 10**400}
     token = {"api_key": "nxt_ag_0123456789"}
     flow = wait_for_approval(code, now=script.now)

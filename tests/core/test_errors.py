@@ -69,7 +69,7 @@ def test_every_exception_pickles_and_copies(cls: type[errors.HebingError], copie
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-def test_every_exception_says_what_it_is(cls: type[errors.HebingError]) -> None:
+def test_every_exception_has_a_message(cls: type[errors.HebingError]) -> None:
     assert cls.__doc__
     assert cls.__name__ in (errors.__doc__ or "")
     assert str(made(cls))
@@ -79,11 +79,11 @@ def test_every_exception_is_exported() -> None:
     assert set(errors.__all__) == {cls.__name__ for cls in CLASSES}
 
 
-def test_a_pickled_error_carries_no_key() -> None:
+def test_a_pickled_error_contains_no_key() -> None:
     assert b"nxt_ag_s" not in pickle.dumps(made(errors.BadRequestError))
 
 
-def test_the_tree_of_the_first_release() -> None:
+def test_the_tree_of_0_4_0_is_unchanged() -> None:
     assert issubclass(errors.HebingAPIError, errors.HebingError)
     assert issubclass(errors.DeviceFlowTimeout, errors.DeviceFlowError)
     for name in ("DeviceFlowError", "JobTimeout", "WorkerError"):
@@ -96,7 +96,7 @@ def test_the_tree_of_the_first_release() -> None:
     assert issubclass(errors.CredentialsError, ValueError)
 
 
-def test_the_attributes_of_the_first_release() -> None:
+def test_the_attributes_of_0_4_0_are_unchanged() -> None:
     error = errors.HebingAPIError(400, "no such capability", code="unknown_capability")
     assert str(error) == "API error 400 (unknown_capability): no such capability"
     assert (error.status_code, error.detail, error.code) == (
@@ -113,7 +113,7 @@ def test_the_attributes_of_the_first_release() -> None:
     assert (refused.job_id, refused.validation_errors) == ("j1", ["a", "b"])
 
 
-def test_a_failed_job_shows_no_key_and_a_bounded_reason() -> None:
+def test_a_failed_job_shows_no_key_and_a_short_reason() -> None:
     key = "a-key-of-another-kind"
     builder = RequestBuilder(key, "https://api.example")
     text = f"Bearer%20{key} and nxt_ag_0123456789" + "x" * 9999
@@ -124,7 +124,7 @@ def test_a_failed_job_shows_no_key_and_a_bounded_reason() -> None:
     del builder
 
 
-def test_texts_from_outside_are_bounded() -> None:
+def test_long_texts_from_outside_are_cut() -> None:
     endless = "x" * 100_000
     raised = [
         errors.JobTimeout("j", 1.0, status=endless),

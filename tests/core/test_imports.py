@@ -1,4 +1,4 @@
-"""What an import costs, and what it may not need."""
+"""Imports are fast and need no optional modules."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def loaded_by(code: str) -> set[str]:
         "import chaojiyuyan_core.errors, chaojiyuyan_core.api, chaojiyuyan_core.http",
     ],
 )
-def test_nothing_heavy_is_loaded_before_it_is_used(code: str) -> None:
+def test_slow_modules_are_imported_on_first_use(code: str) -> None:
     before = loaded_by("")
     assert not (loaded_by(code) - before) & set(HEAVY.split())
 
 
-def test_the_package_alone_loads_next_to_nothing() -> None:
+def test_the_package_alone_imports_almost_nothing() -> None:
     new = loaded_by("import chaojiyuyan_client") - loaded_by("import typing")
     assert {name for name in new if name.startswith("chaojiyuyan")} == {
         "chaojiyuyan_client",
@@ -53,7 +53,7 @@ def test_the_package_alone_loads_next_to_nothing() -> None:
     }
 
 
-def test_httpx_comes_with_the_first_request() -> None:
+def test_httpx_is_imported_with_the_first_request() -> None:
     code = "from chaojiyuyan_client import NexusClient; client = NexusClient('nxt_ag_key')"
     assert "httpx" not in loaded_by(code)
     refused = "client = NexusClient('nxt_ag_key', 'http://127.0.0.1:1/', max_retries=0)"

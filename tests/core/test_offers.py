@@ -1,4 +1,4 @@
-"""The answer to a poll, row by row."""
+"""The response to a poll is read row by row."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_offers_are_read() -> None:
         row("x" * (MAX_JOB_ID_CHARS + 1)),
     ],
 )
-def test_a_bad_row_hides_no_other(bad) -> None:
+def test_an_invalid_row_does_not_hide_others(bad) -> None:
     found = read_offers(data(jobs=[row("1"), bad, row("2")]))
     assert isinstance(found[1], BadOffer)
     assert found[1].problem
@@ -45,12 +45,12 @@ def test_a_bad_row_hides_no_other(bad) -> None:
     assert ids(data(jobs=[row("1"), bad, row("2")])) == ["1", None, "2"]
 
 
-def test_a_job_id_of_the_greatest_length_is_taken() -> None:
+def test_a_job_id_of_the_maximum_length_is_accepted() -> None:
     assert ids(data(jobs=[row("x" * MAX_JOB_ID_CHARS)])) == ["x" * MAX_JOB_ID_CHARS]
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_a_row_nested_too_deep_hides_no_other(wrapped) -> None:
+def test_a_row_nested_too_deeply_does_not_hide_others(wrapped) -> None:
     depth = 100_000
     deep = '{"job_id":"deep","capability_key":"a","x":' + "[" * depth + "]" * depth + "}"
     tricky = json.dumps(row("2", text='quoted " and ] and \\ {'))
@@ -60,7 +60,7 @@ def test_a_row_nested_too_deep_hides_no_other(wrapped) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"[{}", b'{"data": {"jobs": "none"}}', b"<html>", b"7"])
-def test_what_is_no_list_of_jobs_is_an_error(body) -> None:
+def test_a_body_without_a_list_of_jobs_is_an_error(body) -> None:
     with pytest.raises(ResponseFormatError):
         read_offers(Reply(200, body=body))
 

@@ -26,7 +26,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_it_writes_and_replaces(tmp_path: Path) -> None:
+def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     write_private(path, b"one")
     write_private(path, b"two")
@@ -35,7 +35,7 @@ def test_it_writes_and_replaces(tmp_path: Path) -> None:
 
 
 @posix
-def test_the_file_and_its_new_folder_are_private_whatever_the_umask(tmp_path: Path) -> None:
+def test_file_and_new_folder_are_private_with_any_umask(tmp_path: Path) -> None:
     path = tmp_path / "new" / "secret"
     before = os.umask(0)
     try:
@@ -47,7 +47,7 @@ def test_the_file_and_its_new_folder_are_private_whatever_the_umask(tmp_path: Pa
 
 
 @posix
-def test_a_file_others_could_read_becomes_private_and_the_folder_keeps_its_mode(
+def test_a_readable_file_becomes_private(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "secret"
@@ -61,7 +61,7 @@ def test_a_file_others_could_read_becomes_private_and_the_folder_keeps_its_mode(
 
 @posix
 @pytest.mark.parametrize("there", [True, False])
-def test_a_link_is_followed_and_stays(tmp_path: Path, there: bool) -> None:
+def test_a_link_is_followed_and_kept(tmp_path: Path, there: bool) -> None:
     real = tmp_path / "dotfiles" / "secret"
     if there:
         real.parent.mkdir()
@@ -79,7 +79,7 @@ needs_root = pytest.mark.skipif(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
-def test_the_content_is_replaced_and_the_mode_kept(tmp_path: Path) -> None:
+def test_replace_content_keeps_the_mode(tmp_path: Path) -> None:
     path = tmp_path / "config"
     replace_content(path, b"new")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -91,7 +91,7 @@ def test_the_content_is_replaced_and_the_mode_kept(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_users_files_stay_the_users_when_root_writes(tmp_path: Path) -> None:
+def test_files_keep_their_owner_when_root_writes(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     config = home / "config"
@@ -106,7 +106,7 @@ def test_a_users_files_stay_the_users_when_root_writes(tmp_path: Path) -> None:
     assert len([*home.rglob("*")]) == 5
 
 
-def test_a_file_that_must_be_new_overwrites_nothing(tmp_path: Path) -> None:
+def test_create_private_overwrites_nothing(tmp_path: Path) -> None:
     path = tmp_path / "backup"
     create_private(path, b"first")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 or os.name != "posix"
@@ -116,7 +116,7 @@ def test_a_file_that_must_be_new_overwrites_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace"])
-def test_a_failure_at_any_step_leaves_the_old_file_and_nothing_beside_it(
+def test_a_failure_leaves_only_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     path = tmp_path / "secret"
@@ -193,7 +193,7 @@ with locked(pathlib.Path(sys.argv[1])):
 """
 
 
-def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -246,7 +246,7 @@ def test_a_platform_without_posix_modules_can_still_write(tmp_path: Path) -> Non
 
 
 @posix
-def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_as_lock_file_is_not_followed(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (tmp_path / ".secret.lock").symlink_to(elsewhere)
     with pytest.raises(OSError, match="symbolic links"), locked(tmp_path / "secret"):

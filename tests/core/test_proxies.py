@@ -1,4 +1,4 @@
-"""The proxies of the environment are used, and never for this machine."""
+"""The proxies of the environment are used, but never for this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def proxy() -> Iterator[Any]:
-    """A proxy that answers itself; ``proxy.seen`` are the first lines that it was sent."""
+    """A proxy that responds itself. ``proxy.seen`` has the first lines of its requests."""
     seen: list[bytes] = []
 
     def behave(peer: Peer) -> None:
@@ -64,7 +64,7 @@ def send(kind: str, url: str, calls: int = 1) -> Reply:
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("scheme", ["http://", ""])
-def test_a_proxy_is_used_and_its_connection_kept(
+def test_a_proxy_is_used_and_its_connection_reused(
     kind: str, name: str, scheme: str, proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, f"{scheme}127.0.0.1:{proxy.port}")
@@ -74,7 +74,7 @@ def test_a_proxy_is_used_and_its_connection_kept(
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_https_goes_through_a_tunnel(
+def test_https_uses_a_tunnel_of_the_proxy(
     kind: str, proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
@@ -84,7 +84,7 @@ def test_https_goes_through_a_tunnel(
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.8.9.1"])
-def test_this_machine_is_never_reached_through_a_proxy(
+def test_loopback_addresses_never_use_a_proxy(
     kind: str, host: str, proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NAMES[:3]:

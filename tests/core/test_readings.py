@@ -1,4 +1,4 @@
-"""What the answers to a bid, a heartbeat and a submit mean, whoever asks."""
+"""The interpretation of responses to a bid, a heartbeat and a submit."""
 
 from __future__ import annotations
 
@@ -42,31 +42,31 @@ NOT_THE_PLATFORMS = [
 
 
 def held(reply: Reply, now=NOW) -> float:
-    """The lease that is believed, read from the answer to a heartbeat."""
+    """Return the length of the lease in the response to a heartbeat."""
     reading = read_heartbeat(reply, now)
     assert isinstance(reading, LeaseExtended)
     return reading.lease_seconds
 
 
-def test_a_lease_is_measured_by_the_servers_own_times() -> None:
+def test_a_lease_is_measured_with_the_servers_times() -> None:
     far = NOW + timedelta(hours=5)
     assert held(data(lease_expires_at=after(20)), far) == 19.0
 
 
 @pytest.mark.parametrize("hours", [1, 2, 100_000])
-def test_no_lease_is_believed_longer_than_30_seconds(hours) -> None:
+def test_a_lease_is_cut_to_30_seconds(hours) -> None:
     assert held(data(lease_expires_at=after(hours * 3600))) == 29.0
 
 
 @pytest.mark.parametrize(("ahead", "seconds"), [(20, 9.0), (28, 1.0), (29, 29.0), (30, 29.0)])
-def test_a_date_that_is_ahead_shortens_the_lease(ahead, seconds) -> None:
+def test_a_date_in_the_future_shortens_the_lease(ahead, seconds) -> None:
     reply = data(lease_expires_at=after(30))
     reply.headers = date_of(NOW + timedelta(seconds=ahead))
     assert held(reply) == seconds
 
 
 @pytest.mark.parametrize("ahead", [60, 7200])
-def test_a_date_that_cannot_be_right_is_not_used(ahead) -> None:
+def test_an_impossible_date_is_not_used(ahead) -> None:
     reply = data(lease_expires_at=after(12))
     reply.headers = date_of(NOW + timedelta(seconds=ahead))
     assert held(reply, NOW) == 11.0
@@ -81,12 +81,12 @@ def test_without_a_date_the_local_clock_gives_the_estimate() -> None:
 
 
 @pytest.mark.parametrize("expires_at", [None, "soon", 7])
-def test_a_lease_of_unknown_length_is_taken_for_30_seconds(expires_at) -> None:
+def test_a_lease_of_unknown_length_counts_as_30_seconds(expires_at) -> None:
     assert held(data(lease_expires_at=expires_at)) == 29.0
 
 
 @pytest.mark.parametrize("reply", NOT_THE_PLATFORMS)
-def test_what_is_not_the_platforms_ends_no_lease(reply) -> None:
+def test_a_response_of_another_server_ends_no_lease(reply) -> None:
     assert isinstance(read_heartbeat(reply, NOW), (Undecided, LeaseExtended))
     assert isinstance(read_submit(reply), Undecided)
     assert isinstance(read_bid(reply, NOW), Undecided)
@@ -96,7 +96,7 @@ def test_what_is_not_the_platforms_ends_no_lease(reply) -> None:
     ("status", "code"),
     [(404, "task_run_not_found"), (410, "lease_expired"), (404, "kernel_job_not_found")],
 )
-def test_a_code_of_the_platform_ends_a_lease(status, code) -> None:
+def test_an_error_code_of_the_platform_ends_a_lease(status, code) -> None:
     assert isinstance(read_heartbeat(refusal(status, code), NOW), LeaseGone)
     assert isinstance(read_submit(refusal(status, code)), LeaseGone)
 
@@ -105,7 +105,7 @@ def test_a_code_with_another_status_ends_no_lease() -> None:
     assert isinstance(read_submit(refusal(500, "lease_expired")), Undecided)
 
 
-def test_an_award_tells_its_lease() -> None:
+def test_an_award_has_its_lease() -> None:
     reply = data(accepted=True, task_run_id="run-1", lease_expires_at=after(30))
     reading = read_bid(reply, NOW)
     assert isinstance(reading, Award)
@@ -122,7 +122,7 @@ def test_an_award_tells_its_lease() -> None:
         (refusal(409, "busy"), "busy"),
     ],
 )
-def test_a_refused_bid_tells_its_code(reply, code) -> None:
+def test_a_refused_bid_has_its_code(reply, code) -> None:
     reading = read_bid(reply, NOW)
     assert isinstance(reading, BidRefused)
     assert reading.code == code
@@ -130,7 +130,7 @@ def test_a_refused_bid_tells_its_code(reply, code) -> None:
 
 
 @pytest.mark.parametrize("code", ["worker_not_enabled", "capability_not_in_handler_set"])
-def test_a_bid_tells_that_the_registration_is_missing(code) -> None:
+def test_a_bid_shows_a_missing_registration(code) -> None:
     reading = read_bid(refusal(403, code, capability_key="a"), NOW)
     assert isinstance(reading, BidRefused)
     assert reading.is_unregistered
@@ -138,7 +138,7 @@ def test_a_bid_tells_that_the_registration_is_missing(code) -> None:
 
 
 @pytest.mark.parametrize("settled", [True, None, "absent"])
-def test_a_success_that_does_not_say_false_is_a_settlement(settled) -> None:
+def test_a_success_without_settled_false_is_a_settlement(settled) -> None:
     fields = {} if settled == "absent" else {"settled": settled}
     assert isinstance(read_submit(data(payout_nc=1, **fields)), Settled)
 
@@ -153,7 +153,7 @@ def test_a_success_that_does_not_say_false_is_a_settlement(settled) -> None:
         (refusal(422, None), ["no"]),
     ],
 )
-def test_a_refused_output_tells_why(reply, errors) -> None:
+def test_a_refused_output_has_its_errors(reply, errors) -> None:
     reading = read_submit(reply)
     assert isinstance(reading, OutputRefused)
     assert reading.validation_errors == errors
@@ -174,7 +174,7 @@ def test_a_refused_output_has_a_code(reply, code) -> None:
     assert reading.code == code
 
 
-def test_a_422_page_refuses_no_output() -> None:
+def test_an_html_422_does_not_refuse_an_output() -> None:
     assert isinstance(read_submit(page(422)), Undecided)
 
 
@@ -199,7 +199,7 @@ def test_a_422_page_refuses_no_output() -> None:
         (fault(httpx.ReadTimeout("slow")), False),
     ],
 )
-def test_what_can_never_change_is_told_from_what_may(reply, is_final) -> None:
+def test_final_errors_differ_from_temporary_ones(reply, is_final) -> None:
     reading = read_submit(reply)
     assert isinstance(reading, Undecided)
     assert reading.is_final is is_final
@@ -223,18 +223,18 @@ def test_what_can_never_change_is_told_from_what_may(reply, is_final) -> None:
         (page(399), True),
     ],
 )
-def test_what_may_have_worked_is_told_from_what_cannot(reply, may_have_worked) -> None:
+def test_requests_that_may_have_worked_are_recognised(reply, may_have_worked) -> None:
     reading = read_submit(reply)
     assert isinstance(reading, Undecided)
     assert reading.may_have_worked is may_have_worked
 
 
-def test_by_default_an_undecided_answer_may_change_and_may_have_worked() -> None:
+def test_undecided_is_temporary_and_uncertain_by_default() -> None:
     reading = Undecided(ValueError())
     assert (reading.is_final, reading.may_have_worked, reading.retry_after) == (False, True, None)
 
 
-def test_an_undecided_answer_carries_its_error_and_pause() -> None:
+def test_an_undecided_response_has_its_error_and_delay() -> None:
     reading = read_heartbeat(refusal(503, "busy", headers={"retry-after": "7"}), NOW)
     assert isinstance(reading, Undecided)
     assert reading.retry_after == 7
@@ -266,18 +266,18 @@ KEY = "nxt_ag_echoed-secret"
 
 
 def echoed(**fields) -> Reply:
-    """A success in which the server repeats the agent key."""
+    """A success that contains the agent key."""
     body = json.dumps({"data": fields}).encode()
     return Reply(200, date_of(), body, redactor=Redactor(KEY))
 
 
-def test_a_refused_bid_shows_no_key_that_was_echoed() -> None:
+def test_a_refused_bid_shows_no_echoed_key() -> None:
     reading = read_bid(echoed(accepted=False, code=f"no {KEY}", hint=[KEY]), NOW)
     assert isinstance(reading, BidRefused)
     assert "echoed" not in f"{reading.code} {reading.fields}"
 
 
-def test_a_refused_output_shows_no_key_that_was_echoed() -> None:
+def test_a_refused_output_shows_no_echoed_key() -> None:
     reply = echoed(settled=False, code=KEY, validation_errors=[f"Bearer%20{KEY}"])
     reading = read_submit(reply)
     assert isinstance(reading, OutputRefused)

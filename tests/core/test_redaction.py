@@ -1,4 +1,4 @@
-"""The key leaves the process in requests only, in whatever encoding an answer echoes it."""
+"""The key is masked everywhere outside requests, in every encoding of an echo."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 
 def parts_of(key: str) -> list[str]:
-    """What must not be left of a key: any twelve of its characters in a row, in some encoding."""
+    """Return the forbidden parts of a key: any twelve consecutive characters, in any encoding."""
     return [
         encode(key)[at : at + 24]
         for encode in ENCODINGS.values()
@@ -78,7 +78,7 @@ def test_any_key_is_masked(key: str) -> None:
         assert encode(key) not in redactor.text(f"<{encode(key)}>")
 
 
-def test_a_json_value_is_masked_in_its_names_and_values() -> None:
+def test_names_and_values_of_json_are_masked() -> None:
     key = KEYS[1]
     value = {"a": [key, {f"x{key}": 1}], "n": 5, "none": None}
     assert key not in json.dumps(Redactor(key).value(value))
@@ -88,7 +88,7 @@ def test_a_json_value_is_masked_in_its_names_and_values() -> None:
     assert key not in repr(Redactor(key).value(deep))
 
 
-def test_ordinary_text_stays_as_it_is() -> None:
+def test_ordinary_text_is_unchanged() -> None:
     text = "job 5 of [test.echo.v1] failed: 100% (nothing more)"
     assert mask_keys(text) == text
     for key in (None, "", "k", "job"):
@@ -96,8 +96,8 @@ def test_ordinary_text_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("text", ["\\", "&#0", "%25", "nxt_ag_", "\\u006", "n"])
-def test_a_hostile_text_is_looked_through_in_one_pass(text: str) -> None:
-    text *= 200_000 // len(text)  # the square of it would take an hour
+def test_a_hostile_text_is_searched_in_linear_time(text: str) -> None:
+    text *= 200_000 // len(text)  # quadratic time would be an hour
     assert Redactor(KEYS[0]).replace(text) == text
 
 
@@ -111,7 +111,7 @@ def test_a_redactor_shows_and_pickles_no_key() -> None:
 
 
 def echo_in_an_error(peer: Peer) -> None:
-    """The request's own headers, in each part of an error answer."""
+    """Return the headers of the request in each part of an error response."""
     while True:
         key = peer.read_request().lower().partition(b"authorization: bearer ")[2].split(b"\r\n")[0]
         text = "; ".join(encode(key.decode()) for encode in ENCODINGS.values())
@@ -160,9 +160,9 @@ def error_of(reply: Reply) -> Exception:
 
 
 def everything_in(error: Exception) -> str:
-    """All that a program may print, log or store of an exception."""
+    """Return every text of an exception that a program may print, log or store."""
     told = ["".join(traceback.format_exception(error)), repr(error), repr(vars(error))]
-    if not isinstance(error, httpx.HTTPStatusError):  # which httpx cannot unpickle
+    if not isinstance(error, httpx.HTTPStatusError):  # httpx cannot unpickle it
         told += [repr(pickle.dumps(error)), repr(vars(pickle.loads(pickle.dumps(error))))]
         told += [repr(vars(copy.copy(error)))]
     response = getattr(error, "response", None)
@@ -193,7 +193,7 @@ def test_no_error_and_no_log_shows_the_key(
             error = error_of(asyncio.run(by_loop()))
         else:
             client = httpx.Client() if kind == "handed in" else None
-            if client is not None:  # it writes lines of its own
+            if client is not None:  # it also logs
                 caplog.set_level("WARNING", "httpx")
             transport = Transport(builder, client)
             error = error_of(transport.send(api.get_job("j1")))
@@ -231,7 +231,7 @@ def test_a_reply_and_a_builder_show_no_key() -> None:
     assert not shows(repr(reply) + repr(builder), KEYS[0])
 
 
-def test_a_text_is_masked_while_another_thread_makes_a_client() -> None:
+def test_masking_works_while_another_thread_makes_a_client() -> None:
     known = Redactor(KEYS[2])
     made: list[Redactor] = []
 
@@ -240,7 +240,7 @@ def test_a_text_is_masked_while_another_thread_makes_a_client() -> None:
             made.append(Redactor(f"{KEYS[1]}-{len(made)}"))
 
     mask_keys("once before, so that its pattern is there")
-    sys.setprofile(make_a_redactor)  # at every call in mask_keys, as another thread might
+    sys.setprofile(make_a_redactor)  # at every call in mask_keys, like another thread
     try:
         masked = mask_keys(f"key: {KEYS[2]}")
     finally:

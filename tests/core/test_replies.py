@@ -43,7 +43,7 @@ def value_of(call: api.Call[Any], answer: httpx.Response) -> Any:
         (599, errors.ServerError),
     ],
 )
-def test_each_status_has_its_class(status: int, kind: type) -> None:
+def test_each_status_has_its_error_class(status: int, kind: type) -> None:
     assert type(error_of(httpx.Response(status, json={"detail": "x"}))) is kind
 
 
@@ -78,47 +78,49 @@ def test_each_status_has_its_class(status: int, kind: type) -> None:
 def test_any_error_body_gives_a_code_and_a_readable_detail(
     body: Any, code: str | None, detail: str
 ) -> None:
-    # Written here, since httpx 0.27 puts blanks into its JSON.
+    # Written with json.dumps, because httpx 0.27 adds spaces to JSON.
     content = json.dumps(body, separators=(",", ":"))
     error = error_of(httpx.Response(400, content=content))
     assert (error.code, error.detail) == (code, detail)
 
 
-def test_the_other_members_of_the_error_stay_in_reach() -> None:
+def test_the_other_members_of_an_error_are_available() -> None:
     body = {"detail": {"error": "x", "code": "worker_not_enabled", "hint": "register first"}}
     assert error_of(httpx.Response(403, json=body)).fields["hint"] == "register first"
 
 
-def test_a_page_is_told_by_its_title_and_not_printed() -> None:
+def test_an_html_page_is_described_by_its_title() -> None:
     page = "<!doctype html><html><head><title> 502\n Bad Gateway</title></head><body>…</body>"
     error = error_of(httpx.Response(502, html=page))
-    assert error.detail == "an HTML page titled '502 Bad Gateway', not the API's answer"
+    assert error.detail == "an HTML page titled '502 Bad Gateway', not the API's response"
 
 
-def test_a_page_of_nothing_but_titles_is_told_at_once() -> None:
+def test_a_page_of_only_titles_is_described_quickly() -> None:
     began = time.process_time()
     assert error_of(httpx.Response(502, content=b"<title>" * 20_000)).detail
-    assert time.process_time() - began < 2  # the whole page takes more than ten times as long
+    assert (
+        time.process_time() - began < 2
+    )  # searching the whole page takes more than ten times as long
 
 
 @pytest.mark.parametrize(
     ("charset", "title"),
     [("gbk", "网关"), *((name, "����") for name in ("hex", "idna", "rot13", "undefined", "none"))],
 )
-def test_a_page_in_whatever_charset_its_header_names_is_told(charset: str, title: str) -> None:
+def test_a_page_is_decoded_with_the_charset_of_its_header(charset: str, title: str) -> None:
     page = "<title>网关</title>".encode("gbk")
     answer = httpx.Response(
         502, headers={"content-type": f"text/html; charset={charset}"}, content=page
     )
-    assert error_of(answer).detail == f"an HTML page titled '{title}', not the API's answer"
+    assert error_of(answer).detail == f"an HTML page titled '{title}', not the API's response"
 
 
-def test_a_page_that_is_not_in_its_charset_at_all_is_told() -> None:
+def test_a_page_with_a_wrong_charset_is_described() -> None:
     headers = {"content-type": "text/html; charset=utf-16"}
     assert error_of(httpx.Response(502, headers=headers, content=b"<title>x</title>")).detail
 
 
-def test_an_empty_answer_is_told_by_its_reason() -> None:
+def test_an_empty_response_is_described_by_its_reason() -> None:
     assert error_of(httpx.Response(504)).detail == "Gateway Timeout"
 
 
@@ -127,19 +129,19 @@ def test_a_redirect_names_its_target() -> None:
     assert "https://login.example/" in error.detail
 
 
-def test_a_key_in_an_answer_is_masked() -> None:
+def test_a_key_in_a_response_is_masked() -> None:
     error = error_of(httpx.Response(401, json={"detail": "no key nxt_ag_verysecretkey here"}))
     assert "verysecret" not in str(error)
 
 
-def test_a_key_in_an_answer_that_was_cut_short_is_masked() -> None:
+def test_a_key_in_a_cut_response_is_masked() -> None:
     answer = httpx.Response(200, content=b'{"data": {"api_key": "nxt_ag_verysecretkey"')
     with pytest.raises(errors.ResponseFormatError) as caught:
         value_of(api.poll_device_login("d"), answer)
     assert "verysecret" not in str(caught.value) + caught.value.detail
 
 
-def test_the_response_of_an_error_is_a_copy_of_at_most_a_mebibyte() -> None:
+def test_the_response_of_an_error_is_at_most_a_mebibyte() -> None:
     body = json.dumps({"detail": "nxt_ag_verysecretkey"}) + " " * (3 << 20)
     error = error_of(httpx.Response(400, content=body.encode(), headers={"X-Test": "1"}))
     assert error.response is not None
@@ -153,7 +155,7 @@ def test_a_long_detail_is_cut() -> None:
 
 
 @pytest.mark.parametrize("name", ["X-Request-Id", "Request-Id"])
-def test_the_request_id_is_known(name: str) -> None:
+def test_the_request_id_is_read(name: str) -> None:
     assert error_of(httpx.Response(500, headers={name: "req-1"})).request_id == "req-1"
 
 
@@ -186,14 +188,14 @@ def test_the_request_id_is_known(name: str) -> None:
         ),
     ],
 )
-def test_retry_after_in_seconds_or_as_a_date(headers: Any, seconds: float | None) -> None:
+def test_retry_after_may_be_seconds_or_a_date(headers: Any, seconds: float | None) -> None:
     headers = {name: value.encode() for name, value in headers.items()}
     answer = httpx.Response(429, headers=headers)
     assert reply(answer).requested_delay == seconds
     assert error_of(answer).retry_after == seconds
 
 
-def test_data_is_unwrapped_and_a_body_without_it_is_taken_as_it_is() -> None:
+def test_data_is_unwrapped_when_present() -> None:
     for body in ({"data": JOB}, JOB):
         assert value_of(api.get_job("j1"), httpx.Response(200, json=body)) == JOB
 
@@ -212,7 +214,7 @@ def test_data_is_unwrapped_and_a_body_without_it_is_taken_as_it_is() -> None:
         httpx.Response(204),
     ],
 )
-def test_a_success_that_is_not_the_contracts_is_told_so(answer: httpx.Response) -> None:
+def test_a_success_of_another_form_is_a_format_error(answer: httpx.Response) -> None:
     with pytest.raises(errors.ResponseFormatError) as caught:
         value_of(api.get_job("j1"), answer)
     assert caught.value.status_code == answer.status_code
@@ -251,7 +253,7 @@ json_values = st.recursive(
     json_values | st.binary(),
     st.dictionaries(st.sampled_from(["retry-after", "date", "x-request-id"]), st.text("0a:, -")),
 )
-def test_whatever_comes_is_a_result_or_an_api_error(
+def test_any_response_is_a_result_or_an_api_error(
     call: api.Call[object], status: int, body: Any, headers: dict[str, str]
 ) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -259,13 +261,13 @@ def test_whatever_comes_is_a_result_or_an_api_error(
     try:
         value_of(call, answer)
     except errors.HebingAPIError as error:
-        assert str(error)  # noqa: PT017  (either is fine, nothing else is)
+        assert str(error)  # noqa: PT017  (only these two are allowed)
 
 
 @pytest.mark.parametrize(
     ("call", "rows"), [(api.list_jobs(), [JOB]), (api.job_events("j"), [{"id": "e"}])]
 )
-def test_a_listing_is_bare_or_in_items(call: api.Call[Any], rows: Any) -> None:
+def test_a_list_is_bare_or_in_items(call: api.Call[Any], rows: Any) -> None:
     for data in (rows, {"items": rows}):
         assert value_of(call, httpx.Response(200, json={"data": data})) == rows
     assert value_of(call, httpx.Response(200, json=rows)) == rows

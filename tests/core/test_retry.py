@@ -22,7 +22,7 @@ def no_jitter() -> float:
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize("call", [SAFE, KEYED, api.poll_device_login("d")])
-def test_what_may_be_repeated_is_tried_three_times(
+def test_a_repeatable_call_has_three_attempts(
     script: Any, answer: Any, call: Any, status: int
 ) -> None:
     last = script.play(exchange(call, Retry(), draw=no_jitter), answer(status))
@@ -33,7 +33,7 @@ def test_what_may_be_repeated_is_tried_three_times(
 
 @pytest.mark.parametrize("call", [UNSAFE, api.bid("j"), api.submit("j", {}), api.heartbeat("j")])
 @pytest.mark.parametrize("fault", [503, httpx.ReadTimeout("slow")])
-def test_what_must_not_be_repeated_is_sent_once(
+def test_a_call_that_is_not_repeatable_is_sent_once(
     script: Any, answer: Any, call: Any, fault: Any
 ) -> None:
     given = answer(fault) if isinstance(fault, int) else fault
@@ -66,7 +66,7 @@ def test_other_statuses_are_final(script: Any, answer: Any, status: int) -> None
         (httpx.TooManyRedirects("round"), 1),
     ],
 )
-def test_faults_on_the_wire_are_raised_after_the_last_attempt(
+def test_connection_errors_are_raised_after_the_last_attempt(
     script: Any, fault: Exception, attempts: int
 ) -> None:
     with pytest.raises(type(fault)) as caught:
@@ -75,12 +75,12 @@ def test_faults_on_the_wire_are_raised_after_the_last_attempt(
     assert len(script.sent) == attempts
 
 
-def test_no_retries_is_one_attempt(script: Any, answer: Any) -> None:
+def test_zero_retries_is_one_attempt(script: Any, answer: Any) -> None:
     script.play(exchange(SAFE, Retry(0)), answer(503))
     assert len(script.sent) == 1
 
 
-def test_a_repeat_that_succeeds_is_the_result(script: Any, answer: Any) -> None:
+def test_a_successful_retry_is_the_result(script: Any, answer: Any) -> None:
     faults = (httpx.ConnectError("refused"), answer(503))
     assert script.play(request(KEYED, Retry()), *faults, answer(200, data=JOB)) == JOB
     keys = {step.call.body["idempotency_key"] for step in script.sent}
@@ -90,7 +90,7 @@ def test_a_repeat_that_succeeds_is_the_result(script: Any, answer: Any) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"), [(503, ServerError), (429, RateLimitError), (404, NotFoundError)]
 )
-def test_the_last_answer_is_the_error(
+def test_the_last_response_is_the_error(
     script: Any, answer: Any, status: int, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
@@ -120,15 +120,13 @@ def test_retry_after_is_followed_up_to_two_minutes(
 
 
 @given(st.integers(0, 5000), st.floats(0, 1))
-def test_the_delays_grow_to_a_bound_with_jitter(attempt: int, random: float) -> None:
+def test_the_delays_grow_to_a_limit_with_jitter(attempt: int, random: float) -> None:
     retry = Retry()
     full = min(0.5 * 2.0 ** min(attempt, 32), 8)
     assert full / 2 <= retry.backoff(attempt, random) <= full
 
 
-def test_a_deadline_bounds_each_attempt_and_leaves_no_retry_past_it(
-    script: Any, answer: Any
-) -> None:
+def test_a_deadline_limits_attempts_and_retries(script: Any, answer: Any) -> None:
     deadline = script.now() + 2.0
 
     def left() -> float:

@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_key_of_the_environment_goes_with_its_base_url(path: Path) -> None:
+def test_a_key_of_the_environment_uses_its_base_url(path: Path) -> None:
     environ = {"CHAOJIYUYAN_API_KEY": "nxt_ag_env", "HEBING_BASE_URL": OTHER + "/"}
     found = load_settings(environ=environ, path=path)
     assert (found.api_key, found.base_url) == ("nxt_ag_env", OTHER)
@@ -32,7 +32,7 @@ def test_a_key_of_the_environment_goes_with_its_base_url(path: Path) -> None:
     assert "nxt_ag" not in repr(found)
 
 
-def test_the_variables_in_their_order_and_blank_as_unset(path: Path) -> None:
+def test_the_first_variable_that_is_not_blank_is_used(path: Path) -> None:
     environ = {"NEXUS_API_KEY": "c", "HEBING_API_KEY": "b", "CHAOJIYUYAN_API_KEY": "  "}
     assert load_settings(environ=environ, path=path).key_source == "HEBING_API_KEY"
     del environ["HEBING_API_KEY"]
@@ -41,7 +41,7 @@ def test_the_variables_in_their_order_and_blank_as_unset(path: Path) -> None:
     assert load_settings(environ=environ, path=path).base_url == DEFAULT_BASE_URL
 
 
-def test_without_a_key_in_the_environment_the_file_and_its_base_url(path: Path) -> None:
+def test_without_a_key_in_the_environment_the_file_is_used(path: Path) -> None:
     found = load_settings(environ={}, path=path)
     assert (found.api_key, found.base_url) == ("nxt_ag_saved", LOCAL)
     found = load_settings(environ={"CHAOJIYUYAN_PROFILE": "work"}, path=path)
@@ -50,7 +50,7 @@ def test_without_a_key_in_the_environment_the_file_and_its_base_url(path: Path) 
     assert (found.api_key, found.base_url) == ("nxt_ag_work", OTHER)
 
 
-def test_a_base_url_of_the_environment_that_is_not_used_warns_and_names_both(path: Path) -> None:
+def test_an_unused_base_url_of_the_environment_warns(path: Path) -> None:
     with pytest.warns(UserWarning, match=r"9999.* is not used.*8787"):
         assert load_settings(environ={"HEBING_BASE_URL": OTHER}, path=path).base_url == LOCAL
     with warnings.catch_warnings():
@@ -58,7 +58,7 @@ def test_a_base_url_of_the_environment_that_is_not_used_warns_and_names_both(pat
         load_settings(environ={"HEBING_BASE_URL": LOCAL + "/"}, path=path)
 
 
-def test_the_environments_base_url_may_be_preferred(path: Path) -> None:
+def test_prefer_environment_url_uses_the_environments_url(path: Path) -> None:
     environ = {"HEBING_BASE_URL": OTHER}
     with pytest.warns(UserWarning, match="receives the key of profile default") as warned:
         found = load_settings(environ=environ, path=path, prefer_environment_url=True)
@@ -66,7 +66,7 @@ def test_the_environments_base_url_may_be_preferred(path: Path) -> None:
     assert len(warned) == 1
 
 
-def test_what_is_explicit_wins(path: Path) -> None:
+def test_explicit_arguments_win(path: Path) -> None:
     environ = {"CHAOJIYUYAN_API_KEY": "nxt_ag_env", "HEBING_BASE_URL": OTHER}
     explicit = "https://x.example"
     assert load_settings(base_url=explicit, environ=environ, path=path).base_url == explicit
@@ -76,6 +76,6 @@ def test_what_is_explicit_wins(path: Path) -> None:
     assert (found.api_key, found.base_url) == ("nxt_ag_saved", explicit)
 
 
-def test_nothing_found_says_what_to_do(tmp_path: Path) -> None:
+def test_missing_credentials_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^No chaojiyuyan credentials found"):
         load_settings(environ={}, path=tmp_path / "none")

@@ -1,4 +1,4 @@
-"""A submit is repeated until it is answered, within its lease and for a minute at most."""
+"""A submit is retried until the platform answers, within the lease and at most a minute."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SLOW = fault(httpx.ReadTimeout("slow"))
 
 
 class Submit:
-    """Drives the flow on a clock that attempts and sleeping move, with a lease that may be lost."""
+    """Runs the flow on a virtual clock, which attempts and sleeps advance, with a lease."""
 
     def __init__(
         self, *replies, lease: float = 30.0, is_kept: bool = False, each: float = 0.0, **options
@@ -88,7 +88,7 @@ def test_no_attempt_is_longer_than_half_a_minute() -> None:
         page(200),
     ],
 )
-def test_an_undecided_submit_is_repeated(undecided) -> None:
+def test_an_undecided_submit_is_retried(undecided) -> None:
     submit = Submit(undecided, undecided, SETTLED)
     assert (submit.outcome, len(submit.sent)) == (SubmitOutcome.SETTLED, 3)
     assert submit.told == [0.2, 0.4]
@@ -103,7 +103,7 @@ def test_a_submit_without_a_decision_is_given_up_in_a_minute(undecided) -> None:
     assert submit.ended.may_be_settled
 
 
-def test_no_attempt_goes_on_after_the_minute() -> None:
+def test_no_attempt_lasts_after_the_minute() -> None:
     submit = Submit(SLOW, is_kept=True, each=17.0)
     assert all(begin + timeout <= 60 for begin, timeout in submit.sent)
 
@@ -114,7 +114,7 @@ def test_no_attempt_is_longer_than_the_lease() -> None:
 
 @pytest.mark.parametrize("gone", [NOT_FOUND, EXPIRED])
 @pytest.mark.parametrize("before", [SLOW, page(200), page(502)])
-def test_gone_after_an_unanswered_attempt_is_probably_settled(before, gone) -> None:
+def test_gone_after_a_lost_answer_is_probably_settled(before, gone) -> None:
     submit = Submit(before, gone)
     assert submit.outcome is SubmitOutcome.PROBABLY_SETTLED
     assert submit.ended.may_be_settled
@@ -136,7 +136,7 @@ def test_gone_after_the_deadline_is_lost() -> None:
 
 
 class Overtaken(Submit):
-    """The lease is lost while the flow sleeps: a heartbeat is told that the job is gone."""
+    """A submit whose lease is lost during a sleep, because a heartbeat fails."""
 
     def remaining(self) -> float:
         return 0.0 if self.is_gone else super().remaining()
@@ -149,7 +149,7 @@ class Overtaken(Submit):
     ("before", "outcome"),
     [(SLOW, SubmitOutcome.PROBABLY_SETTLED), (refusal(429, "slow"), SubmitOutcome.LOST)],
 )
-def test_nothing_is_sent_once_a_heartbeat_has_lost_the_lease(before, outcome) -> None:
+def test_nothing_is_sent_after_a_heartbeat_lost_the_lease(before, outcome) -> None:
     submit = Overtaken(before)
     assert (submit.outcome, len(submit.sent)) == (outcome, 1)
 
@@ -162,31 +162,31 @@ def test_nothing_is_sent_past_the_deadline() -> None:
     assert Submit(SETTLED, lease=0.0).sent == []
 
 
-def test_retry_after_is_honoured_in_full() -> None:
+def test_retry_after_is_followed_in_full() -> None:
     submit = Submit(refusal(429, "slow", headers={"retry-after": "20"}), SETTLED, is_kept=True)
     assert [begin for begin, _ in submit.sent] == [0.0, 20.0]
 
 
-def test_a_pause_of_our_own_is_not_shortened_by_retry_after() -> None:
+def test_a_shorter_retry_after_does_not_shorten_the_delay() -> None:
     slow = refusal(429, "slow", headers={"retry-after": "0.1"})
     submit = Submit(*[slow] * 6, SETTLED)
     assert submit.told == [0.2, 0.4, 0.8, 1.6, 3.0, 3.0]
 
 
-def test_a_pause_longer_than_the_minute_gives_up_at_once() -> None:
+def test_a_delay_longer_than_the_minute_gives_up_at_once() -> None:
     submit = Submit(refusal(429, "slow", headers={"retry-after": "61"}), is_kept=True)
     assert (submit.outcome, submit.now) == (SubmitOutcome.GIVEN_UP, 100.0)
     assert "429" in str(submit.ended.error)
 
 
-def test_a_pause_longer_than_the_lease_waits_for_its_end_and_no_longer() -> None:
+def test_a_delay_longer_than_the_lease_ends_with_it() -> None:
     submit = Submit(refusal(429, "slow", headers={"retry-after": "40"}), lease=10.0)
     assert (submit.outcome, submit.now) == (SubmitOutcome.LOST, 110.0)
     assert not submit.ended.is_gone
 
 
 @pytest.mark.parametrize("answer", [refusal(422, "x", validation_errors=["n: low"])])
-def test_a_refused_output_is_not_repeated(answer) -> None:
+def test_a_refused_output_is_not_retried(answer) -> None:
     submit = Submit(answer)
     assert (submit.outcome, len(submit.sent)) == (SubmitOutcome.REFUSED, 1)
     assert submit.ended.refusal.validation_errors == ["n: low"]
@@ -200,18 +200,18 @@ def test_a_submit_that_cannot_succeed_is_given_up(answer) -> None:
     assert submit.ended.error is not None
 
 
-def test_the_last_pause_of_a_lease_is_short_and_not_nothing() -> None:
+def test_the_last_sleep_of_a_lease_is_short_but_not_zero() -> None:
     submit = Submit(refusal(429, "slow"), lease=0.01)
     assert (submit.outcome, submit.slept) == (SubmitOutcome.LOST, [0.05])
 
 
-def test_what_may_have_settled_before_is_remembered() -> None:
+def test_an_earlier_possible_settlement_is_remembered() -> None:
     submit = Submit(NOT_FOUND, may_be_settled=True)
     assert submit.outcome is SubmitOutcome.PROBABLY_SETTLED
 
 
 @pytest.mark.parametrize(("seconds", "sent"), [(0.0, []), (0.5, [(0.0, 0.5)])])
-def test_the_time_for_all_attempts_is_used_and_not_exceeded(seconds, sent) -> None:
+def test_max_seconds_is_used_and_not_exceeded(seconds, sent) -> None:
     submit = Submit(SLOW, is_kept=True, each=0.5, max_seconds=seconds)
     assert (submit.outcome, submit.sent) == (SubmitOutcome.GIVEN_UP, sent)
 
@@ -221,10 +221,10 @@ def test_the_time_for_all_attempts_is_used_and_not_exceeded(seconds, sent) -> No
     [(3.7, SubmitOutcome.PROBABLY_SETTLED), (3.2, SubmitOutcome.LOST), (3.0, SubmitOutcome.LOST)],
 )
 def test_gone_counts_as_settled_only_before_the_deadline(lease, outcome) -> None:
-    submit = Submit(SLOW, NOT_FOUND, lease=lease, each=1.5)  # answered at 1.5 s and 3.2 s
+    submit = Submit(SLOW, NOT_FOUND, lease=lease, each=1.5)  # responses at 1.5 s and 3.2 s
     assert submit.outcome is outcome
 
 
-def test_a_pause_until_the_end_of_the_minute_gives_up_at_once() -> None:
+def test_a_delay_until_the_end_of_the_minute_gives_up() -> None:
     submit = Submit(refusal(429, "slow", headers={"retry-after": "60"}), is_kept=True)
     assert (submit.outcome, submit.now) == (SubmitOutcome.GIVEN_UP, 100.0)

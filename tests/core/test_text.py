@@ -1,4 +1,4 @@
-"""Text from outside is shown without what steers, reorders or hides."""
+"""Control characters, reordering and hidden text from outside are removed or escaped."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def test_unsafe_characters_become_escapes(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "plain", "图像 👩‍🚀", "é\u0301", "\\u001b", "שלום"])
-def test_ordinary_text_stays(text: str) -> None:
+def test_ordinary_text_is_unchanged(text: str) -> None:
     assert escape_text(text) == text == strip_invisible(text)
 
 
-def test_kept_characters_stay() -> None:
+def test_kept_characters_are_not_escaped() -> None:
     assert escape_text("a\n\tb\x1b]^", keep="\n\t]^") == "a\n\tb\\u001b]^"
 
 

@@ -1,4 +1,4 @@
-"""Connections with TLS: trusted ones are used again, others refused, and all end in time."""
+"""TLS connections: trusted ones are reused, others are refused, and all have deadlines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALL = api.get_job("j1")
 
 @pytest.fixture(params=["sync", "async"])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The kind of transport; both trust the server of the tests."""
+    """The kind of transport. Both kinds trust the test server."""
     for module in ("_sync_connection", "_async_connection"):
         monkeypatch.setattr(f"chaojiyuyan_core.http.{module}.shared_ssl_context", client_context)
     return str(request.param)
@@ -52,7 +52,7 @@ def answer_all(peer: Peer) -> None:
         peer.answer()
 
 
-def test_a_connection_is_used_again_whatever_it_carries(kind: str) -> None:
+def test_a_tls_connection_is_reused(kind: str) -> None:
     large = api.submit("j1", {"text": "x" * 3_000_000})
     with hostile(answer_all) as server:
         url = f"https://localhost:{server.port}/v1"
@@ -71,17 +71,17 @@ def drip_a_record(peer: Peer) -> None:
     secured(peer)
     peer.read_request()
     peer.use(raw)
-    raw.sendall(b"\x17\x03\x03\x40\x00")  # a record of 16 KB begins
+    raw.sendall(b"\x17\x03\x03\x40\x00")  # the start of a record of 16 KB
     peer.drip(b"x")
 
 
-def test_a_record_that_drips_ends_at_the_deadline(kind: str) -> None:
+def test_a_slow_tls_record_ends_at_the_deadline(kind: str) -> None:
     with hostile(drip_a_record) as server:
         (reply,) = send(kind, f"https://localhost:{server.port}/v1", CALL, timeout=1)
     assert isinstance(reply.fault, httpx.ReadTimeout)
 
 
-def test_a_tunnel_of_a_proxy_is_used_again(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tunnel_of_a_proxy_is_reused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bytes] = []
 
     def tunnel(peer: Peer) -> None:

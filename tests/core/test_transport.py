@@ -32,7 +32,7 @@ JOB = {"id": "j1", "status": "queued"}
 
 
 class Wire:
-    """A mock transport that keeps the requests, and answers each with the next answer."""
+    """A mock transport that records requests and sends prepared responses in order."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers) or [httpx.Response(200, json={"data": JOB})]
@@ -51,7 +51,7 @@ def builder(source: str | None = None, timeout: float = 30.0) -> RequestBuilder:
 
 
 @pytest.mark.parametrize("source", [None, "worker"])
-def test_the_headers_say_who_sends_what(source: str | None) -> None:
+def test_the_headers_name_version_and_source(source: str | None) -> None:
     built = builder(source).build(api.create_job("c", {"text": "你好"}))
     about = rf"chaojiyuyan-sdk/{re.escape(__version__)} \(python/\d\.\d+; \w+(; worker)?\)"
     assert re.fullmatch(about, built.headers["user-agent"])
@@ -66,7 +66,7 @@ def test_the_headers_say_who_sends_what(source: str | None) -> None:
     assert str(built.url) == f"{BASE}/kernel-jobs"
 
 
-def test_a_compressed_answer_is_read() -> None:
+def test_a_compressed_response_is_read() -> None:
     assert "gzip" in builder().build(api.get_job("j1")).headers["accept-encoding"]
     content = gzip.compress(json.dumps({"data": JOB}).encode())
     wire = Wire(httpx.Response(200, content=content, headers={"Content-Encoding": "gzip"}))
@@ -75,7 +75,7 @@ def test_a_compressed_answer_is_read() -> None:
     assert run(request(api.get_job("j1"), Retry()), transport) == JOB
 
 
-def test_only_a_body_has_a_type_and_only_a_hold_a_preference() -> None:
+def test_content_type_and_prefer_are_sent_only_when_needed() -> None:
     built = builder().build(api.get_job("j1", wait=20.9))
     assert "content-type" not in built.headers
     assert built.headers["prefer"] == "wait=20"
@@ -96,7 +96,7 @@ def test_requests_of_one_kind_share_no_headers() -> None:
     "base", ["http://127.0.0.1:8", BASE, "http://[::1]:80/a b", "https://é.de/%7Ex"]
 )
 @pytest.mark.parametrize("text", ["job-1", "a+b~c", "..a", "ä b/c?d#e%", ":@!$&'()*,;="])
-def test_a_url_made_of_parts_is_the_one_that_httpx_parses(base: str, text: str) -> None:
+def test_a_url_built_from_parts_equals_httpx(base: str, text: str) -> None:
     builder = RequestBuilder(None, base)
     bid, poll = api.bid(text), api.available_jobs(limit=3, capability_key=text)
     assert builder.build(bid).url == httpx.URL(base + bid.path)
@@ -108,7 +108,7 @@ def test_a_body_is_encoded_once_for_all_attempts() -> None:
     output: dict[str, object] = {"n": 1}
     call = api.submit("j", output)
     body = encode_body(call)
-    output["n"] = float("nan")  # what was found to be JSON stays so
+    output["n"] = float("nan")  # it was already encoded
     assert RequestBuilder(None, BASE).build(call).content == body == encode_body(call)
 
 
@@ -128,12 +128,12 @@ def test_a_query_is_quoted() -> None:
         (httpx.Timeout(None), (None, None, None, None)),
     ],
 )
-def test_a_timeout_is_taken_in_each_form_of_httpx(given: Any, parsed: Any) -> None:
+def test_a_timeout_is_accepted_in_each_form_of_httpx(given: Any, parsed: Any) -> None:
     assert RequestBuilder("nxt_ag_key", BASE, timeout=given).timeouts == parsed
 
 
 @pytest.mark.parametrize("part", [0, -1, float("nan"), float("inf"), 1e300])
-def test_a_timeout_that_cannot_hold_is_a_value_error(part: float) -> None:
+def test_an_invalid_timeout_is_a_value_error(part: float) -> None:
     for given in (part, (1.0, part), (1.0, 1.0, 1.0, part)):
         with pytest.raises(ValueError, match="timeout"):
             Timeouts.parse(given)
@@ -146,7 +146,7 @@ def test_a_timeout_of_another_type_is_a_type_error(given: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [{"n": float("nan")}, {"n": float("inf")}, {"n": object()}])
-def test_what_is_no_json_is_refused(body: dict[str, object]) -> None:
+def test_a_body_that_is_not_json_is_refused(body: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
         encode_body(api.create_job("c", body))
 
@@ -168,7 +168,7 @@ assert len({id(context) for context in made}) == 1
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-# --- a client handed in ---------------------------------------------------------------------------
+# --- a passed-in client ---------------------------------------------------------------------------
 
 
 def sent_by(client: httpx.Client, wire: Wire, call: api.Call[Any]) -> httpx.Request:
@@ -176,7 +176,7 @@ def sent_by(client: httpx.Client, wire: Wire, call: api.Call[Any]) -> httpx.Requ
     return wire.requests[-1]
 
 
-def test_a_bare_client_is_given_our_base_url_and_headers() -> None:
+def test_a_plain_client_gets_our_base_url_and_headers() -> None:
     wire = Wire()
     request = sent_by(httpx.Client(transport=httpx.MockTransport(wire)), wire, api.get_job("j"))
     assert str(request.url) == f"{BASE}/kernel-jobs/j"
@@ -198,13 +198,13 @@ def test_a_clients_own_base_url_and_headers_win() -> None:
     assert request.headers["x-sdk-version"] == __version__
 
 
-def test_a_client_that_was_handed_in_stays_open() -> None:
+def test_a_passed_in_client_stays_open() -> None:
     client = httpx.Client(transport=httpx.MockTransport(Wire()))
     Transport(builder(), http_client=client).close()
     assert not client.is_closed
 
 
-def test_a_client_keeps_its_own_timeout_and_a_held_answer_may_take_longer() -> None:
+def test_a_passed_in_client_keeps_its_timeout() -> None:
     wire = Wire()
     client = httpx.Client(transport=httpx.MockTransport(wire), timeout=httpx.Timeout(4, read=7))
     timeouts = sent_by(client, wire, api.get_job("j1", wait=20)).extensions["timeout"]
@@ -218,7 +218,7 @@ def test_a_client_of_the_other_kind_is_refused() -> None:
         AsyncTransport(builder(), httpx.Client())  # type: ignore[arg-type]
 
 
-def test_closing_a_shared_transport_leaves_the_connections() -> None:
+def test_closing_a_shared_transport_keeps_the_connections() -> None:
     own = Transport(builder())
     own.sharing(builder(timeout=1)).close()
     assert own.send(api.get_job("j"), timeout=0).fault is not None
@@ -227,7 +227,7 @@ def test_closing_a_shared_transport_leaves_the_connections() -> None:
         own.send(api.get_job("j"))
 
 
-def test_an_answer_that_a_hook_has_read_is_used() -> None:
+def test_a_response_read_by_a_hook_is_used() -> None:
     wire = httpx.MockTransport(Wire())
     with httpx.Client(transport=wire, event_hooks={"response": [lambda r: r.read()]}) as client:
         assert Transport(builder(), client).send(api.get_job("j1")).value(api.get_job("j1")) == JOB
@@ -259,7 +259,7 @@ def test_both_drivers_run_the_same_flow() -> None:
     assert len(slept) == 2
 
 
-def test_a_driver_that_is_interrupted_closes_the_flow() -> None:
+def test_an_interrupted_driver_closes_the_flow() -> None:
     closed = []
 
     def flow() -> Any:
@@ -276,7 +276,7 @@ def test_a_driver_that_is_interrupted_closes_the_flow() -> None:
     assert closed == [True]
 
 
-def test_a_listener_is_told_and_an_async_one_needs_the_async_driver() -> None:
+def test_an_async_listener_needs_the_async_driver() -> None:
     told: list[object] = []
 
     async def listener(news: object) -> None:
@@ -301,7 +301,7 @@ def test_by_default_the_async_driver_sleeps_without_blocking() -> None:
     assert asyncio.run(run_async(flow(), AsyncTransport(builder()))) == "slept"
 
 
-def test_a_call_waits_for_a_connection_that_a_held_answer_occupies(kernel: Any) -> None:
+def test_a_call_waits_for_a_connection_in_use(kernel: Any) -> None:
     maker = RequestBuilder(kernel.api_key, kernel.base_url, timeout=5)
 
     async def main() -> None:
@@ -317,19 +317,19 @@ def test_a_call_waits_for_a_connection_that_a_held_answer_occupies(kernel: Any) 
     asyncio.run(main())
 
 
-def test_an_error_that_is_no_fault_on_the_wire_is_raised_at_once() -> None:
+def test_another_exception_is_raised_at_once() -> None:
     wire = Wire(ZeroDivisionError())
     transport = Transport(builder(), http_client=httpx.Client(transport=httpx.MockTransport(wire)))
     with pytest.raises(ZeroDivisionError):
         transport.send(api.get_job("j"))
 
 
-def test_the_system_has_its_common_name() -> None:
+def test_the_user_agent_has_the_common_name_of_the_system() -> None:
     system = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}.get(sys.platform)
     assert system is None or system in builder().build(api.bid("j")).headers["user-agent"]
 
 
-def test_a_hook_that_raises_for_a_status_gives_a_fault_like_any_other() -> None:
+def test_an_exception_of_a_hook_is_a_fault() -> None:
     def strict(response: httpx.Response) -> None:
         response.raise_for_status()
 

@@ -1,4 +1,4 @@
-"""The root of the exceptions, and those that an answer of the API stands for."""
+"""The base class of all exceptions, and the exceptions for error responses of the API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ else:
 
 
 class HebingError(Exception):
-    """The root of all exceptions that the SDK raises of itself."""
+    """The base class of all exceptions that the SDK defines."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.args, self._state())
@@ -30,18 +30,18 @@ def _rebuild(
 
 
 class HebingAPIError(HebingError):
-    """The API answered with an error status.
+    """The API responded with an error status.
 
     Args:
         status_code: The HTTP status.
-        detail: The human text of the error.
-        code: The API's stable machine code, such as ``unknown_capability``, where it sent one.
-        response: A copy of the HTTP response in which the key is masked, as in its request; it is
-            left behind when the error is pickled or copied.
+        detail: The message of the error.
+        code: The API's stable error code, such as ``unknown_capability``, or None.
+        response: A copy of the HTTP response and its request, with a masked key. A pickled or
+            copied error does not have it.
 
-    Further attributes: ``request_id`` (the server's id of this request, or None), ``retry_after``
-    (seconds the server asked to wait, or None) and ``fields`` (the other members of the error body,
-    such as ``validation_errors``).
+    More attributes: ``request_id`` (the server's id of the request, or None), ``retry_after``
+    (seconds that the server asked to wait, or None) and ``fields`` (the other members of the error
+    body, such as ``validation_errors``).
     """
 
     def __init__(
@@ -75,28 +75,28 @@ class AuthenticationError(HebingAPIError):
 
 
 class PermissionDeniedError(HebingAPIError):
-    """403: the key is valid, but not for this."""
+    """403: the key is valid, but it does not allow this request."""
 
 
 class NotFoundError(HebingAPIError):
-    """404: there is no such thing, or it belongs to another agent."""
+    """404: the object does not exist, or it belongs to another agent."""
 
 
 class ConflictError(HebingAPIError):
-    """409: the request contradicts the present state."""
+    """409: the request conflicts with the present state."""
 
 
 class UnprocessableError(HebingAPIError):
-    """422: the body was understood and refused."""
+    """422: the body of the request is invalid."""
 
 
 class RateLimitError(HebingAPIError):
-    """429: too many requests; ``retry_after`` says how long to wait, where the server does."""
+    """429: too many requests. ``retry_after`` has the seconds to wait, if the server sent them."""
 
 
 class ServerError(HebingAPIError):
-    """5xx: the platform, or a proxy before it, has a fault."""
+    """5xx: the platform or a proxy in front of it failed."""
 
 
 class ResponseFormatError(HebingAPIError):
-    """The status was a success, but the body is not what the API promises."""
+    """The status is a success, but the body does not have the documented form."""

@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the program, however deep inside the SDK they arise."""
+"""Warnings that name the line of the program that called the SDK."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _PARTS = "chaojiyuyan_"
 
 
 def warn_caller(message: str) -> None:
-    """Warn at the innermost line outside the SDK.
+    """Issue a warning for the innermost line outside the SDK.
 
     Args:
-        message: What is doubtful, and what to do.
+        message: The problem, and what to do.
     """
     level = 2
     frame = sys._getframe(1)

@@ -1,4 +1,4 @@
-"""The paths of the API: an id is one segment of them, and what looks like one of them is known."""
+"""Quote ids in the paths of the API, and recognise these paths."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 def is_endpoint(path: str) -> bool:
-    """Tell whether a path, wherever the API hangs, is or may be read as an endpoint of this API.
+    """Return whether a server may treat a path as an endpoint of the API, under any base path.
 
-    A server may decode a path again, or drop empty and dot segments: what only looks like an
-    endpoint then counts as one.
+    A server may decode a path again, or remove empty and dot segments. Such variants of an endpoint
+    count as endpoints too.
 
     Args:
         path: The path of a URL, decoded or not.
@@ -26,7 +26,7 @@ def is_endpoint(path: str) -> bool:
         path = unquote(path)
     segments: list[str] = []
     for part in path.replace("\\", "/").split("/"):
-        name = part.split(";", 1)[0].strip()  # matrix parameters are no part of the name
+        name = part.split(";", 1)[0].strip()  # without matrix parameters
         if name == "..":
             segments = segments[:-1]
         elif name not in ("", "."):
@@ -38,10 +38,10 @@ def quote_id(value: str) -> str:
     """Quote an id as one path segment.
 
     Args:
-        value: The id, such as a job's.
+        value: The id, for example of a job.
 
     Raises:
-        ValueError: It is empty, ``.`` or ``..``, which would reach another endpoint.
+        ValueError: The id is empty, ``.`` or ``..``, which would change the endpoint.
     """
     if not isinstance(value, str) or value in ("", ".", ".."):
         raise ValueError(f"not an id: {value!r}")

@@ -1,4 +1,4 @@
-"""Base URLs and agent keys, checked before anything is sent with them."""
+"""Check base URLs and agent keys before they are used."""
 
 from __future__ import annotations
 
@@ -8,62 +8,61 @@ from urllib.parse import urlsplit
 from ._caller_warnings import warn_caller
 
 DEFAULT_BASE_URL = "https://pic.chaojiyuyan.com/api/v1"
-"""The production platform."""
+"""The base URL of the production platform."""
 
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 
 
 def checked_api_key(api_key: str) -> str:
-    """Return the key without surrounding whitespace, such as the end of the file it was read from.
+    """Return a valid key without surrounding white space, such as a newline from a file.
 
     Args:
         api_key: The agent key.
 
     Raises:
-        ValueError: It is empty, or has a character that no HTTP header can carry.
+        ValueError: The key is empty, or has a character that an HTTP header cannot contain.
     """
     if not isinstance(api_key, str) or not api_key.strip():
         raise ValueError("api_key is empty: pass an agent key (nxt_ag_…)")
     key = api_key.strip()
     if _UNSENDABLE.search(key):
-        raise ValueError("api_key has blanks, control or non-ASCII characters: copy it again")
+        raise ValueError("api_key has spaces, control or non-ASCII characters: copy it again")
     return key
 
 
 def checked_base_url(base_url: str | None) -> str:
-    """Check a base URL, and warn where the agent key would cross the network unencrypted.
+    """Check a base URL, and warn when the agent key would be sent unencrypted.
 
     Args:
-        base_url: The URL; None or blank for production. Plain http to another machine warns.
+        base_url: The URL; None or blank for the production platform. Plain http to another machine
+            gives a warning.
 
     Returns:
         The URL without a trailing slash.
 
     Raises:
-        ValueError: It is not an http or https URL with a host, or it has a user, a query or a
-            fragment.
+        ValueError: The URL is not an http or https URL with a host, or it has a user, a query or
+            a fragment.
     """
     url = parsed_base_url(base_url)
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        warn_caller(
-            f"{url} is plain http to another machine: the agent key crosses the network unencrypted"
-        )
+        warn_caller(f"{url} is plain http to another machine: the agent key is sent unencrypted")
     return url
 
 
 def parsed_base_url(base_url: str | None) -> str:
-    """Check a base URL as :func:`checked_base_url` does, without the warning.
+    """Check a base URL like :func:`checked_base_url`, but without the warning.
 
     Args:
-        base_url: The URL; None or blank for production.
+        base_url: The URL; None or blank for the production platform.
 
     Returns:
         The URL without a trailing slash.
 
     Raises:
-        ValueError: It is not an http or https URL with a host, or it has a user, a query or a
-            fragment.
+        ValueError: The URL is not an http or https URL with a host, or it has a user, a query or
+            a fragment.
     """
     url = (base_url or "").strip().rstrip("/") or DEFAULT_BASE_URL
     try:
@@ -76,15 +75,15 @@ def parsed_base_url(base_url: str | None) -> str:
             f"base URL {url!r} must be an http or https URL, such as {DEFAULT_BASE_URL}"
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("base URL must have no user, password, query or fragment")
+        raise ValueError("base URL must not have a user, password, query or fragment")
     return url
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine (RFC 6761, RFC 5735).
+    """Return whether a host name or address is this machine (RFC 6761, RFC 5735).
 
     Args:
-        host: The host as it was parsed out of a URL.
+        host: The host of a URL.
     """
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):

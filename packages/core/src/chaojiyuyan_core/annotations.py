@@ -1,7 +1,7 @@
-"""What annotations name, so that ``typing.get_type_hints`` finds it at run time, at no cost before.
+"""Names for annotations, so that ``typing.get_type_hints`` works at run time without slow imports.
 
-An annotation is a text until somebody asks for its type; the names in it are then looked up in the
-module. A module that is too slow to import for a name alone stands there as a :class:`LazyModule`.
+An annotation is a string until its type is requested. The names in it are then looked up in the
+module. For a module that is slow to import, the name is a :class:`LazyModule`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["LazyModule", "Self", "Unpack", "futures", "httpx", "os", "pathlib", 
 
 
 class LazyModule(ModuleType):
-    """Stands for a module, and imports it when something of it is needed.
+    """A placeholder that imports a module when an attribute of it is used.
 
     Args:
-        name: The module's full name.
+        name: The full name of the module.
     """
 
     def __getattr__(self, attribute: str) -> Any:
-        """Return what the module has under that name."""
+        """Return an attribute of the module."""
         return getattr(import_module(self.__name__), attribute)
 
 

@@ -1,9 +1,9 @@
-"""What the platform's answers to a bid, a heartbeat and a submit mean, in one place.
+"""Interpret the platform's responses to a bid, a heartbeat and a submit.
 
-The functions read a :class:`~chaojiyuyan_core.http.Reply` and do nothing else. Worker, MCP server
-and the single calls use them, so that none of them takes an answer for something else than the
-others do. A 404 or 410 means that a lease is lost only with a code of the API: without one the
-answer comes from something between, such as a gateway that knows no route.
+The functions read a :class:`~chaojiyuyan_core.http.Reply` and do nothing else. The worker, the MCP
+server and the single calls all use them, so that they interpret a response in the same way. A 404
+or 410 means a lost lease only with an error code of the API. Without a code, the response comes
+from an intermediary, such as a gateway without a route.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_LEASE_SECONDS = 30.0
-"""The longest lease that is believed, in seconds from when the request was sent."""
+"""Maximum length of a lease in seconds from the sending of the request. A longer one is cut."""
 
 MIN_LEASE_SECONDS = 2.0
-"""The shortest lease that is believed, in seconds: below it, a clock on the way is wrong."""
+"""Minimum length of a lease in seconds. A shorter one means that a clock is wrong."""
 
 LEASE_MARGIN = 1.0
-"""Seconds taken off every lease: an HTTP date has no decimals, and an answer takes its way."""
+"""Seconds subtracted from every lease, for the rounding of HTTP dates and the network delay."""
 
 CLOSED_BID_CODES = frozenset(
     {"already_awarded", "not_in_bidding", "bid_window_expired", "attempt_exhausted"}
@@ -42,7 +42,7 @@ LOST_LEASE_CODES = frozenset({"task_run_not_found", "lease_expired", "kernel_job
 _BID_CODES = CLOSED_BID_CODES | UNREGISTERED_CODES | LOST_LEASE_CODES
 
 _UNCHANGING_STATUSES = frozenset({413, 414, 431})
-"""Statuses that the same request gets again, whoever answers: it is too large."""
+"""Statuses of a request that is too large. A retry gets the same status."""
 
 
 # --- readings ------------------------------------------------------------------------------------
@@ -53,8 +53,8 @@ class Award:
     """The bid won the job.
 
     Attributes:
-        result: The platform's answer, with ``task_run_id``.
-        lease_seconds: How long the lease is held, from when the bid was sent.
+        result: The platform's response, with ``task_run_id``.
+        lease_seconds: Length of the lease in seconds from the sending of the bid.
     """
 
     result: BidResult
@@ -63,11 +63,11 @@ class Award:
 
 @dataclass(frozen=True, slots=True)
 class BidRefused:
-    """The platform answered the bid, and this worker does not get the job.
+    """The platform refused the bid, so this worker does not get the job.
 
     Attributes:
-        code: Why, such as ``already_awarded``.
-        fields: The other members of the answer, such as ``awarded_to_agent_id``.
+        code: The reason, such as ``already_awarded``.
+        fields: The other members of the response, such as ``awarded_to_agent_id``.
     """
 
     code: str
@@ -75,17 +75,17 @@ class BidRefused:
 
     @property
     def is_unregistered(self) -> bool:
-        """Whether the agent has not registered the capability, or none at all."""
+        """Whether the agent has not registered this capability or any capability."""
         return self.code in UNREGISTERED_CODES
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseExtended:
-    """The lease goes on.
+    """The platform extended the lease.
 
     Attributes:
-        result: The platform's answer.
-        lease_seconds: How long, from when the heartbeat was sent.
+        result: The platform's response.
+        lease_seconds: Length of the lease in seconds from the sending of the heartbeat.
     """
 
     result: LeaseInfo
@@ -94,10 +94,10 @@ class LeaseExtended:
 
 @dataclass(frozen=True, slots=True)
 class LeaseGone:
-    """The job is not this worker's any more: re-routed, settled or expired.
+    """The job no longer belongs to this worker: it was re-routed, was settled or has expired.
 
     Attributes:
-        error: What the platform says.
+        error: The error of the platform.
     """
 
     error: Exception
@@ -116,11 +116,11 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class OutputRefused:
-    """The output does not fit the capability.
+    """The platform refused the output, because it does not match the capability.
 
     Attributes:
-        validation_errors: What is wrong with it.
-        code: The code of the refusal.
+        validation_errors: The problems of the output, one string each.
+        code: The error code.
     """
 
     validation_errors: list[str]
@@ -129,13 +129,13 @@ class OutputRefused:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """The answer decides nothing about the job: a fault, a page of a proxy, a server error.
+    """The response says nothing about the job: a connection error, a proxy's page, a server error.
 
     Attributes:
-        error: What came instead of a decision.
+        error: The error.
         retry_after: Seconds that the server asks to wait, or None.
-        is_final: Whether the same request gets the same answer again.
-        may_have_worked: Whether the request may have taken effect all the same.
+        is_final: Whether a retry would get the same response.
+        may_have_worked: Whether the request may have taken effect anyway.
     """
 
     error: Exception
@@ -145,11 +145,11 @@ class Undecided:
 
 
 def read_bid(reply: Reply, now: datetime) -> Award | BidRefused | Undecided:
-    """Read the answer to ``POST /kernel-jobs/{id}/bid``.
+    """Interpret the response to ``POST /kernel-jobs/{id}/bid``.
 
     Args:
-        reply: The answer.
-        now: The local clock, for an answer without a ``Date``.
+        reply: The reply.
+        now: The local time, for a response without a ``Date`` header.
     """
     result = _read(reply, _BID)
     if not isinstance(result, Exception):
@@ -164,11 +164,11 @@ def read_bid(reply: Reply, now: datetime) -> Award | BidRefused | Undecided:
 
 
 def read_heartbeat(reply: Reply, now: datetime) -> LeaseExtended | LeaseGone | Undecided:
-    """Read the answer to ``POST /kernel-jobs/{id}/heartbeat``.
+    """Interpret the response to ``POST /kernel-jobs/{id}/heartbeat``.
 
     Args:
-        reply: The answer.
-        now: The local clock, for an answer without a ``Date``.
+        reply: The reply.
+        now: The local time, for a response without a ``Date`` header.
     """
     info = _read(reply, _HEARTBEAT)
     if not isinstance(info, Exception):
@@ -177,10 +177,10 @@ def read_heartbeat(reply: Reply, now: datetime) -> LeaseExtended | LeaseGone | U
 
 
 def read_submit(reply: Reply) -> Settled | OutputRefused | LeaseGone | Undecided:
-    """Read the answer to ``POST /kernel-jobs/{id}/submit``.
+    """Interpret the response to ``POST /kernel-jobs/{id}/submit``.
 
     Args:
-        reply: The answer.
+        reply: The reply.
     """
     result = _read(reply, _SUBMIT)
     if not isinstance(result, Exception):
@@ -196,16 +196,16 @@ def read_submit(reply: Reply) -> Settled | OutputRefused | LeaseGone | Undecided
 
 
 def lease_seconds(expires_at: object, reply: Reply, now: datetime) -> float:
-    """Return how long a lease is held, in seconds from when the request was sent.
+    """Return the length of a lease in seconds from the sending of the request.
 
-    Both times in the answer are the server's, so a wrong local clock does not matter. Where the
-    answer has no ``Date``, or one that cannot be right, the local clock gives an estimate. No lease
-    is believed to be longer than :data:`MAX_LEASE_SECONDS`.
+    Both times in the response come from the server, so a wrong local clock does no harm. When the
+    ``Date`` header is missing or wrong, the local clock gives an estimate. The result is never
+    longer than :data:`MAX_LEASE_SECONDS`.
 
     Args:
-        expires_at: The answer's ``lease_expires_at``.
-        reply: The answer; its ``Date`` is the server's now.
-        now: The local clock.
+        expires_at: The ``lease_expires_at`` of the response.
+        reply: The reply. Its ``Date`` header is the server's time.
+        now: The local time.
     """
     until = parse_iso(expires_at)
     if until is not None:
@@ -217,23 +217,23 @@ def lease_seconds(expires_at: object, reply: Reply, now: datetime) -> float:
 
 
 def is_key_refused(reply: Reply) -> bool:
-    """Return whether the API itself refuses the key: 401 or 403 in the API's form of an error.
+    """Return whether the API itself refuses the key: 401 or 403 with the API's error body.
 
-    A page or a gateway's JSON of the same status says nothing about the key, and neither does a
-    403 that asks for a registration.
+    An HTML page or the JSON of a gateway with the same status says nothing about the key. A 403
+    that asks for a registration is not a refusal of the key either.
 
     Args:
-        reply: The answer.
+        reply: The reply.
     """
     refused = reply.status in (401, 403) and reply.code not in UNREGISTERED_CODES
     return refused and _is_platform_error(reply)
 
 
 def read_validation_errors(fields: Mapping[str, object]) -> list[str]:
-    """Return what was wrong with an output, a text each.
+    """Return the validation errors of an output as strings.
 
     Args:
-        fields: The members of the answer.
+        fields: The members of the response.
     """
     found = fields.get("validation_errors")
     return [str(error) for error in found] if isinstance(found, list) else []
@@ -272,7 +272,7 @@ def _undecided(reply: Reply, error: Exception) -> Undecided:
 
 
 def _is_platform_error(reply: Reply) -> bool:
-    """Whether an error has the API's form, which a gateway's JSON has not."""
+    """Return whether an error body has the form of the API, and not of a gateway."""
     try:
         body = json.loads(reply.body)
     except (ValueError, RecursionError):
@@ -281,7 +281,7 @@ def _is_platform_error(reply: Reply) -> bool:
 
 
 def _was_not_sent(fault: Exception | None) -> bool:
-    """Whether a fault came before the request was on its way."""
+    """Return whether a connection error came before any part of the request was sent."""
     if fault is None:
         return False
     import httpx

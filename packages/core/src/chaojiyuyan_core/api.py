@@ -1,7 +1,7 @@
-"""The platform's API: every endpoint once, as a :class:`Call`.
+"""The endpoints of the platform's API, each as a function that returns a :class:`Call`.
 
-A call says what to send, whether it may be repeated, and how to read the answer's data. It does
-nothing: the drivers of :mod:`chaojiyuyan_core.http` send it. Paths hang under the base URL.
+A call describes a request, whether it is safe to repeat, and how to read the response. It does no
+I/O: :mod:`chaojiyuyan_core.http` sends it. Paths are relative to the base URL.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ T_co = TypeVar("T_co", covariant=True)
 _WEB_URL = re.compile(r"https?://[\x21-\x7e]+")
 
 MAX_KEYS_PER_REGISTRATION = 50
-"""The most capability keys that one registration takes."""
+"""Maximum number of capability keys in one registration."""
 
 MAX_OFFERS = 50
-"""The most jobs that one poll is offered."""
+"""Maximum number of offers in the response to one poll."""
 
 
 class UnexpectedShape(ValueError):
-    """The data of an answer is not what the API promises. The text says what was expected."""
+    """The data of a response does not have the documented form. The text says what was expected."""
 
 
-@dataclass(slots=True, eq=False)  # frozen, it would take four times as long to make
+@dataclass(slots=True, eq=False)  # creating a frozen one would take four times as long
 class Call(Generic[T_co]):
     """One request to the API.
 
     Attributes:
-        encoded: The body as JSON, once it was encoded.
+        encoded: The body as JSON bytes, after the first encoding.
 
     Args:
         method: The HTTP method.
-        path: The path under the base URL, its ids quoted.
-        read: Turns the answer's data into the result; raises :class:`UnexpectedShape`.
+        path: The path relative to the base URL, with quoted ids.
+        read: Converts the data of the response to the result, or raises :class:`UnexpectedShape`.
         query: The query parameters.
-        body: The JSON body; None sends none.
-        repeatable: Sending it twice has the effect of sending it once.
-        wait: Seconds the server may hold the answer back (``Prefer: wait``, RFC 7240).
-        authorized: The agent key is sent along.
+        body: The JSON body; None sends no body.
+        repeatable: Whether sending the request twice has the same effect as sending it once.
+        wait: Maximum seconds of a long-poll (``Prefer: wait``, RFC 7240); None for no long-poll.
+        authorized: Whether to send the agent key.
     """
 
     method: str
@@ -75,33 +75,33 @@ class Call(Generic[T_co]):
 
 
 class Sink(Protocol):
-    """Where the content of a :class:`Fetch` goes."""
+    """The receiver of the content of a :class:`Fetch`."""
 
     def range_headers(self) -> dict[str, str]:
-        """Return the headers that ask for the rest alone (RFC 9110, 14.2); none for the whole."""
+        """Return the headers that request only the rest (RFC 9110, 14.2), or {} for the whole."""
 
     def begin(self, status: int, headers: Mapping[str, str]) -> object:
-        """Look at the head of a successful answer, whose content follows.
+        """Read the status and the headers of a successful response, before its content.
 
         Args:
             status: The HTTP status, 206 for a part.
-            headers: The answer's headers; look them up in lower case.
+            headers: The headers, with lower-case names.
         """
 
     def write(self, chunk: bytes) -> object:
-        """Take the next bytes.
+        """Write the next bytes.
 
         Args:
-            chunk: The bytes as they came.
+            chunk: The received bytes.
         """
 
 
 class Fetch(NamedTuple):
-    """A file to be streamed from anywhere; the agent key goes to the platform's own origin alone.
+    """The download of a file. The agent key is sent only to the platform's own origin.
 
     Args:
-        url: The file's absolute URL.
-        sink: Takes the content of a successful answer.
+        url: The absolute URL of the file.
+        sink: Receives the content of a successful response.
     """
 
     url: str
@@ -109,7 +109,7 @@ class Fetch(NamedTuple):
 
     @property
     def repeatable(self) -> bool:
-        """Always: a file that is fetched again is the same."""
+        """Always true, because a second download returns the same file."""
         return True
 
 
@@ -124,7 +124,7 @@ def create_job(
     timeout_sec: int | None = None,
     channel_context: Mapping[str, object] | None = None,
 ) -> Call[JobData]:
-    """``POST /kernel-jobs``: post a job. With an idempotency key a repeat gives the same job."""
+    """``POST /kernel-jobs``: order a job. The same idempotency key gives the same job."""
     body: dict[str, object] = {"capability_key": capability_key, "input_payload": input_payload}
     if idempotency_key is not None:
         body["idempotency_key"] = idempotency_key
@@ -136,12 +136,12 @@ def create_job(
 
 
 def get_job(job_id: str, *, wait: float | None = None) -> Call[JobData]:
-    """``GET /kernel-jobs/{id}``: the job as it stands, or held until it ends or ``wait`` passes."""
+    """``GET /kernel-jobs/{id}``: a job. With ``wait``, a long-poll of at most so many seconds."""
 
     def read(data: object) -> JobData:
         job = _job(data)
-        if job["id"] != job_id:  # such as the answer to a request of another process or thread
-            raise UnexpectedShape("expected the job that was asked for, got another one")
+        if job["id"] != job_id:  # for example, a response to another request
+            raise UnexpectedShape("expected the requested job, got another one")
         return job
 
     return Call("GET", f"/kernel-jobs/{quote_id(job_id)}", read, repeatable=True, wait=wait)
@@ -154,13 +154,13 @@ def list_jobs(
     status: str | None = None,
     capability_key: str | None = None,
 ) -> Call[list[JobData]]:
-    """``GET /kernel-jobs``: a page of the caller's own jobs. The platform's form is assumed."""
+    """``GET /kernel-jobs``: a page of the caller's own jobs. The form is an assumption."""
     query = _given(limit=limit, offset=offset, status=status, capability_key=capability_key)
     return Call("GET", "/kernel-jobs", _jobs, query=query, repeatable=True)
 
 
 def job_events(job_id: str) -> Call[list[JobEvent]]:
-    """``GET /kernel-jobs/{id}/events``: a job's events, oldest first. The form is assumed."""
+    """``GET /kernel-jobs/{id}/events``: a job's events, oldest first. The form is an assumption."""
     return Call("GET", f"/kernel-jobs/{quote_id(job_id)}/events", _events, repeatable=True)
 
 
@@ -174,19 +174,19 @@ def list_capabilities(*, category: str | None = None) -> Call[list[CapabilitySpe
 
 
 def start_device_login(client_name: str) -> Call[DeviceCode]:
-    """``POST /oauth/device/authorize``: begin a device login (RFC 8628, 3.1)."""
+    """``POST /oauth/device/authorize``: start a device login (RFC 8628, 3.1)."""
     return Call(
         "POST",
         "/oauth/device/authorize",
         _device_code,
         body={"client_name": client_name},
-        repeatable=True,  # a code that nobody enters expires
+        repeatable=True,  # an unused code expires
         authorized=False,
     )
 
 
 def poll_device_login(device_code: str) -> Call[DeviceToken]:
-    """``POST /oauth/device/token``: ask whether a device login is approved (RFC 8628, 3.4)."""
+    """``POST /oauth/device/token``: check whether a device login is approved (RFC 8628, 3.4)."""
     return Call(
         "POST",
         "/oauth/device/token",
@@ -201,7 +201,7 @@ def poll_device_login(device_code: str) -> Call[DeviceToken]:
 
 
 def register_capabilities(capability_keys: Sequence[str]) -> Call[Registration]:
-    """``POST /kernel-agents/me/capabilities``: take on 1 to 50 capabilities. Idempotent."""
+    """``POST /kernel-agents/me/capabilities``: register for 1 to 50 capabilities. Idempotent."""
     return Call(
         "POST",
         "/kernel-agents/me/capabilities",
@@ -214,26 +214,26 @@ def register_capabilities(capability_keys: Sequence[str]) -> Call[Registration]:
 def available_jobs(
     *, limit: int = 10, capability_key: str | None = None, wait: float | None = None
 ) -> Call[list[object]]:
-    """``GET /kernel-jobs/available``: the rows offered, as they came: see :func:`offer`.
+    """``GET /kernel-jobs/available``: the rows of offers, to be read with :func:`offer`.
 
-    One malformed row must not hide the others, so the rows are not checked here.
+    The rows are not checked here, so that one malformed row does not hide the others.
     """
     query = _given(limit=limit, capability_key=capability_key)
     return Call("GET", "/kernel-jobs/available", _rows, query=query, repeatable=True, wait=wait)
 
 
 def offer(row: object) -> TaskInfo:
-    """Read one row of :func:`available_jobs`; raises :class:`UnexpectedShape`."""
+    """Read one row of :func:`available_jobs`, or raise :class:`UnexpectedShape`."""
     return cast("TaskInfo", _with_texts(row, "offer", "job_id", "capability_key"))
 
 
 def bid(job_id: str) -> Call[BidResult]:
-    """``POST /kernel-jobs/{id}/bid``: first come, first served; an award starts the lease."""
+    """``POST /kernel-jobs/{id}/bid``: bid for a job. An award starts the lease."""
     return Call("POST", f"/kernel-jobs/{quote_id(job_id)}/bid", _bid, body={})
 
 
 def heartbeat(job_id: str) -> Call[LeaseInfo]:
-    """``POST /kernel-jobs/{id}/heartbeat``: set the lease to its full length from now."""
+    """``POST /kernel-jobs/{id}/heartbeat``: extend the lease to its full length from now."""
     return Call("POST", f"/kernel-jobs/{quote_id(job_id)}/heartbeat", _lease)
 
 
@@ -274,12 +274,12 @@ def _with_texts(data: object, what: str, *names: str) -> JsonObject:
     fields = _object(data, what)
     for name in names:
         if not isinstance(fields.get(name), str):
-            raise UnexpectedShape(f"expected {what} with a text {name!r}")
+            raise UnexpectedShape(f"expected {what} with a string {name!r}")
     return fields
 
 
 def _list(data: object, member: str) -> list[object]:
-    """A list, or an object that holds it under ``member``."""
+    """Return a list, or the list in ``member`` of an object."""
     rows = data.get(member) if isinstance(data, dict) else data
     if not isinstance(rows, list):
         raise UnexpectedShape(f"expected a list of {member}")
@@ -309,7 +309,8 @@ def _capabilities(data: object) -> list[CapabilitySpec]:
 def _device_code(data: object) -> DeviceCode:
     names = ("device_code", "user_code", "verification_url")
     fields = _with_texts(data, "a device code", *names)
-    # These are printed, and the URL is opened in a browser: no escape sequence, no file: or script.
+    # The texts are printed and the URL is opened in a browser, so escape sequences and other
+    # schemes are refused.
     for name in ("verification_url", "verification_url_complete"):
         if fields.get(name) and not _WEB_URL.fullmatch(str(fields[name])):
             raise UnexpectedShape(f"expected a device code with a web address {name!r}")

@@ -1,14 +1,14 @@
-"""The credentials file: an INI file with one section a profile, private to its owner.
+"""The credentials file: an INI file with one section for each profile, private to its owner.
 
-It looks like this::
+An example::
 
     [default]
     api_key = nxt_ag_…
     base_url = https://pic.chaojiyuyan.com/api/v1
     account_id = acc_…
 
-It is read as ``configparser`` does without interpolation, and changed as text, so that comments and
-whatever else stands in it stay.
+It is read like ``configparser`` without interpolation. It is changed as text, so that comments and
+other content stay.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ __all__ = [
 ]
 
 DEFAULT_PROFILE = "default"
-# Unlike Path.home(), expanduser never fails: a container may know neither HOME nor its user.
+# expanduser, because Path.home() fails in a container without HOME and without a known user.
 CREDENTIALS_DIR = Path(os.path.expanduser("~")) / ".chaojiyuyan"  # noqa: PTH111
 CREDENTIALS_PATH = CREDENTIALS_DIR / "credentials"
 
 _NAMES = ("api_key", "base_url", "account_id")
-_INHERITED = "DEFAULT"  # what stands in this section holds for every other, as in configparser
+_INHERITED = "DEFAULT"  # the defaults of all other sections, as in configparser
 _HEADER = re.compile(r"\[(?P<section>.+)\]")
 _OPTION = re.compile(r"(?P<name>.*?)\s*[=:]\s*(?P<value>.*)")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def profile_name(profile: str | None = None, environ: Mapping[str, str] | None = None) -> str:
-    """Return the profile's name: the argument, else ``CHAOJIYUYAN_PROFILE``, else ``default``.
+    """Return the name of the profile: the argument, ``CHAOJIYUYAN_PROFILE`` or ``default``.
 
     Args:
-        profile: A name; None and blank count as absent.
-        environ: The environment; ``os.environ`` by default.
+        profile: A name; None and blank count as not given.
+        environ: The environment, by default ``os.environ``.
     """
     environ = os.environ if environ is None else environ
     for name in (profile, environ.get("CHAOJIYUYAN_PROFILE")):
@@ -67,14 +67,14 @@ def load_credentials(
 
     Args:
         profile: See :func:`profile_name`.
-        path: The file; ``~/.chaojiyuyan/credentials`` by default.
+        path: The file, by default ``~/.chaojiyuyan/credentials``.
 
     Returns:
-        ``api_key`` and, where they are set, ``base_url`` and ``account_id``; None where the file,
-        the profile or its key is absent.
+        ``api_key`` and, if they are set, ``base_url`` and ``account_id``. None when the file, the
+        profile or its key does not exist.
 
     Raises:
-        CredentialsError: The file cannot be read, is not an INI file, or can be written by others.
+        CredentialsError: The file cannot be read, is not an INI file, or other users can write it.
     """
     lines = _read(_path(path))
     section = profile_name(profile)
@@ -99,22 +99,22 @@ def save_credentials(
     profile: str | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Write a profile, in one step and under a lock; the file is readable by its owner alone.
+    """Write a profile atomically and under a lock. Only the owner can read the file.
 
     Args:
         api_key: The agent key.
-        base_url: The base URL that the key is for; None or blank leaves what the profile has.
-        account_id: The account that the key belongs to; None or blank leaves what the profile has.
+        base_url: The base URL for the key; None or blank keeps the present value.
+        account_id: The account of the key; None or blank keeps the present value.
         profile: See :func:`profile_name`.
-        path: The file; ``~/.chaojiyuyan/credentials`` by default. Its folder is made where it is
-            absent.
+        path: The file, by default ``~/.chaojiyuyan/credentials``. Its folder is created when it
+            does not exist.
 
     Returns:
         The path of the file.
 
     Raises:
-        CredentialsError: The key is blank, a value holds a control character, or the file cannot be
-            read or written, or can be written by others. Nothing is changed then.
+        CredentialsError: The key is blank, a value has a control character, the file cannot be
+            read or written, or other users can write it. Nothing is changed.
     """
     given = {"api_key": api_key, "base_url": base_url, "account_id": account_id}
     values = {name: value.strip() for name, value in given.items() if value and value.strip()}
@@ -125,7 +125,7 @@ def save_credentials(
         raise CredentialsError("The key to save is blank")
     for name, text in {**given, "profile": section}.items():
         if text is not None and _CONTROL.search(text):
-            raise CredentialsError(f"The {name} to save holds a control character")
+            raise CredentialsError(f"The {name} to save has a control character: copy it again")
     file = _path(path)
     _check_home(file)
     _change(file, lambda lines: _with_values(lines, section, values))
@@ -133,13 +133,13 @@ def save_credentials(
 
 
 def check_writable(*, path: str | os.PathLike[str] | None = None) -> None:
-    """Find out whether a key can be saved, before somebody approves a login for it.
+    """Check that a key can be saved, before the user approves a login.
 
     Args:
-        path: The file; ``~/.chaojiyuyan/credentials`` by default.
+        path: The file, by default ``~/.chaojiyuyan/credentials``.
 
     Raises:
-        CredentialsError: The file cannot be read or written, or can be written by others.
+        CredentialsError: The file cannot be read or written, or other users can write it.
     """
     file = _path(path)
     _check_home(file)
@@ -148,24 +148,24 @@ def check_writable(*, path: str | os.PathLike[str] | None = None) -> None:
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise CredentialsError(f"Cannot write {file}: {folder} is no folder that can be written to")
+        raise CredentialsError(f"Cannot write {file}: {folder} is not a writable folder")
 
 
 def clear_credentials(
     *, profile: str | None = None, path: str | os.PathLike[str] | None = None
 ) -> bool:
-    """Remove a profile; comments and other profiles stay.
+    """Remove a profile. Comments and other profiles stay.
 
     Args:
         profile: See :func:`profile_name`.
-        path: The file; ``~/.chaojiyuyan/credentials`` by default.
+        path: The file, by default ``~/.chaojiyuyan/credentials``.
 
     Returns:
-        Whether the profile was there.
+        Whether the profile existed.
 
     Raises:
-        CredentialsError: The file cannot be read or written, or can be written by others. Nothing
-            is changed then.
+        CredentialsError: The file cannot be read or written, or other users can write it. Nothing
+            is changed.
     """
     section = profile_name(profile)
     file = _path(path)
@@ -176,7 +176,7 @@ def clear_credentials(
 
 
 class _Line(NamedTuple):
-    """A line, the section it stands in, and the option it is of; ``value`` on its first line."""
+    """A line, its section and its option. Only the first line of an option has its ``value``."""
 
     text: str
     section: str | None
@@ -196,13 +196,13 @@ def _parsed(text: str, file: Path) -> list[_Line]:
         if not stripped or stripped[0] in "#;":
             lines.append(_Line(line, section, None, ""))
             continue
-        if option is None or depth <= indent:  # deeper, it goes on with the option's value
+        if option is None or depth <= indent:  # a deeper line continues the value of the option
             indent = depth
             if header := _HEADER.match(stripped):
                 section, option = header["section"].strip(), None
             elif section is not None and (found := _OPTION.match(stripped)):
                 option, value = found["name"].lower(), found["value"]
-            else:  # the line itself may hold a key: name its number alone
+            else:  # the line may contain a key, so the error has only its number
                 raise CredentialsError(
                     f"{file} is not a credentials file: line {number} is neither"
                     " [profile] nor name = value"
@@ -212,7 +212,7 @@ def _parsed(text: str, file: Path) -> list[_Line]:
 
 
 def _with_values(lines: list[_Line], section: str, values: dict[str, str]) -> list[str]:
-    """The file's lines with the section's options set, and all others as they were."""
+    """Return the lines of the file with new values in a section, and the other lines unchanged."""
     end = "\r\n" if lines and lines[0].text.endswith("\r\n") else "\n"
     texts = [line.text for line in lines]
     if texts and not texts[-1].endswith("\n"):
@@ -225,7 +225,7 @@ def _with_values(lines: list[_Line], section: str, values: dict[str, str]) -> li
         if option is not None and lines[number].value:
             indent = _indent(lines[number].text)
         if option in values:
-            new = unset.pop(option, None)  # a second line of the same option goes
+            new = unset.pop(option, None)  # a second line of the same option is removed
             texts[number] = "" if new is None else f"{indent}{option} = {new}{end}"
     added = "".join(f"{indent}{name} = {value}{end}" for name, value in unset.items())
     if own:
@@ -237,7 +237,7 @@ def _with_values(lines: list[_Line], section: str, values: dict[str, str]) -> li
 
 
 def _belongs(line: _Line, section: str) -> bool:
-    """Whether a line goes with its section; a comment may be about the section below it."""
+    """Return whether a line belongs to a section. A comment may describe the next section."""
     return line.section == section and line.text.strip()[:1] not in ("", "#", ";")
 
 
@@ -250,17 +250,17 @@ def _path(path: str | os.PathLike[str] | None) -> Path:
 
 
 def _homeless(file: Path) -> bool:
-    """Whether the file would lie in a home directory that is not known."""
+    """Return whether the file is the default one and the home folder is unknown."""
     return file is CREDENTIALS_PATH and not file.is_absolute()
 
 
 def _check_home(file: Path) -> None:
     if _homeless(file):
-        raise CredentialsError("There is no home directory to keep credentials in: set HOME")
+        raise CredentialsError("The home folder for the credentials is unknown: set HOME")
 
 
 def _check_private(file: Path) -> None:
-    """Refuse a file that somebody else may have written: its key and base URL would be theirs."""
+    """Refuse a file that other users can write, because they could have changed its base URL."""
     if os.name != "posix":
         return
     import shlex
@@ -269,13 +269,13 @@ def _check_private(file: Path) -> None:
     for path in dict.fromkeys((real, real.parent, file.parent)):
         try:
             mode = path.stat().st_mode
-        except OSError:  # absent, or not to be read: whoever opens it says so
+        except OSError:  # missing or unreadable, which opening the file reports
             continue
-        # In a sticky folder, for example a mounted secret's, nobody replaces another's file.
+        # In a sticky folder, such as a mounted secret, users cannot replace files of others.
         if mode & 0o022 and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
             raise CredentialsError(
-                f"{path} can be written by others, who could change the key and the base URL in"
-                f" {file}: check it, then run `chmod go-w {shlex.quote(str(path))}`"
+                f"Other users can write {path} and change the key and the base URL in {file}:"
+                f" check it, then run `chmod go-w {shlex.quote(str(path))}`"
             )
 
 

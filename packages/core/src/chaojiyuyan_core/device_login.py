@@ -1,6 +1,6 @@
-"""The device login (RFC 8628): a person approves in a browser what this process asked for.
+"""The device login (RFC 8628): a user approves this program in a browser.
 
-It has two phases, so that every front end can show the code its own way::
+It has two phases, so that each program can show the code in its own way::
 
     code = run(start_device_login("my-app"), transport)
     ...  # show code["verification_url"] and code["user_code"]
@@ -18,12 +18,12 @@ from .http import Flow, Reply, Retry, Sleep, request, send
 from .models import DeviceCode, DeviceToken
 
 DEFAULT_INTERVAL = 5.0
-"""Seconds between two polls where the server names none (RFC 8628, 3.2)."""
+"""Seconds between two polls when the server sends no interval (RFC 8628, 3.2)."""
 
 MIN_POLL_INTERVAL = 1.0
-"""Minimum time between two polls, in seconds, whatever the server says."""
+"""Minimum seconds between two polls, even when the server sends a shorter interval."""
 
-_MAX_SECONDS = 86_400.0  # a server may send a number that no float holds
+_MAX_SECONDS = 86_400.0  # a server may send a number that is too large for a float
 _GRACE = 5.0  # seconds that a poll at the deadline may take
 _PENDING = "authorization_pending"
 _SLOW_DOWN = "slow_down"
@@ -34,20 +34,27 @@ _ENDED = {
 
 
 def start_device_login(client_name: str, *, retry: Retry | None = None) -> Flow[DeviceCode]:
-    """Ask for the codes of a login, and the URL where it is approved.
+    """Request the codes of a login and the URL for its approval.
+
+    The request is ``POST /oauth/device/authorize``.
 
     Args:
-        client_name: What the person who approves is told.
-        retry: How often a fault is answered by another attempt.
+        client_name: The name of this program on the page that approves the login.
+        retry: The number and the delays of retries.
 
     Raises:
-        HebingAPIError: The API refused.
+        HebingAPIError: The API refused the request.
+        httpx.HTTPError: The platform could not be reached.
     """
     return request(api.start_device_login(client_name), retry or Retry())
 
 
 def instructions(code: DeviceCode) -> list[str]:
-    """Return the lines that tell a person what to do."""
+    """Return the lines that tell the user what to do.
+
+    Args:
+        code: The result of :func:`start_device_login`.
+    """
     title = "Connect to hebing"
     return [
         title,
@@ -67,22 +74,23 @@ def wait_for_approval(
 ) -> Flow[DeviceToken]:
     """Poll until the login is approved.
 
-    The API's own statuses are understood (428 pending, 429 slow down, 410 over) as well as the
-    error codes of RFC 8628, 3.5. A fault on the wire and a 5xx do not end it.
+    The request is ``POST /oauth/device/token``. Both the API's own statuses (428 pending, 429 slow
+    down, 410 denied or expired) and the error codes of RFC 8628, 3.5 are supported. Connection
+    errors and 5xx statuses are retried.
 
     Args:
-        code: What :func:`start_device_login` returned.
+        code: The result of :func:`start_device_login`.
         now: A monotonic clock, in seconds.
-        timeout: Seconds until it gives up; the code's ``expires_in`` may end it sooner.
-        poll_interval: Seconds between two polls where the code names no ``interval``.
+        timeout: Maximum seconds to wait. The ``expires_in`` of the code may end the wait sooner.
+        poll_interval: Seconds between two polls when the code has no ``interval``.
 
     Returns:
-        The agent key, and the account that it belongs to.
+        The flow that returns the agent key and its account.
 
     Raises:
-        DeviceFlowTimeout: Nobody approved it in time.
-        DeviceFlowError: It was denied, or has expired.
-        HebingAPIError: The API answered with another error.
+        DeviceFlowTimeout: Nobody approved the login in time.
+        DeviceFlowError: The login was denied or has expired.
+        HebingAPIError: The API responded with another error.
     """
     call = api.poll_device_login(code["device_code"])
     interval = max(_seconds(code.get("interval"), poll_interval), MIN_POLL_INTERVAL)
@@ -104,10 +112,10 @@ def wait_for_approval(
 
 
 def _verdict(reply: Reply) -> str | None:
-    """What an error answer says of the login, in the terms of RFC 8628.
+    """Return the RFC 8628 code of an error response, or None when it has none.
 
     Raises:
-        DeviceFlowError: The login is over.
+        DeviceFlowError: The login was denied or has expired.
     """
     if reply.status is None:
         return None
@@ -122,7 +130,7 @@ def _verdict(reply: Reply) -> str | None:
 
 
 def _seconds(value: object, default: float) -> float:
-    """Return a number of seconds that a server sent, or the default for an invalid one."""
+    """Return the server's number of seconds, or the default when it is invalid."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return default
     return float(value) if 0 <= value <= _MAX_SECONDS else default

@@ -1,9 +1,9 @@
-"""Every exception of the SDK.
+"""All exceptions of the SDK.
 
 The tree::
 
     HebingError
-    ├── HebingAPIError                 the API answered with an error status
+    ├── HebingAPIError                 the API responded with an error status
     │   ├── BadRequestError            400
     │   ├── AuthenticationError        401
     │   ├── PermissionDeniedError      403
@@ -12,30 +12,30 @@ The tree::
     │   ├── UnprocessableError         422
     │   ├── RateLimitError             429
     │   ├── ServerError                5xx
-    │   └── ResponseFormatError        the answer is not what the API promises
+    │   └── ResponseFormatError        the response does not have the documented form
     ├── CredentialsError               the credentials file cannot be read or written
     ├── DeviceFlowError                a device login was denied or has expired
-    │   └── DeviceFlowTimeout          nobody approved it in time
+    │   └── DeviceFlowTimeout          nobody approved the login in time
     ├── JobTimeout                     a wait for a job reached its deadline
-    ├── JobFailed                      a job ended other than succeeded
+    ├── JobFailed                      a job ended with a status other than succeeded
     ├── PriceTooHigh                   a capability costs more than the caller allows
-    ├── BudgetExceeded                 an order does not fit into the caller's budget
+    ├── BudgetExceeded                 an order exceeds the caller's budget
     ├── InputInvalid                   an input does not match the capability's schema
-    ├── DownloadError                  an artifact cannot be fetched as it was described
-    ├── WebhookVerificationError       a webhook's signature or body is not to be trusted
+    ├── DownloadError                  an artifact cannot be downloaded as described
+    ├── WebhookVerificationError       a webhook's signature or body is invalid
     └── WorkerError
         ├── WorkerNotEnabled           the agent has registered no capability
         ├── CapabilityNotRegistered    the capability is not in the agent's handler set
-        ├── BidRejected                another worker has the job, or its bidding is over
-        ├── TaskRunNotFound            the job was re-routed, or was never this agent's
-        ├── LeaseExpired               the lease ran out
-        ├── SubmitValidationFailed     the output does not fit the capability
-        ├── NonRetryableError          raised by a handler: give the job up at once
-        │   └── InvalidInput           the input does not fit the type of its handler
-        └── TaskCancelled              raised in a handler: its result is not wanted any more
+        ├── BidRejected                another worker has the job, or its bidding has ended
+        ├── TaskRunNotFound            the job was re-routed, or never belonged to this agent
+        ├── LeaseExpired               the lease has expired
+        ├── SubmitValidationFailed     the output does not match the capability
+        ├── NonRetryableError          raised by a handler: give up the job at once
+        │   └── InvalidInput           the input does not match the type of its handler
+        └── TaskCancelled              raised in a handler: its result is no longer wanted
 
-``CredentialsError`` and ``InputInvalid`` are ``ValueError``s too. Network failures stay
-``httpx.HTTPError``. Every exception pickles and copies.
+``CredentialsError`` and ``InputInvalid`` are also ``ValueError``s. Network failures are raised as
+``httpx.HTTPError``. Every exception can be pickled and copied.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from ._api_errors import (
 )
 from .models import UNTAKEN_JOB_STATUSES
 
-_MAX_REASON_CHARS = 500  # a server or a worker writes the reason, at whatever length
+_MAX_REASON_CHARS = 500  # a server or a worker may write a reason of any length
 
 __all__ = [
     "AuthenticationError",
@@ -96,7 +96,7 @@ __all__ = [
 
 
 class CredentialsError(HebingError, ValueError):
-    """The credentials file cannot be read, or what is to be saved does not fit into it."""
+    """The credentials file cannot be read or written, or a value cannot be saved in it."""
 
 
 class DeviceFlowError(HebingError):
@@ -108,16 +108,16 @@ class DeviceFlowTimeout(DeviceFlowError):
 
 
 class JobTimeout(HebingError):
-    """A wait for a job reached its deadline; the job itself goes on.
+    """A wait for a job reached its deadline. The job itself continues.
 
     Attributes:
-        job_id: The job.
-        timeout: The seconds that were waited.
-        status: The last status that was seen; None where there was no answer.
+        job_id: The id of the job.
+        timeout: The timeout of the wait in seconds.
+        status: The last known status, or None when there was no response.
     """
 
     def __init__(self, job_id: str, timeout: float, *, status: str | None = None) -> None:
-        """Name the job, and how it stands."""
+        """Make the message from the job and its status."""
         state = f": it is {status[:_MAX_REASON_CHARS]}" if status else ""
         if status in UNTAKEN_JOB_STATUSES:
             state += ", and no worker has taken it"
@@ -128,18 +128,18 @@ class JobTimeout(HebingError):
 
 
 class JobFailed(HebingError):
-    """A job ended other than succeeded.
+    """A job ended with a status other than ``succeeded``.
 
     Attributes:
-        job: The job as the API describes it; a copy with the key masked, where the key is in it.
-        job_id: The job's id.
-        status: How it ended.
-        error_code: Why, as a stable machine code; None where the API did not say.
-        error_message: Why, as text; None where the API did not say.
+        job: The job from the API. When it contains the agent key, a copy with a masked key.
+        job_id: The id of the job.
+        status: The final status.
+        error_code: The stable code of the failure, or None when the API sent none.
+        error_message: The message of the failure, or None when the API sent none.
     """
 
     def __init__(self, job: Mapping[str, object]) -> None:
-        """Name the job, how it ended and why."""
+        """Make the message from the job, its status and its error."""
         self.job = _mask_job(job)
         self.job_id = str(self.job.get("id"))
         self.status = str(self.job.get("status"))
@@ -171,13 +171,13 @@ class PriceTooHigh(HebingError):
     """A capability costs more than the caller allows, or its price is unknown. Nothing was ordered.
 
     Attributes:
-        capability_key: The capability.
-        price_nc: Its price in the catalog, in nc; None where the catalog has none.
-        max_price_nc: What the caller allows, in nc.
+        capability_key: The key of the capability.
+        price_nc: The price in the catalog in nc, or None when the catalog has none.
+        max_price_nc: The caller's maximum price in nc.
     """
 
     def __init__(self, capability_key: str, price_nc: int | None, max_price_nc: int) -> None:
-        """Name the capability, its price and the maximum."""
+        """Make the message from the capability, its price and the maximum."""
         price = "has no known price" if price_nc is None else f"costs {price_nc} nc"
         super().__init__(
             f"{capability_key} {price}, and max_price_nc is {max_price_nc}: nothing was ordered"
@@ -188,15 +188,15 @@ class PriceTooHigh(HebingError):
 
 
 class BudgetExceeded(HebingError):
-    """An order does not fit into the caller's budget, or its price is unknown. Nothing was ordered.
+    """An order exceeds the caller's budget, or its price is unknown. Nothing was ordered.
 
     Attributes:
-        price_nc: The price of the order, in nc; None where it is unknown.
-        left_nc: What is left of the budget, in nc.
+        price_nc: The price of the order in nc, or None when it is unknown.
+        left_nc: The rest of the budget in nc.
     """
 
     def __init__(self, price_nc: int | None, left_nc: int) -> None:
-        """Name the price and what is left."""
+        """Make the message from the price and the rest of the budget."""
         price = "has no known price" if price_nc is None else f"costs {price_nc} nc"
         super().__init__(
             f"The order {price}, and {left_nc} nc of the budget are left: nothing was ordered"
@@ -209,27 +209,27 @@ class InputInvalid(HebingError, ValueError):
     """An input does not match the `input_schema` of its capability. Nothing was ordered.
 
     Attributes:
-        path: Where in the input, in dotted form, for example ``items.1.size``; empty for the whole.
-        reason: What is wrong there.
+        path: The place in the input, for example ``items.1.size``; empty for the whole input.
+        reason: The problem at this place.
     """
 
     def __init__(self, path: str, reason: str) -> None:
-        """Name the place and what is wrong there."""
+        """Make the message from the place and the reason."""
         super().__init__(f"The input is invalid{' at ' + path if path else ''}: {reason}")
         self.path = path
         self.reason = reason
 
 
 class DownloadError(HebingError):
-    """An artifact has no address that is fetched, or its content is not what was announced."""
+    """An artifact has no usable address, or its content differs from its description."""
 
 
 class WebhookVerificationError(HebingError):
-    """A webhook's signature does not fit its body, or its body is not a JSON object."""
+    """A webhook's signature does not match its body, or its body is not a JSON object."""
 
 
 class WorkerError(HebingError):
-    """The root of what goes wrong between a worker and the platform."""
+    """The base class of errors between a worker and the platform."""
 
 
 class WorkerNotEnabled(WorkerError):
@@ -240,7 +240,7 @@ class CapabilityNotRegistered(WorkerError):
     """403 ``capability_not_in_handler_set``: the agent has not registered this capability.
 
     Args:
-        capability_key: The capability.
+        capability_key: The key of the capability.
     """
 
     def __init__(self, capability_key: str) -> None:
@@ -249,13 +249,13 @@ class CapabilityNotRegistered(WorkerError):
 
 
 class BidRejected(WorkerError):
-    """A bid was not accepted.
+    """The platform rejected a bid.
 
     Args:
-        job_id: The job.
+        job_id: The id of the job.
         code: ``already_awarded``, ``not_in_bidding``, ``bid_window_expired`` or
             ``attempt_exhausted``.
-        awarded_to_agent_id: The agent that has the job, where the API says so.
+        awarded_to_agent_id: The id of the agent that has the job, or None when it is unknown.
     """
 
     def __init__(self, job_id: str, code: str, *, awarded_to_agent_id: str | None = None) -> None:
@@ -266,11 +266,11 @@ class BidRejected(WorkerError):
 
 
 class TaskRunNotFound(WorkerError):
-    """404 ``task_run_not_found``: the job was re-routed, or is not this agent's.
+    """404 ``task_run_not_found``: the job was re-routed, or belongs to another agent.
 
     Attributes:
-        job_id: The job.
-        may_be_settled: Whether a submit that was not answered may have settled the job.
+        job_id: The id of the job.
+        may_be_settled: Whether a submit without an answer may have settled the job.
     """
 
     def __init__(self, job_id: str, *, may_be_settled: bool = False) -> None:
@@ -283,8 +283,8 @@ class LeaseExpired(WorkerError):
     """410 ``lease_expired``: the lease of the job expired.
 
     Attributes:
-        job_id: The job.
-        may_be_settled: Whether a submit that was not answered may have settled the job.
+        job_id: The id of the job.
+        may_be_settled: Whether a submit without an answer may have settled the job.
     """
 
     def __init__(self, job_id: str, *, may_be_settled: bool = False) -> None:
@@ -294,15 +294,15 @@ class LeaseExpired(WorkerError):
 
 
 def _hint(may_be_settled: bool) -> str:
-    return "; a submit that was not answered may have settled it" if may_be_settled else ""
+    return "; a submit without an answer may have settled it" if may_be_settled else ""
 
 
 class SubmitValidationFailed(WorkerError):
-    """422 ``validation_failed``: the output does not fit the capability's schema.
+    """422 ``validation_failed``: the output does not match the capability's schema.
 
     Args:
-        job_id: The job.
-        validation_errors: What is wrong with the output, a text each.
+        job_id: The id of the job.
+        validation_errors: The problems of the output, one string each.
     """
 
     def __init__(self, job_id: str, validation_errors: Sequence[str]) -> None:
@@ -313,18 +313,18 @@ class SubmitValidationFailed(WorkerError):
 
 
 class NonRetryableError(WorkerError):
-    """Raised by a handler: the job is given up at once instead of being tried again."""
+    """Raised by a handler to give up its job at once, without a retry."""
 
 
 class InvalidInput(NonRetryableError):
-    """A job's input does not fit the type that its handler asks for: no work is begun.
+    """A job's input does not match the input type of its handler, so the handler does not run.
 
     Attributes:
-        path: Where in the input, such as ``items[1].price``; empty for the input itself.
+        path: The place in the input, such as ``items[1].price``; empty for the whole input.
 
     Args:
-        reason: What is wrong; it does not hold the value.
-        path: See above.
+        reason: The problem, without the value.
+        path: The place in the input.
     """
 
     def __init__(self, reason: str, *, path: str = "") -> None:
@@ -333,11 +333,11 @@ class InvalidInput(NonRetryableError):
 
 
 class TaskCancelled(WorkerError):
-    """Raised in a handler that asks whether its result is still wanted, when it is not.
+    """Raised in a handler that checks for cancellation, when its result is no longer wanted.
 
     Args:
-        job_id: The job.
-        reason: Why, such as a lost lease.
+        job_id: The id of the job.
+        reason: The reason, such as a lost lease.
     """
 
     def __init__(self, job_id: str, reason: str) -> None:
@@ -347,4 +347,4 @@ class TaskCancelled(WorkerError):
 
 
 for _name in __all__:
-    globals()[_name].__module__ = __name__  # where programs find it, and what tracebacks show
+    globals()[_name].__module__ = __name__  # the public name, which tracebacks show

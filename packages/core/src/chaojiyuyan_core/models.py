@@ -1,21 +1,21 @@
-"""What the API sends, as types. The server may add members, and leave out all but the required."""
+"""Types of the API's objects. The server may add members and leave out optional ones."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
 JsonObject = dict[str, Any]
-"""A JSON object whose members only the capability knows."""
+"""A JSON object whose members depend on the capability."""
 
 TERMINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled", "expired"})
-"""The statuses in which a job has ended. Any other, unknown new ones too, is not terminal."""
+"""The statuses of an ended job. All other statuses, including unknown ones, are not terminal."""
 
 
 JobStatus = Literal["queued", "bidding", "running", "succeeded", "failed", "cancelled", "expired"]
-"""The statuses of a job as a type checker knows them. At run time, a new one is a text like any."""
+"""The known statuses of a job, for type checkers. The server may send other strings."""
 
 UNTAKEN_JOB_STATUSES = frozenset({"queued", "bidding"})
-"""The statuses in which no worker has taken a job yet."""
+"""The statuses of a job that no worker has taken yet."""
 
 
 class _ArtifactRequired(TypedDict):
@@ -23,7 +23,7 @@ class _ArtifactRequired(TypedDict):
 
 
 class Artifact(_ArtifactRequired, total=False):
-    """A file that a job has produced; ``size_bytes`` in bytes, ``mime`` an older ``mime_type``."""
+    """A file of a job; ``size_bytes`` is in bytes, ``mime`` is the older name of ``mime_type``."""
 
     id: str
     kind: str
@@ -40,7 +40,7 @@ class _JobRequired(TypedDict):
 
 
 class JobData(_JobRequired, total=False):
-    """A job as its caller sees it; ``price_nc`` in whole nc, times in ISO 8601, UTC."""
+    """A job as its caller sees it; ``price_nc`` is in whole nc, times are ISO 8601 in UTC."""
 
     capability_spec_id: str
     price_nc: int
@@ -55,7 +55,7 @@ class JobData(_JobRequired, total=False):
 
 
 class JobEvent(TypedDict):
-    """One step in the life of a job; ``created_at`` in ISO 8601, UTC."""
+    """One event of a job; ``created_at`` is ISO 8601 in UTC."""
 
     id: str
     event_type: str
@@ -73,7 +73,7 @@ class _CapabilityRequired(TypedDict):
 
 
 class CapabilitySpec(_CapabilityRequired, total=False):
-    """An entry of the catalog; ``price_nc`` in whole nc, the schemas in JSON Schema."""
+    """An entry of the catalog; ``price_nc`` is in whole nc, the schemas are JSON Schema."""
 
     description: str
     input_schema: JsonObject
@@ -86,7 +86,7 @@ class _TaskRequired(TypedDict):
 
 
 class TaskInfo(_TaskRequired, total=False):
-    """A job offered to workers; ``max_budget_nc`` in whole nc."""
+    """An offer of a job to workers; ``max_budget_nc`` is in whole nc."""
 
     input_envelope: JsonObject
     max_budget_nc: int
@@ -98,7 +98,7 @@ class _BidRequired(TypedDict):
 
 
 class BidResult(_BidRequired, total=False):
-    """The answer to a bid: an award with its lease, or the code of the refusal."""
+    """The response to a bid: an award with its lease, or the code of the refusal."""
 
     task_run_id: str
     lease_expires_at: str
@@ -107,13 +107,13 @@ class BidResult(_BidRequired, total=False):
 
 
 class LeaseInfo(TypedDict, total=False):
-    """The answer to a heartbeat."""
+    """The response to a heartbeat."""
 
     lease_expires_at: str
 
 
 class SubmitResult(TypedDict, total=False):
-    """The answer to a submit; ``payout_nc`` in whole nc."""
+    """The response to a submit; ``payout_nc`` is in whole nc."""
 
     settled: bool
     payout_nc: int
@@ -123,7 +123,7 @@ class SubmitResult(TypedDict, total=False):
 
 
 class Registration(TypedDict):
-    """The answer to a registration: the keys taken, and those the catalog does not have."""
+    """The response to a registration: the registered keys, and the keys that do not exist."""
 
     registered: list[str]
     skipped_unknown: list[str]
@@ -136,7 +136,7 @@ class _DeviceCodeRequired(TypedDict):
 
 
 class DeviceCode(_DeviceCodeRequired, total=False):
-    """A device login that waits for approval; ``expires_in`` and ``interval`` in seconds."""
+    """A device login that waits for approval; ``expires_in`` and ``interval`` are in seconds."""
 
     verification_url_complete: str
     expires_in: float
@@ -148,6 +148,6 @@ class _DeviceTokenRequired(TypedDict):
 
 
 class DeviceToken(_DeviceTokenRequired, total=False):
-    """What an approved device login is given."""
+    """The result of an approved device login."""
 
     account_id: str

@@ -1,4 +1,4 @@
-"""What the platform's answer to a poll means: offers, and rows that are none."""
+"""Interpret the platform's response to a poll: offers and invalid rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .models import TaskInfo
 
 MAX_JOB_ID_CHARS = 256
-"""The longest job id that is taken for one."""
+"""Maximum characters of a valid job id."""
 
 _AVAILABLE = api.available_jobs()
 _JOBS = re.compile(rb'\s*\[|.*?"jobs"\s*:\s*\[', re.DOTALL)
@@ -25,29 +25,33 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class BadOffer:
-    """A row of the list of jobs that is not an offer.
+    """An invalid row in the list of offers.
 
     Attributes:
-        problem: What is wrong with it.
+        problem: Why the row is invalid.
     """
 
     problem: str
 
 
 def read_offers(reply: Reply) -> list[TaskInfo | BadOffer]:
-    """Read the answer to ``GET /kernel-jobs/available``, row by row: a bad one hides no other.
+    """Interpret the response to ``GET /kernel-jobs/available``.
+
+    The rows are read one by one, so that an invalid row does not hide the others.
 
     Args:
-        reply: The answer.
+        reply: The reply.
 
     Raises:
-        httpx.HTTPError: No whole answer came.
-        HebingAPIError: The answer is an error, or no list of jobs.
+        httpx.HTTPError: There was no complete response.
+        HebingAPIError: The response is an error or not a list of jobs.
     """
     try:
         rows = reply.value(_AVAILABLE)
     except ResponseFormatError:
-        found = _split_rows(reply.body)  # one row may be nested too deep for the whole to be read
+        found = _split_rows(
+            reply.body
+        )  # one row may be nested too deeply, so that the whole cannot be parsed
         if found is None:
             raise
         rows = found
@@ -67,7 +71,7 @@ def _read_offer(row: object, reply: Reply) -> TaskInfo | BadOffer:
 
 
 def _split_rows(body: bytes) -> list[object] | None:
-    """Read the objects of the list of jobs one by one; None if there is no such list."""
+    """Parse the objects in the list of jobs one by one, or return None without such a list."""
     start = _JOBS.match(body)
     if start is None:
         return None
@@ -91,6 +95,6 @@ def _parse_row(text: bytes) -> object:
     try:
         return json.loads(text)
     except RecursionError:
-        return "a row that is nested too deep"
+        return "a row that is nested too deeply"
     except ValueError:
         return "a row that is not JSON"

@@ -1,4 +1,4 @@
-"""Files that hold secrets: private from the first byte, replaced in one step, under a lock."""
+"""Write files with secrets: private from the first byte, atomically, and under a lock."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # absent on Windows
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace the file's content in one step, readable by nobody but its owner.
+    """Replace the content of a file atomically. Only the owner can read the file.
 
-    A reader sees the old content or the new, never a part, and a crash at any point leaves the
-    old. A symbolic link is followed and stays one. The folder is made (mode 0700) where it is
-    absent; one that stands keeps its mode. What root writes belongs to the owner of the file that
-    was there, or of the folder.
+    A reader sees the old or the new content, never a part, and after a crash the old content is
+    still there. A symbolic link is followed and stays a link. A missing folder is created with mode
+    0700; an existing folder keeps its mode. A file that root writes gets the owner of the old file
+    or of the folder.
 
     Args:
-        path: The file to write; it need not exist.
-        data: Its whole new content.
+        path: The file to write, which may not exist yet.
+        data: The new content.
 
     Raises:
-        OSError: The folder or the file cannot be written; the file is as it was.
+        OSError: The folder or the file cannot be written. The file is unchanged.
     """
     _replace(path, data, keep_mode=False)
 
 
 def replace_content(path: Path, data: bytes) -> None:
-    """Replace the content of a file that belongs to another program, as :func:`write_private` does.
+    """Replace the content of another program's file like :func:`write_private`.
 
-    A file that exists keeps its mode; a new one is private.
+    An existing file keeps its mode; a new file is private.
 
     Args:
-        path: The file to write; it need not exist.
-        data: Its whole new content.
+        path: The file to write, which may not exist yet.
+        data: The new content.
 
     Raises:
-        OSError: The folder or the file cannot be written; the file is as it was.
+        OSError: The folder or the file cannot be written. The file is unchanged.
     """
     _replace(path, data, keep_mode=True)
 
 
 def create_private(path: Path, data: bytes) -> None:
-    """Write a file that must not exist yet, readable by nobody but its owner.
+    """Write a new file that only its owner can read.
 
     Args:
-        path: The file; its folder exists.
-        data: Its whole content.
+        path: The file. It must not exist, and its folder must exist.
+        data: The content.
 
     Raises:
-        FileExistsError: There is such a file.
+        FileExistsError: The file exists already.
         OSError: The folder or the file cannot be written.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -72,7 +72,7 @@ def create_private(path: Path, data: bytes) -> None:
 
 def _replace(path: Path, data: bytes, *, keep_mode: bool) -> None:
     target = _target(path)
-    # mkstemp opens with 0600 and O_EXCL; in the same folder, so that the replace stays on one disk.
+    # mkstemp uses mode 0600 and O_EXCL. The same folder keeps the replacement on one file system.
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     temporary = Path(name)
     try:
@@ -90,17 +90,18 @@ def _replace(path: Path, data: bytes, *, keep_mode: bool) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock that goes with a file, around reading, changing and writing it.
+    """Hold the lock of a file while it is read, changed and written.
 
-    It excludes other threads and other processes, and ends with the process that holds it. It is
-    not re-entrant. The lock is a file beside the real one, removed on release; a reader needs
-    none, since :func:`write_private` replaces in one step.
+    The lock excludes other threads and processes, and is released when the process ends. It is not
+    re-entrant. It is a file beside the real file and is removed on release. Readers need no lock,
+    because :func:`write_private` replaces the file atomically.
 
     Args:
-        path: The file to be changed; it need not exist. Its folder is made as `write_private` does.
+        path: The file to change, which may not exist yet. A missing folder is created as in
+            :func:`write_private`.
 
     Raises:
-        OSError: The folder cannot be made or written to.
+        OSError: The folder cannot be created or written.
     """
     target = _target(path)
     lock = target.with_name(f".{target.name}.lock")
@@ -112,7 +113,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _target(path: Path) -> Path:
-    """The file that `path` leads to through any links, in a folder that exists."""
+    """Return the real file behind links, and create its folder when it is missing."""
     target = Path(os.path.realpath(path))
     _make_folder(target.parent)
     return target
@@ -122,13 +123,13 @@ def _make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     _make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):  # another process was faster
+    with contextlib.suppress(FileExistsError):  # another process has created it
         folder.mkdir(mode=0o700)
         _give_to_owner_of(folder, folder.parent.stat())
 
 
 def _adopt(descriptor: int, target: Path, *, keep_mode: bool) -> None:
-    """Give a new file the owner of the file that it replaces, and its mode where that is meant."""
+    """Give a new file the owner of the old file, and with `keep_mode` also its mode."""
     try:
         like = target.stat()
     except FileNotFoundError:
@@ -139,14 +140,14 @@ def _adopt(descriptor: int, target: Path, *, keep_mode: bool) -> None:
 
 
 def _give_to_owner_of(file: int | Path, like: os.stat_result) -> None:
-    if _IS_ROOT:  # nobody else can give a file away
-        # A link may have taken the place of a folder: it must not lead to what it points to.
+    if _IS_ROOT:  # only root can change the owner
+        # Without following links, because another user may have replaced the folder by a link.
         os.chown(file, like.st_uid, like.st_gid, follow_symlinks=isinstance(file, int))
 
 
 def _acquire(lock: Path) -> int:
     while True:
-        # A link in its place would let whoever made it choose which file is opened, and created.
+        # Without following links, because a link could point to any file.
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
         try:
             if _lock(descriptor, lock):
@@ -163,27 +164,27 @@ if sys.platform == "win32":
     def _lock(descriptor: int, _: Path) -> bool:
         try:
             msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-        except OSError:  # LK_LOCK gives up after ten tries, one a second
+        except OSError:  # LK_LOCK gives up after ten attempts in ten seconds
             return False
         return True
 
     def _release(descriptor: int, lock: Path) -> None:
         os.close(descriptor)
-        with contextlib.suppress(OSError):  # open elsewhere: the next holder removes it
+        with contextlib.suppress(OSError):  # open in another process, which removes it later
             lock.unlink()
 
 else:
     try:
         import fcntl
-    except ImportError:  # a platform without locks: writing in one step is all there is
+    except ImportError:  # a platform without locks
         fcntl = None  # type: ignore[assignment]
 
     def _lock(descriptor: int, lock: Path) -> bool:
         if fcntl is None:
             return True
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # The former holder removes the file while it holds the lock: what was waited for may have
-        # no name any more, and then somebody else may hold the file that has it.
+        # The previous holder removes the file before it releases the lock. A lock on a removed file
+        # is useless, because another process may hold the new file of this name.
         try:
             return os.path.samestat(os.fstat(descriptor), lock.stat())
         except FileNotFoundError:

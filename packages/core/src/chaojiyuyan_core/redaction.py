@@ -1,8 +1,8 @@
-"""Agent keys made unreadable in errors, logs, pickles and terminals.
+"""Mask agent keys in errors, logs, pickles and terminals.
 
-:func:`mask_keys` masks whatever looks like an agent key, and every key that a :class:`Redactor` of
-this process knows, in each encoding that an answer may echo: percent-encoded, as JSON, HTML or
-Python escapes, in hex and in base64.
+:func:`mask_keys` masks every text that looks like an agent key, and the key of every
+:class:`Redactor` in this process. It finds the keys of a Redactor in each encoding that a response
+may echo: percent-encoding, JSON, HTML and Python escapes, hex and base64.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MIN_SECRET_LENGTH = 6
-"""Characters. A shorter key is not replaced: it would occur in ordinary words."""
+"""Minimum characters of a key that is masked. A shorter key would match ordinary words."""
 
 MAX_DEPTH = 50
-"""Levels of a JSON value that are looked through; what lies deeper is dropped."""
+"""Maximum levels of a JSON value that are searched. Deeper levels are removed."""
 
 _KEY = re.compile(r"\bnxt_[A-Za-z0-9_\-]{4,}")
 
 
 def mask_key(key: str) -> str:
-    """Return ``nxt_…cret`` for a key: enough to recognise it, too little to use it.
+    """Return a masked key such as ``nxt_…cret``, which can be recognised but not used.
 
     Args:
         key: The agent key.
@@ -39,12 +39,12 @@ def mask_key(key: str) -> str:
 
 
 def mask_keys(text: str) -> str:
-    """Return the text with every agent key in it masked.
+    """Return a text with every agent key masked.
 
     Args:
-        text: Such as a log line or the message of an error.
+        text: The text, such as a log line or an error message.
     """
-    # The list is made in one step: another thread may make a client at this moment.
+    # valuerefs() returns a list atomically, because another thread may add a Redactor.
     alive = [redactor for each in _redactors.valuerefs() if (redactor := each()) is not None]
     for redactor in {redactor._key: redactor for redactor in alive}.values():
         text = redactor.replace(text)
@@ -52,19 +52,20 @@ def mask_keys(text: str) -> str:
 
 
 def mask_values(value: T) -> T:
-    """Return a JSON value with every agent key masked in each of its texts.
+    """Return a JSON value with every agent key masked in all strings.
 
     Args:
-        value: What ``json.loads`` returns.
+        value: A value from ``json.loads``.
     """
     return _map_texts(value, mask_keys)
 
 
 class Redactor:
-    """Removes one key, in every encoding, from what leaves the process.
+    """Masks one key in every encoding.
 
     Args:
-        key: The agent key; None or a very short one removes only what looks like an agent key.
+        key: The agent key. With None or a very short key, only texts that look like an agent key
+            are masked.
     """
 
     def __init__(self, key: str | None) -> None:
@@ -73,7 +74,7 @@ class Redactor:
             _redactors[id(self)] = self
 
     def __repr__(self) -> str:
-        """Show the key masked."""
+        """Return a text with the masked key."""
         return f"<Redactor {mask_key(self._key or '')}>"
 
     def __reduce__(self) -> tuple[type[Redactor], tuple[None]]:
@@ -81,7 +82,7 @@ class Redactor:
         return Redactor, (None,)
 
     def text(self, text: str) -> str:
-        """Return the text with the key, and whatever looks like one, masked.
+        """Return a text with the key, and texts that look like an agent key, masked.
 
         Args:
             text: Any text.
@@ -89,7 +90,7 @@ class Redactor:
         return _KEY.sub(lambda match: mask_key(match.group()), self.replace(text))
 
     def replace(self, text: str) -> str:
-        """Return the text with this key masked, in whatever encoding it stands there.
+        """Return a text with this key masked in every encoding.
 
         Args:
             text: Any text.
@@ -97,30 +98,32 @@ class Redactor:
         if self._key is None:
             return text
         masked = mask_key(self._key)
-        return self._pattern.sub(lambda _: masked, text)  # a text would be read as a template
+        return self._pattern.sub(
+            lambda _: masked, text
+        )  # a function, because backslashes in a string would be interpreted
 
     def value(self, value: T) -> T:
-        """Return a JSON value with the key masked in each of its texts.
+        """Return a JSON value with the key masked in all strings.
 
         Args:
-            value: What ``json.loads`` returns.
+            value: A value from ``json.loads``.
         """
         return _map_texts(value, self.text)
 
     def body(self, content: bytes) -> bytes:
-        """Return the bytes of an answer with the key masked.
+        """Return the bytes of a body with the key masked.
 
         Args:
-            content: The body, in any encoding that keeps ASCII as it is.
+            content: The body, in any encoding that is compatible with ASCII.
         """
         text = content.decode("utf-8", "surrogateescape")
         return self.text(text).encode("utf-8", "surrogateescape")
 
     def exception(self, error: BaseException) -> None:
-        """Mask the key in the texts of an exception, and of those that led to it.
+        """Mask the key in the arguments of an exception, its causes and its contexts.
 
         Args:
-            error: The exception; it is changed in place.
+            error: The exception, which is changed in place.
         """
         for each in _chain(error):
             each.args = tuple(self._argument(argument) for argument in each.args)
@@ -134,7 +137,7 @@ class Redactor:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        """All forms of the key; compiled when the first text is to be cleaned."""
+        """A pattern of all encodings of the key, compiled on first use."""
         key = (self._key or "").encode()
         forms = [key.decode(), key.hex(), *_base64_forms(key)]
         return re.compile("|".join(_escaped_forms(form) for form in forms), re.IGNORECASE)
@@ -144,7 +147,7 @@ _redactors: WeakValueDictionary[int, Redactor] = WeakValueDictionary()
 
 
 def _map_texts(value: T, change: Callable[[str], str], depth: int = 0) -> T:
-    """A JSON value with each of its texts changed; what lies below MAX_DEPTH is dropped."""
+    """Return a JSON value with all strings changed and levels below MAX_DEPTH removed."""
     changed: object = value
     if isinstance(value, str):
         changed = change(value)
@@ -161,7 +164,7 @@ def _map_texts(value: T, change: Callable[[str], str], depth: int = 0) -> T:
 
 
 def _base64_forms(key: bytes) -> Iterator[str]:
-    """The base64 of the key at each offset, without the digits that its neighbours share."""
+    """Yield the base64 of the key at each byte offset, without digits that encode other bytes."""
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + key).decode()
         start = (8 * before + 5) // 6
@@ -170,9 +173,9 @@ def _base64_forms(key: bytes) -> Iterator[str]:
 
 
 def _escaped_forms(text: str) -> str:
-    """A pattern for the text, each character of it as it is or in one of the usual escapes.
+    """Return a pattern for a text in which each character may be escaped.
 
-    Every repetition is bounded: a hostile text takes a time that grows with its length only.
+    Every repetition is limited, so that matching a hostile text takes linear time.
     """
     return "".join(map(_escaped_form, text))
 
@@ -181,7 +184,7 @@ def _escaped_form(char: str) -> str:
     code = ord(char)
     alternatives = [
         re.escape(char),
-        rf"%(?:25){{0,4}}{code:02x}",  # RFC 3986, also of itself
+        rf"%(?:25){{0,4}}{code:02x}",  # RFC 3986, also encoded repeatedly
         rf"\\{{1,8}}(?:u00|x){code:02x}",  # JSON, JavaScript, Python
         rf"&\#(?:0{{0,6}}{code}|x0{{0,6}}{code:x});?",  # HTML
     ]
@@ -193,7 +196,7 @@ def _escaped_form(char: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception, its causes and its contexts, each once."""
+    """Yield the exception, its causes and its contexts, each once."""
     left, seen = [error], set()
     while left:
         each = left.pop()

@@ -1,4 +1,4 @@
-"""Where the key and the base URL come from: environment, then the credentials file."""
+"""Find the key and the base URL in the environment or in the credentials file."""
 
 from __future__ import annotations
 
@@ -14,36 +14,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 API_KEY_VARIABLES = ("CHAOJIYUYAN_API_KEY", "HEBING_API_KEY", "NEXUS_API_KEY")
-"""Environment variables that hold a key; the first set one wins, a blank one counts as unset."""
+"""Environment variables for the key. The first one that is not blank is used."""
 
 BASE_URL_VARIABLES = ("HEBING_BASE_URL", "NEXUS_BASE_URL")
-"""Environment variables that hold a base URL; the first set one wins."""
+"""Environment variables for the base URL. The first one that is not blank is used."""
 
 
 class NoCredentials(ValueError):
     """Neither the environment nor the credentials file has a key."""
 
     def __init__(self) -> None:
-        """Say what to do."""
+        """Make the message, which says what to do."""
         super().__init__(
             "No chaojiyuyan credentials found: set CHAOJIYUYAN_API_KEY,"
             " or run `chaojiyuyan connect`"
         )
 
     def __reduce__(self) -> tuple[type[NoCredentials], tuple[()]]:
-        """Pickle without the text, which the constructor knows."""
+        """Pickle without arguments, because the constructor has none."""
         return NoCredentials, ()
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A key and a base URL, and where each was found.
+    """A key and a base URL, and the source of each.
 
     Attributes:
         api_key: The agent key.
-        base_url: The platform's base URL, without a trailing slash.
-        key_source: For example ``CHAOJIYUYAN_API_KEY`` or ``profile default``.
-        base_url_source: Likewise; ``default`` where nothing names one.
+        base_url: The base URL of the platform, without a trailing slash.
+        key_source: The source of the key, for example ``CHAOJIYUYAN_API_KEY`` or ``profile
+            default``.
+        base_url_source: The source of the base URL, or ``default`` when none is set.
     """
 
     api_key: str = field(repr=False)
@@ -63,19 +64,21 @@ def load_settings(
 ) -> Settings:
     """Find the key and the base URL.
 
-    A key in the environment is used with the environment's base URL; without one, the profile's key
-    with the profile's base URL, which wins over the environment's then.
+    A key in the environment is used with the base URL of the environment. Without such a key, the
+    key of the profile is used with the base URL of the profile, which then wins over the
+    environment.
 
     Args:
-        profile: The profile of the credentials file; ``CHAOJIYUYAN_PROFILE``, then ``default``.
-        base_url: A base URL that wins over every other.
-        prefer_profile: Whether the profile's key wins over the environment's.
-        prefer_environment_url: Whether the environment's base URL wins over the profile's.
-        environ: The environment; ``os.environ`` by default.
-        path: The credentials file; ``~/.chaojiyuyan/credentials`` by default.
+        profile: The profile of the credentials file. By default, ``CHAOJIYUYAN_PROFILE`` or else
+            ``default``.
+        base_url: A base URL that overrides all others.
+        prefer_profile: Whether the key of the profile wins over the environment.
+        prefer_environment_url: Whether the base URL of the environment wins over the profile.
+        environ: The environment, by default ``os.environ``.
+        path: The credentials file, by default ``~/.chaojiyuyan/credentials``.
 
     Raises:
-        ValueError: Nothing was found, or a base URL is invalid.
+        ValueError: There is no key, or a base URL is invalid.
         CredentialsError: The credentials file cannot be read.
     """
     environ = os.environ if environ is None else environ
@@ -101,7 +104,7 @@ def load_settings(
     if url_source == place and env_url and env_url.rstrip("/") != url.rstrip("/"):
         warn_caller(
             f"{env_url_name}={env_url} is not used: the key comes from {place},"
-            f" whose base URL {url} goes with it"
+            f" which has the base URL {url}"
         )
     if url_source == env_url_name and saved_url and saved_url.rstrip("/") != url.rstrip("/"):
         warn_caller(
@@ -111,7 +114,7 @@ def load_settings(
 
 
 def _first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:
-    """Return the first variable that is not blank, and its value; two empty texts for none."""
+    """Return the first variable that is not blank and its value, or two empty strings."""
     for name in names:
         value = environ.get(name, "").strip()
         if value:

@@ -1,4 +1,4 @@
-"""The submit of a job: repeated until it is answered, within the lease."""
+"""Submit a job: retry within the lease until the platform answers."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from .models import SubmitResult
 
 MAX_SUBMIT_SECONDS = 60.0
-"""Seconds from the first submit of an output to the last."""
+"""Maximum seconds from the first to the last attempt of a submit."""
 
 MAX_ATTEMPT_SECONDS = 30.0
-"""Seconds of one attempt to submit."""
+"""Maximum seconds of one attempt."""
 
 SUBMIT_RETRY = Retry(first_delay=0.2, max_delay=3.0)
-"""How soon a submit is repeated."""
+"""The delays between attempts of a submit."""
 
 MIN_PAUSE = 0.05
-"""The shortest pause of a flow that waits for a lease, in seconds."""
+"""Minimum seconds of one sleep while the flow watches the lease."""
 
 
 class HeldLease(Protocol):
-    """What the flow knows of the lease that it submits under."""
+    """The interface of the lease for the flow."""
 
     @property
     def is_gone(self) -> bool:
-        """Whether the platform has said that the job is not this worker's any more."""
+        """Whether the platform has said that the job no longer belongs to this worker."""
 
     def remaining(self) -> float:
-        """Return the seconds until the lease ends; 0 or less once it is lost."""
+        """Return the seconds until the lease expires, or 0 or less after it was lost."""
 
 
 class SubmitOutcome(Enum):
-    """What became of a submit."""
+    """The outcome of a submit."""
 
     SETTLED = "settled"
     PROBABLY_SETTLED = "probably settled"
@@ -52,15 +52,15 @@ class SubmitOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """How a submit ended.
+    """The result of a submit.
 
     Attributes:
-        outcome: What became of it.
-        result: The settlement, where there is one.
-        refusal: What is wrong with the output, where it was refused.
-        error: The last answer that was not a settlement.
-        may_be_settled: Whether an attempt that was not answered may have settled the job.
-        is_gone: Whether the platform has said that the job is not this worker's any more.
+        outcome: The outcome.
+        result: The settlement, or None.
+        refusal: The validation errors of a refused output, or None.
+        error: The error of the last attempt, or None.
+        may_be_settled: Whether an attempt without an answer may have settled the job.
+        is_gone: Whether the platform has said that the job no longer belongs to this worker.
     """
 
     outcome: SubmitOutcome
@@ -81,18 +81,21 @@ def submit_until_settled(
     max_seconds: float = MAX_SUBMIT_SECONDS,
     may_be_settled: bool = False,
 ) -> Flow[Submission]:
-    """Submit until the answer is known, the lease has ended, or no attempt can succeed.
+    """Submit until the platform answers, the lease is lost, or no attempt can succeed.
 
-    No attempt is started once the lease is lost, and none goes on past its end.
+    No attempt starts after the lease was lost, and each attempt ends with the lease.
 
     Args:
-        call: The submit.
+        call: The submit request (``POST /kernel-jobs/{id}/submit``).
         lease: The lease of the job.
-        clock: Gives monotonic seconds.
-        draw: Gives a number from 0 to 1 for the jitter.
-        on_retry: Told what went wrong, and in how many seconds the submit is repeated.
-        max_seconds: Seconds for all attempts together.
-        may_be_settled: Whether an attempt before may have settled the job.
+        clock: A monotonic clock, in seconds.
+        draw: Returns a number from 0 to 1 for the jitter.
+        on_retry: Called before each retry with the error and the delay in seconds.
+        max_seconds: Maximum seconds for all attempts together.
+        may_be_settled: Whether an earlier attempt may have settled the job.
+
+    Returns:
+        The flow that returns the result of the submit.
     """
     ends = clock() + max_seconds
     attempt = 0
@@ -109,7 +112,7 @@ def submit_until_settled(
             return Submission(SubmitOutcome.REFUSED, refusal=reading)
         error = reading.error
         if isinstance(reading, LeaseGone):
-            # The platform answers 404 to a submit that it has accepted before.
+            # The platform also responds with 404 when it has already accepted the submit.
             likely = may_be_settled and lease.remaining() > 0
             return _lose(error, may_be_settled, likely=likely, is_gone=True)
         may_be_settled = may_be_settled or reading.may_have_worked

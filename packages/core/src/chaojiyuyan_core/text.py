@@ -1,8 +1,8 @@
-"""Text from outside, made safe for a terminal, a log or a language model.
+"""Make text from outside safe for a terminal, a log or a language model.
 
-A server, a job or an artifact can send any character. Control characters steer a terminal or break
-a log into false lines, bidirectional controls reorder what a person reads (CVE-2021-42574), and tag
-characters carry text that only a model sees.
+A server, a job or an artifact can contain any character. Control characters can control a terminal
+or add false lines to a log. Bidirectional controls reorder the visible text (CVE-2021-42574). Tag
+characters contain text that only a model sees.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _ELLIPSIS = "…"
 
 
 def escape_text(text: str, max_chars: int | None = None, *, keep: str = "") -> str:
-    r"""Make the characters visible that a terminal or a log must not receive.
+    r"""Escape the characters that are unsafe on a terminal or in a log.
 
     Control characters (C0, DEL, C1), line and paragraph separators, bidirectional controls, tag
-    characters and unpaired surrogates become escapes in JSON's notation, such as ``\u001b``. JSON
-    text therefore stays the same JSON value, as long as ``keep`` has the newlines of its layout.
+    characters and unpaired surrogates become JSON escapes, such as ``\u001b``. JSON text therefore
+    keeps its value, if ``keep`` includes the newlines of its layout.
 
     Args:
         text: Any text.
         max_chars: Maximum length of the result in characters, at least 1. A longer text ends in
-            ``…``. Without it nothing is cut.
-        keep: Characters to leave as they are, for example a newline.
+            ``…``. None does not cut.
+        keep: Characters that are not escaped, for example a newline.
 
     Returns:
         The escaped text.
@@ -39,7 +39,7 @@ def escape_text(text: str, max_chars: int | None = None, *, keep: str = "") -> s
     unsafe = _UNSAFE if not keep else re.compile(f"(?![{re.escape(keep)}]){_UNSAFE.pattern}")
     if max_chars is None:
         return unsafe.sub(_escape_match, text)
-    # An escape is never shorter than its character: what is behind the limit cannot matter.
+    # Escapes are never shorter than their characters, so the text after the limit is not needed.
     escaped = [unsafe.sub(_escape_match, character) for character in text[: max_chars + 1]]
     length = sum(map(len, escaped))
     if length <= max_chars:
@@ -50,15 +50,15 @@ def escape_text(text: str, max_chars: int | None = None, *, keep: str = "") -> s
 
 
 def strip_invisible(text: str, max_chars: int | None = None) -> str:
-    """Remove the characters that hide text from a person but not from a language model.
+    """Remove the characters that can hide text from a person but not from a language model.
 
-    These are tag characters and bidirectional controls. Control characters stay: they are harmless
-    to a model, and newlines and tabs are part of ordinary text.
+    These are tag characters and bidirectional controls. Control characters stay, because they are
+    harmless for a model, and newlines and tabs are ordinary text.
 
     Args:
         text: Any text.
         max_chars: Maximum length of the result in characters, at least 1. A longer text ends in
-            ``…``. Without it nothing is cut.
+            ``…``. None does not cut.
 
     Returns:
         The text without these characters.

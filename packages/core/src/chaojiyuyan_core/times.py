@@ -1,4 +1,4 @@
-"""The two forms in which the wire writes a time."""
+"""Parse the two time formats of the API: ISO 8601 and HTTP dates."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ _FRACTION = re.compile(r"[.,](\d+)")
 
 
 def parse_iso(value: object) -> datetime | None:
-    """Read an ISO 8601 time; one without a zone is UTC. None for anything else.
+    """Return an ISO 8601 time, or None when the value is not one.
 
     Args:
-        value: A text such as ``2026-11-22T10:00:00Z``, whatever the number of decimals.
+        value: A string such as ``2026-11-22T10:00:00Z``, with any number of decimals. A time
+            without a time zone is in UTC.
     """
     if not isinstance(value, str):
         return None
-    # Python 3.10 reads neither "Z" nor any number of decimals but three and six.
+    # Python 3.10 does not parse "Z", and only three or six decimals.
     text = _FRACTION.sub(lambda match: "." + match.group(1)[:6].ljust(6, "0"), value.strip(), 1)
     if text[-1:] in ("Z", "z"):
         text = text[:-1] + "+00:00"
@@ -28,15 +29,19 @@ def parse_iso(value: object) -> datetime | None:
     return time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
 
 
-@lru_cache(maxsize=16)  # it changes once a second, and comes with every answer
+@lru_cache(maxsize=16)  # every response has the header, and it changes once a second
 def parse_http_date(value: str | None) -> datetime | None:
-    """Read the date of an HTTP header (RFC 9110, 5.6.7); None for anything else."""
+    """Return the date in an HTTP header (RFC 9110, 5.6.7), or None when it is not one.
+
+    Args:
+        value: The value of the header, or None.
+    """
     if not value:
         return None
     from email.utils import parsedate_to_datetime
 
     try:
         time = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):  # a number that no C integer holds is the latter
+    except (ValueError, OverflowError):  # OverflowError: a number too large for a C integer
         return None
     return time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)

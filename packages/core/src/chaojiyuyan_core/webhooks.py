@@ -1,8 +1,8 @@
-"""Webhooks: signed by the platform, verified by whoever receives them.
+"""Sign and verify webhooks.
 
 The platform sends ``X-Kernel-Signature: sha256=<hex HMAC-SHA256 of the raw body>``, made with the
-account's webhook secret. No time is part of the signature, so a receiver that must act once keeps
-the ids of the jobs that it has acted on.
+account's webhook secret. The signature contains no time. A receiver that must process each job only
+once therefore stores the ids of the processed jobs.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ __all__ = [
 ]
 
 SIGNATURE_HEADER = "X-Kernel-Signature"
-"""The header that carries the signature."""
+"""The name of the header with the signature."""
 
 Text = str | bytes | bytearray | memoryview
 
 
 class WebhookEvent(TypedDict):
-    """What the platform says has happened: ``job.succeeded``, ``job.failed``, and so on.
+    """An event from the platform, such as ``job.succeeded`` or ``job.failed``.
 
-    The members are our reading of the platform: any JSON object is accepted, so others may come,
-    and one of these may be missing.
+    The members are an assumption about the platform. Any JSON object is accepted, so a webhook may
+    have other members and lack some of these.
     """
 
     event: str
@@ -46,15 +46,18 @@ class WebhookEvent(TypedDict):
 
 
 def sign_webhook(body: Text, secret: str | bytes) -> str:
-    """Return the signature header's value for a body, as the platform makes it.
+    """Return the value of the signature header for a body.
 
     Args:
-        body: The raw body; a text is signed as UTF-8.
+        body: The raw body. A string is encoded as UTF-8.
         secret: The account's webhook secret.
+
+    Returns:
+        ``sha256=`` and the HMAC-SHA256 in hexadecimal.
 
     Raises:
         ValueError: The secret is empty.
-        TypeError: The secret is neither text nor bytes.
+        TypeError: The body or the secret is neither a string nor bytes.
     """
     key = _bytes(secret, "secret")
     if not key:
@@ -71,23 +74,24 @@ def verify_webhook_signature(
     *,
     now: datetime | None = None,
 ) -> bool:
-    """Tell whether a webhook was signed with the account's secret.
+    """Return whether a webhook was signed with the account's secret.
 
     Args:
-        signature: The ``X-Kernel-Signature`` header; ``sha256=`` may be missing, and the hex digits
-            be in either case.
+        signature: The ``X-Kernel-Signature`` header. ``sha256=`` may be missing, and the hex digits
+            may have either case.
         body: The raw body as it was received, not parsed and serialized again.
-        current_secret: The account's webhook secret; an empty one verifies nothing.
+        current_secret: The account's webhook secret. With an empty secret, no signature is valid.
         previous_secret: The secret before a rotation.
-        previous_secret_expires_at: Until when, itself included, the previous secret is accepted;
-            without it, it is not. A datetime without a zone is UTC, with a warning.
-        now: The present, for tests.
+        previous_secret_expires_at: The last time at which the previous secret is accepted. Without
+            it, the previous secret is not accepted. A datetime without a time zone is read as UTC,
+            with a warning.
+        now: The present time, for tests.
 
     Returns:
-        False for any other signature, whatever bytes it is made of.
+        Whether the signature is valid. It is false for any other bytes.
 
     Raises:
-        TypeError: A secret, the body or the signature is neither text nor bytes.
+        TypeError: A secret, the body or the signature is neither a string nor bytes.
     """
     secrets = [_bytes(current_secret, "current_secret")]
     previous = b"" if previous_secret is None else _bytes(previous_secret, "previous_secret")
@@ -99,7 +103,7 @@ def verify_webhook_signature(
         present = datetime.now(timezone.utc) if now is None else _aware(now)
         if present <= _aware(previous_secret_expires_at):
             secrets.append(previous)
-    # Bytes, since compare_digest refuses a text that is not ASCII.
+    # Bytes, because compare_digest refuses strings that are not ASCII.
     matches = [hmac.compare_digest(sent, _digest(raw, secret).encode()) for secret in secrets]
     return any(matches)
 
@@ -118,21 +122,23 @@ def unwrap_webhook(
 
     Args:
         body: The raw body as it was received.
-        headers: The request's headers, their names in any case.
+        headers: The headers of the request, with names in any case.
         secret: The account's webhook secret.
         previous_secret: See :func:`verify_webhook_signature`.
         previous_secret_expires_at: See :func:`verify_webhook_signature`.
-        tolerance: The seconds that the event's ``created_at`` may be away from now, either way; one
-            that is older is refused, for example a webhook that somebody recorded and sends again.
-            None accepts any time.
-        now: The present, for tests.
+        tolerance: Maximum seconds between the event's ``created_at`` and now, in either direction.
+            It refuses a recorded webhook that is sent again later. None accepts any time.
+        now: The present time, for tests.
+
+    Returns:
+        The event.
 
     Raises:
-        WebhookVerificationError: The signature is missing or does not fit, the body is not a JSON
-            object, or its ``created_at`` is missing or out of the tolerance. Answer 400 then, and
+        WebhookVerificationError: The signature is missing or invalid, the body is not a JSON
+            object, or its ``created_at`` is missing or outside the tolerance. Respond with 400 and
             do nothing else.
         ValueError: The tolerance is negative or not finite.
-        TypeError: A secret or the body is neither text nor bytes.
+        TypeError: A secret or the body is neither a string nor bytes.
     """
     if tolerance is not None and not (0 <= tolerance < math.inf):
         raise ValueError(f"tolerance must be a number of seconds, 0 or more, not {tolerance!r}")
@@ -143,7 +149,7 @@ def unwrap_webhook(
     if not verify_webhook_signature(
         signature, body, secret, previous_secret, previous_secret_expires_at, now=now
     ):
-        raise WebhookVerificationError("The signature does not fit the body and the secret")
+        raise WebhookVerificationError("The signature does not match the body and the secret")
     try:
         event = json.loads(_bytes(body, "body"))
     except (ValueError, RecursionError):
@@ -163,17 +169,17 @@ def _check_age(created_at: object, tolerance: float, now: datetime | None) -> No
     age = (present - created).total_seconds()
     if abs(age) > tolerance:
         raise WebhookVerificationError(
-            f"The webhook is {age:.0f} s old, and {tolerance:g} s are tolerated"
+            f"The webhook is {age:.0f} s old, but the tolerance is {tolerance:g} s"
         )
 
 
 def _bytes(text: Text, name: str) -> bytes:
     if isinstance(text, str):
-        # A text with lone surrogates has no UTF-8, but must not end the receiver either.
+        # surrogatepass, because a string with lone surrogates must not crash the receiver.
         return text.encode("utf-8", "surrogatepass")
     if isinstance(text, (bytes, bytearray, memoryview)):
         return bytes(text)
-    # bytes(32) would be 32 zero bytes.
+    # Without this check, bytes(32) would give 32 zero bytes.
     raise TypeError(f"{name} must be text or bytes, not {type(text).__name__}")
 
 
@@ -184,5 +190,5 @@ def _digest(body: bytes, secret: bytes) -> str:
 def _aware(time: datetime) -> datetime:
     if time.tzinfo is not None:
         return time
-    warn_caller("a datetime without a zone is read as UTC")
+    warn_caller("a datetime without a time zone is read as UTC")
     return time.replace(tzinfo=timezone.utc)

@@ -1,9 +1,9 @@
-"""The one way onto the wire: flows that say what to send, and transports that send it.
+"""Send requests: flows describe what to send, and transports send it.
 
-A flow is a generator. It yields steps (:class:`Send`, :class:`Sleep`, :class:`Notify`) and is sent
-what came of them, a :class:`Reply` for each call that it sends. :func:`run` and :func:`run_async`
-drive it with a :class:`Transport` or an :class:`AsyncTransport`. httpx is loaded with the first
-request, not with this package.
+A flow is a generator. It yields steps (:class:`Send`, :class:`Sleep`, :class:`Notify`) and receives
+a :class:`Reply` for each :class:`Send`. :func:`run` and :func:`run_async` drive it with a
+:class:`Transport` or an :class:`AsyncTransport`. httpx is imported with the first request, not with
+this package.
 """
 
 from __future__ import annotations

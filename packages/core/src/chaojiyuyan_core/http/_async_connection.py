@@ -1,9 +1,10 @@
-"""One connection for an event loop, whose every step ends at the deadline of the attempt.
+"""One connection for an event loop. Each of its steps ends at the deadline of the attempt.
 
-Loaded with the first request: it needs httpx. anyio carries it on asyncio and on trio.
+The module is imported with the first request, because it needs httpx. It uses anyio, so it works on
+asyncio and on trio.
 """
 
-# ruff: noqa: ASYNC109, ARG002  (httpcore says what the parameters of its interfaces are)
+# ruff: noqa: ASYNC109, ARG002  (httpcore defines the parameters of its interfaces)
 
 from __future__ import annotations
 
@@ -36,19 +37,19 @@ class AsyncConnection:
     """One connection to one origin, direct or through a proxy.
 
     Attributes:
-        origin: Where it leads.
+        origin: The origin of the server.
 
     Args:
-        origin: Where it leads.
-        proxy: The URL of a proxy on the way, or None.
+        origin: The origin of the server.
+        proxy: The URL of a proxy, or None.
     """
 
     def __init__(self, origin: Origin, proxy: str | None) -> None:
         self.origin = origin
         self._backend = _Backend()
-        # As in the sync twin. Without a pool there is also no lock made for each request, which
-        # looks for a package "sniffio" on the disk each time (encode/httpcore #1103), and no
-        # connection that a cancelled request leaves stuck in the pool.
+        # No pool, for the reason in the sync connection. The async pool also makes a lock for each
+        # request, which searches the disk for the package "sniffio" each time (encode/httpcore
+        # #1103), and a cancelled request can leave a connection stuck in it.
         if proxy is None:
             self._direct = True
             self._pool: Any = httpcore.AsyncHTTPConnection(
@@ -66,10 +67,10 @@ class AsyncConnection:
             self._pool._network_backend = self._backend
 
     def begin(self, deadline: Deadline) -> None:
-        """Use the connection for an exchange.
+        """Start an exchange on the connection.
 
         Args:
-            deadline: When the exchange ends; an abort moves it.
+            deadline: The deadline of the exchange. An abort moves it.
         """
         self._backend.deadline = deadline
 
@@ -85,29 +86,29 @@ class AsyncConnection:
         return answer
 
     def is_reusable(self) -> bool:
-        """Tell whether the exchange ended so that another one may follow."""
+        """Return whether another exchange may follow on the connection."""
         return not self._direct or (self._pool.is_idle() and not has_leftovers(self._pool))
 
     def is_stale(self) -> bool:
-        """Tell whether the server has closed the connection, or sent what nobody asked for."""
+        """Return whether the server has closed the connection or sent unrequested data."""
         return self._direct and self._pool.has_expired()
 
     async def aclose(self) -> None:
-        """Close the connection, whatever state it is in and though the task is cancelled."""
+        """Close the connection in any state, even when the task is cancelled."""
         with anyio.CancelScope(shield=True):
             with contextlib.suppress(Exception):
                 await self._pool.aclose()
             await self._backend.aclose()
 
     def abandon(self) -> None:
-        """Leave a connection of the parent process or of another event loop alone."""
+        """Do nothing: the connection belongs to the parent process or to another event loop."""
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    """Opens the connection's stream by anyio, so that nothing asks which event loop it runs on.
+    """Opens the stream of the connection with anyio.
 
-    httpcore's own backend enters four context managers for each read and write, whose objects the
-    garbage collector looks at over and over where a thousand requests wait.
+    httpcore's own backend enters four context managers for each read and write. With a thousand
+    waiting requests, their objects make garbage collection slow.
     """
 
     def __init__(self) -> None:
@@ -131,12 +132,12 @@ class _Backend(httpcore.AsyncNetworkBackend):
         raise httpcore.ConnectTimeout("timed out")
 
     def own(self, stream: ByteStream) -> httpcore.AsyncNetworkStream:
-        """Keep a stream that is to be closed with the connection."""
+        """Remember a stream, which is closed with the connection."""
         self._opened.append(stream)
         return _Stream(self, stream)
 
     async def aclose(self) -> None:
-        """Close what was opened, also where httpcore lost sight of it when it was cancelled."""
+        """Close all streams, including those that httpcore lost when it was cancelled."""
         for stream in reversed(self._opened):
             with contextlib.suppress(Exception):
                 await stream.aclose()
@@ -144,7 +145,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A stream whose reads and writes end at the deadline; writes go out as in the sync twin."""
+    """A stream whose reads and writes end at the deadline. It buffers like the sync one."""
 
     def __init__(self, backend: _Backend, stream: ByteStream) -> None:
         self._backend = backend
@@ -159,7 +160,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             try:
                 await self._send(buffer)
             except httpcore.WriteError:
-                self._is_broken = True  # a server may refuse the request before it has all of it
+                self._is_broken = True  # a server may respond before it has read the whole request
         left = self._backend.deadline.left(timeout, httpcore.ReadTimeout)
         try:
             with anyio.move_on_after(left):

@@ -1,4 +1,4 @@
-"""One attempt to send a call: its request, its deadline, and the reply that it ends with."""
+"""One attempt to send a call: its request, its deadline and its reply."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ C = TypeVar("C", bound="httpx.Client | httpx.AsyncClient")
 
 
 class Attempt(NamedTuple):
-    """One request on its way.
+    """One request in flight.
 
     Attributes:
-        request: What is sent.
-        fetch: The fetch that it serves, if it is one.
-        timeouts: Seconds without progress in each phase.
-        deadline: When it ends, whatever progress it makes.
+        request: The HTTP request.
+        fetch: The fetch that the request belongs to, or None.
+        timeouts: The timeouts of the phases in seconds.
+        deadline: The end of the attempt.
     """
 
     request: httpx.Request
@@ -44,26 +44,26 @@ class Attempt(NamedTuple):
 
     @property
     def origin(self) -> Origin:
-        """Where the request goes."""
+        """The origin of the request's URL."""
         url = self.request.url
         port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
         return url.raw_scheme, url.raw_host, port
 
     def pool_timeout(self) -> float:
-        """Return the seconds that a free connection may be waited for."""
+        """Return the maximum seconds to wait for a free connection."""
         import httpx
 
         return self.deadline.left(self.timeouts.pool, httpx.PoolTimeout)
 
     def check_deadline(self) -> None:
-        """Raise ``httpx.ReadTimeout`` once the deadline has passed."""
+        """Raise ``httpx.ReadTimeout`` when the deadline has passed."""
         import httpx
 
         self.deadline.left(None, httpx.ReadTimeout)
 
 
 class TransportBase(Generic[C]):
-    """What both transports share: attempts, replies, and how a client handed in is treated."""
+    """The base of both transports: attempts, replies, and the use of a passed-in client."""
 
     def __init__(
         self, builder: RequestBuilder, http_client: C | None, max_response_bytes: int
@@ -76,7 +76,7 @@ class TransportBase(Generic[C]):
             self.builder = builder.with_timeout(http_client.timeout)
 
     def sharing(self, builder: RequestBuilder) -> Self:
-        """Return a transport on the same connections, which stay this one's to close.
+        """Return a transport that uses the same connections. Only this transport closes them.
 
         Args:
             builder: Builds the requests of the new transport.
@@ -95,7 +95,7 @@ class TransportBase(Generic[C]):
             request = builder.build_fetch(call, client)
         else:
             fetch = None
-            if call.wait is not None:  # the server may hold its answer back
+            if call.wait is not None:  # long-poll: the server waits before it responds
                 timeouts = timeouts.extended(call.wait)
                 total += call.wait
             request = builder.build(call) if client is None else builder.build_with(client, call)
@@ -115,7 +115,7 @@ class TransportBase(Generic[C]):
         )
 
     def _take_read(self, attempt: Attempt, response: httpx.Response) -> bytes:
-        """Return the body of an answer that a hook of a client handed in has read."""
+        """Return the body of a response that a hook of a passed-in client has read."""
         body = open_body(
             response.status_code, {}, max_bytes=self._max_response_bytes, fetch=attempt.fetch
         )
@@ -134,7 +134,7 @@ class TransportBase(Generic[C]):
         )
 
     def _fault(self, attempt: Attempt | None, fault: Exception) -> Reply:
-        """Return the reply of a fault, the key removed from it."""
+        """Return the reply for a connection error, after removing the key from the error."""
         import httpx
 
         from ._raw import to_httpx_fault
@@ -144,13 +144,13 @@ class TransportBase(Generic[C]):
         redactor.exception(fault)
         if attempt is not None and isinstance(fault, httpx.HTTPError):
             fault.request = redact_request(attempt.request, redactor)
-            if isinstance(fault, httpx.HTTPStatusError):  # from a hook of a client handed in
+            if isinstance(fault, httpx.HTTPStatusError):  # from a hook of a passed-in client
                 fault.response.request = fault.request
         status = fault.status_code if isinstance(fault, ResponseFormatError) else None
         return Reply(status, fault=fault, redactor=redactor)
 
     def _log(self, attempt: Attempt, response: httpx.Response) -> None:
-        """Log a request as ``httpx.Client`` does, without the key."""
+        """Log a request like ``httpx.Client``, without the key."""
         import logging
 
         log = logging.getLogger("httpx")

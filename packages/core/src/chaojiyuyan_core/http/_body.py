@@ -1,4 +1,4 @@
-"""The body of an answer, decoded part by part and never longer than it may be."""
+"""Decode the body of a response in parts, up to a maximum size."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
     from chaojiyuyan_core.api import Fetch, Sink
 
-_CHUNK = 1 << 18  # bytes that are inflated at once
-_AUTO_HEADER = 32 + zlib.MAX_WBITS  # zlib finds out whether it is gzip or zlib (RFC 1950, 1952)
+_CHUNK = 1 << 18  # maximum bytes that are inflated at once
+_AUTO_HEADER = 32 + zlib.MAX_WBITS  # zlib detects the header, gzip or zlib (RFC 1950, 1952)
 
 
 class Body:
     """Collects a body in memory.
 
     Args:
-        status: The answer's status, for the error.
-        headers: The answer's headers.
-        max_bytes: The most bytes, decoded.
+        status: The HTTP status, for the error.
+        headers: The headers of the response.
+        max_bytes: Maximum size in bytes after decoding.
 
     Raises:
-        ResponseFormatError: It announces more bytes, or an encoding that was not asked for.
+        ResponseFormatError: The headers declare more bytes or an unsupported encoding.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], max_bytes: int) -> None:
@@ -34,7 +34,7 @@ class Body:
         self._parts: list[bytes] = []
         encoding = _encoding(headers)
         if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
-            raise self._error(f"the answer has an encoding not asked for: {encoding[:50]!r}")
+            raise self._error(f"the response has an unsupported encoding: {encoding[:50]!r}")
         self._inflating = encoding != "identity"
         self._inflater: zlib._Decompress | None = None
         length = headers.get("content-length", "")
@@ -42,13 +42,13 @@ class Body:
             raise self._too_long()
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes from the wire.
+        """Process the next received bytes.
 
         Args:
-            chunk: The bytes as they came.
+            chunk: The received bytes.
 
         Raises:
-            ResponseFormatError: There are too many bytes, or they are not in their encoding.
+            ResponseFormatError: There are too many bytes, or they cannot be decoded.
         """
         if not self._inflating:
             self._take(chunk)
@@ -56,7 +56,7 @@ class Body:
         try:
             self._inflate(chunk)
         except zlib.error as error:
-            raise self._error(f"the answer cannot be decoded: {error}") from None
+            raise self._error(f"the response cannot be decoded: {error}") from None
 
     def finish(self) -> bytes:
         """Return the whole body."""
@@ -81,7 +81,7 @@ class Body:
 
     def _too_long(self) -> ResponseFormatError:
         return self._error(
-            f"the answer is longer than {self._max_bytes} bytes; max_response_bytes allows more"
+            f"the response is longer than {self._max_bytes} bytes; raise max_response_bytes"
         )
 
     def _error(self, text: str) -> ResponseFormatError:
@@ -90,49 +90,49 @@ class Body:
 
 
 class SinkBody:
-    """Passes a body on to the sink of a fetch, as it came from the wire.
+    """Passes the received bytes on to the sink of a fetch.
 
     Args:
-        status: The answer's status.
-        headers: The answer's headers.
-        sink: Takes the content.
+        status: The HTTP status.
+        headers: The headers of the response.
+        sink: Receives the content.
 
     Raises:
-        DownloadError: The answer is encoded, so that its size is not the file's.
+        DownloadError: The content is encoded, so its size is not the size of the file.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], sink: Sink) -> None:
         encoding = _encoding(headers)
         if encoding != "identity":
             raise DownloadError(
-                f"The artifact's host sent it encoded as {encoding[:50]!r}, which was not asked for"
+                f"The artifact's host sent it with the unrequested encoding {encoding[:50]!r}"
             )
         sink.begin(status, headers)
         self._sink = sink
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes.
+        """Pass on the next received bytes.
 
         Args:
-            chunk: The bytes as they came.
+            chunk: The received bytes.
         """
         self._sink.write(chunk)
 
     def finish(self) -> bytes:
-        """Return nothing: the content is in the sink."""
+        """Return an empty body, because the content is in the sink."""
         return b""
 
 
 def open_body(
     status: int, headers: Mapping[str, str], *, max_bytes: int, fetch: Fetch | None
 ) -> Body | SinkBody:
-    """Return what takes an answer's body.
+    """Return the object that receives the body of a response.
 
     Args:
-        status: The answer's status.
-        headers: The answer's headers.
-        max_bytes: The most bytes that are kept in memory.
-        fetch: The fetch that is answered, if it is one.
+        status: The HTTP status.
+        headers: The headers of the response.
+        max_bytes: Maximum size in memory in bytes.
+        fetch: The fetch that the response belongs to, or None.
     """
     if fetch is not None and 200 <= status < 300:
         return SinkBody(status, headers, fetch.sink)

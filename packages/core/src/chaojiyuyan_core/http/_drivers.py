@@ -1,4 +1,4 @@
-"""The two drivers that run a flow: on a thread, or on an event loop."""
+"""The two functions that run a flow: on a thread, or on an event loop."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ T = TypeVar("T")
 
 
 class Sender(Protocol):
-    """What sends calls: a :class:`Transport`, or the like."""
+    """An object that sends calls, such as a :class:`Transport`."""
 
     def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
         """Send a call once.
 
         Args:
-            call: What to send.
-            timeout: Seconds in total for the attempt.
+            call: The request.
+            timeout: Maximum seconds for the whole attempt; None uses the default.
         """
 
 
 def run(flow: Flow[T], transport: Sender, *, sleep: Callable[[float], object] = time.sleep) -> T:
-    """Run a flow to its end on the calling thread.
+    """Run a flow on the calling thread until it ends.
 
     Args:
-        flow: What to run.
+        flow: The flow.
         transport: Sends its calls.
-        sleep: Waits the given seconds.
+        sleep: Sleeps for the given seconds.
 
     Returns:
-        What the flow returns.
+        The result of the flow.
 
     Raises:
         TypeError: A listener of the flow is a coroutine function.
@@ -59,7 +59,9 @@ def run(flow: Flow[T], transport: Sender, *, sleep: Callable[[float], object] = 
             elif isinstance(step, Sleep):
                 sleep(step.seconds)
             elif isawaitable(told := step.listener(step.news)):
-                getattr(told, "close", lambda: None)()  # or Python warns that it was not awaited
+                getattr(
+                    told, "close", lambda: None
+                )()  # avoids Python's warning that it was never awaited
                 raise TypeError("An async listener needs the async client: pass a plain function")
     finally:
         flow.close()
@@ -71,15 +73,15 @@ async def run_async(
     *,
     sleep: Callable[[float], Awaitable[object]] | None = None,
 ) -> T:
-    """Run a flow to its end on the running event loop, asyncio's or trio's.
+    """Run a flow on the running event loop (asyncio or trio) until it ends.
 
     Args:
-        flow: What to run.
+        flow: The flow.
         transport: Sends its calls.
-        sleep: Waits the given seconds; ``anyio.sleep`` by default.
+        sleep: Sleeps for the given seconds, by default ``anyio.sleep``.
 
     Returns:
-        What the flow returns.
+        The result of the flow.
     """
     if sleep is None:
         import anyio

@@ -1,4 +1,4 @@
-"""The body of an error answer, in whichever of its forms it came."""
+"""Read the body of an error response, which has one of several forms."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.redaction import Redactor
 
 MAX_DETAIL_CHARS = 500
-"""The longest text of an error; the rest is cut off."""
+"""Maximum characters of the message of an error. The rest is cut off."""
 
 MAX_ERROR_BYTES = 1 << 20
-"""The longest error body that is parsed; a longer one is only described."""
+"""Maximum size in bytes of an error body that is parsed. A longer body is only described."""
 
-_HEAD = 4096  # characters in which a page's title is looked for: the search takes the square of it
+_HEAD = 4096  # characters searched for a page's title, because the search takes quadratic time
 _OAUTH_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _CHARSET = re.compile(r"charset=[\"']?([\w.:+-]{1,40})", re.IGNORECASE | re.ASCII)
 
 
 class ErrorBody(NamedTuple):
-    """What an error body says, the agent key masked.
+    """The content of an error body, with a masked agent key.
 
     Attributes:
-        code: The API's stable machine code, where it sent one.
-        detail: The human text, cut to :data:`MAX_DETAIL_CHARS`.
+        code: The API's stable error code, or None.
+        detail: The message, cut to :data:`MAX_DETAIL_CHARS`.
         fields: The other members of the error.
     """
 
@@ -41,13 +41,13 @@ class ErrorBody(NamedTuple):
 def read_error_body(
     status: int, headers: Mapping[str, str], body: bytes, redactor: Redactor
 ) -> ErrorBody:
-    """Read an error body: the API's, FastAPI's own, OAuth's (RFC 6749, 5.2), or a proxy's page.
+    """Read an error body of the API, FastAPI, OAuth (RFC 6749, 5.2) or a proxy.
 
     Args:
         status: The HTTP status.
-        headers: The answer's headers.
-        body: The answer's body.
-        redactor: Keeps the agent key out of what is returned.
+        headers: The headers of the response.
+        body: The body of the response.
+        redactor: Removes the agent key from the result.
     """
     if 300 <= status < 400:
         target = redactor.text(headers.get("location", "nowhere"))
@@ -64,25 +64,25 @@ def read_error_body(
 
 
 def describe_body(status: int, headers: Mapping[str, str], body: bytes, redactor: Redactor) -> str:
-    """Say what a body is that is not the API's, without printing a page.
+    """Return a short description of a body that is not the API's JSON.
 
     Args:
         status: The HTTP status.
-        headers: The answer's headers.
-        body: The answer's body.
-        redactor: Keeps the agent key out of the text.
+        headers: The headers of the response.
+        body: The body of the response.
+        redactor: Removes the agent key from the text.
     """
-    # Redacted before it is cut, or the beginning of a key could stay.
+    # Redact before cutting, because half a key would not be recognised.
     text = redactor.text(_decode(headers, body[: 2 * _HEAD]))[:_HEAD].strip()
     if text[:1] == "<":
         title = _TITLE.search(text)
         named = f" titled {' '.join(title.group(1).split())!r}" if title else ""
-        return f"an HTML page{named}, not the API's answer"
-    return text[:MAX_DETAIL_CHARS] or _phrase(status) or "an empty answer"
+        return f"an HTML page{named}, not the API's response"
+    return text[:MAX_DETAIL_CHARS] or _phrase(status) or "an empty response"
 
 
 def _parse(body: bytes) -> tuple[str | None, str, dict[str, object]]:
-    """Return code, text and the other members; the text is empty where the body has none."""
+    """Return the code, the message and the other members. The message may be empty."""
     try:
         parsed: object = json.loads(body) if len(body) <= MAX_ERROR_BYTES else None
     except (ValueError, RecursionError):
@@ -108,7 +108,7 @@ def _first_text(fields: dict[str, object], *names: str) -> str | None:
 
 
 def _describe_finding(item: object) -> str:
-    """One of FastAPI's own 422 findings, as ``body.limit: Input should be …``."""
+    """Return a FastAPI validation error as text, such as ``body.limit: Input should be …``."""
     if not isinstance(item, dict):
         return str(item)
     place = item.get("loc")
@@ -118,7 +118,7 @@ def _describe_finding(item: object) -> str:
 
 
 def _decode(headers: Mapping[str, str], head: bytes) -> str:
-    """The body's beginning, in the charset that its header names, if there is such a one."""
+    """Decode the start of a body with the charset of its header, or with UTF-8."""
     charset = _CHARSET.search(headers.get("content-type", ""))
     try:
         return head.decode(charset[1] if charset else "utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Logic as generators: what to do next, without doing it."""
+"""Flows: generators that describe the steps of a protocol without I/O."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MIN_ATTEMPT_SECONDS = 0.3
-"""Seconds that an attempt is given, though the deadline is nearer: the last one is made there."""
+"""Minimum seconds of an attempt, even past the deadline, because the last attempt starts there."""
 
 
 class Send(NamedTuple):
-    """The step that sends a call once. Its outcome is a :class:`Reply`.
+    """The step that sends a call once. Its result is a :class:`Reply`.
 
     Attributes:
-        call: What to send. The content of a fetch goes into its sink.
-        timeout: Seconds in total for this attempt; None leaves it to the transport.
+        call: The request. The content of a fetch goes to its sink.
+        timeout: Maximum seconds for the attempt; None uses the default of the transport.
     """
 
     call: Call[object] | Fetch
@@ -32,21 +32,21 @@ class Send(NamedTuple):
 
 
 class Sleep(NamedTuple):
-    """The step that waits.
+    """The step that sleeps.
 
     Attributes:
-        seconds: How long.
+        seconds: The seconds to sleep.
     """
 
     seconds: float
 
 
 class Notify(NamedTuple):
-    """The step that tells a listener. Where it returns an awaitable, the async driver awaits it.
+    """The step that calls a listener. The async driver awaits an awaitable result.
 
     Attributes:
-        listener: What is called.
-        news: What it is called with.
+        listener: The function to call.
+        news: The argument of the function.
     """
 
     listener: Callable[[Any], object]
@@ -61,11 +61,11 @@ def send(call: Call[object] | Fetch, *, timeout: float | None = None) -> Flow[Re
     """Send a call once.
 
     Args:
-        call: What to send.
-        timeout: Seconds in total for the attempt; None leaves it to the transport.
+        call: The request.
+        timeout: Maximum seconds for the attempt; None uses the default of the transport.
 
     Returns:
-        What came of it: an answer, or a fault on the way to one.
+        The flow that returns the reply: a response or a connection error.
     """
     return cast("Reply", (yield Send(call, timeout)))
 
@@ -77,23 +77,26 @@ def exchange(
     left: Callable[[], float] | None = None,
     draw: Callable[[], float] = random.random,
 ) -> Flow[Reply]:
-    """Send a call, again where ``retry`` says so, and return the last answer, whatever its status.
+    """Send a call with retries, and return the last response with any status.
 
     Args:
-        call: What to send.
-        retry: When to send it again.
-        left: Tells the seconds until the deadline; an attempt takes no longer, and there is no
-            retry past it. Without it there is no deadline.
-        draw: Gives a number from 0 to 1 for the jitter.
+        call: The request.
+        retry: The number and the delays of retries.
+        left: Returns the seconds until the deadline. An attempt ends at the deadline, and there is
+            no retry after it. None means no deadline.
+        draw: Returns a number from 0 to 1 for the jitter.
+
+    Returns:
+        The flow that returns the reply.
 
     Raises:
-        httpx.HTTPError: The last attempt met a fault on the wire.
-        ResponseFormatError: The last answer was too large or in an unknown encoding.
+        httpx.HTTPError: The connection failed in the last attempt.
+        ResponseFormatError: The last response was too large or had an unknown encoding.
     """
     attempt = 0
     while True:
         timeout = None if left is None else max(left(), MIN_ATTEMPT_SECONDS)
-        # Not by send(): each request that waits would hold another generator.
+        # Without send(), which would add a generator for each waiting request.
         reply = cast("Reply", (yield Send(call, timeout)))
         delay = retry.delay(call, reply, attempt, draw())
         if delay is not None and (left is None or delay < left()):
@@ -106,16 +109,19 @@ def exchange(
 
 
 def request(call: Call[T], retry: Retry, *, left: Callable[[], float] | None = None) -> Flow[T]:
-    """Send a call, again where ``retry`` says so, and return what it reads from the answer.
+    """Send a call with retries, and return its result.
 
     Args:
-        call: What to send.
-        retry: When to send it again.
+        call: The request.
+        retry: The number and the delays of retries.
         left: See :func:`exchange`.
 
+    Returns:
+        The flow that returns the result of the call.
+
     Raises:
-        HebingAPIError: The last answer is an error.
-        httpx.HTTPError: The last attempt met a fault on the wire.
+        HebingAPIError: The last response is an error.
+        httpx.HTTPError: The connection failed in the last attempt.
     """
     reply = yield from exchange(call, retry, left=left)
     return reply.value(call)

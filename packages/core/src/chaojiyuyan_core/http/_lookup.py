@@ -1,4 +1,4 @@
-"""The lookup of a host's addresses with a deadline, which the system's own lookup lacks."""
+"""Look up the addresses of a host with a timeout, which the system's lookup does not have."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _Addresses = Sequence[tuple[int, int, int, str, Any]]
 
 
 def look_up(host: str, port: int, timeout: float) -> _Addresses:
-    """Return the addresses of a host, as ``socket.getaddrinfo`` does.
+    """Return the addresses of a host like ``socket.getaddrinfo``.
 
-    A resolver that does not answer blocks the system's lookup for up to a minute, and nothing can
-    end it. So a thread does it, which ends with the resolver's own timeout. All that ask for a host
-    at the same time share one thread.
+    When the resolver does not respond, the system's lookup blocks for up to a minute and cannot be
+    interrupted. Therefore a thread does the lookup and ends at the resolver's own timeout.
+    Concurrent lookups of the same host share one thread.
 
     Args:
         host: A name, or a numeric address, which needs no thread.
         port: The port.
-        timeout: Seconds that the lookup may take.
+        timeout: Maximum seconds of the lookup.
 
     Raises:
-        httpcore.ConnectTimeout: The lookup took longer.
-        httpcore.ConnectError: There is no such host.
+        httpcore.ConnectTimeout: The lookup took too long.
+        httpcore.ConnectError: The host does not exist.
     """
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass
-    except (UnicodeError, OverflowError) as fault:  # no such name or port can exist
+    except (UnicodeError, OverflowError) as fault:  # an impossible name or port
         raise httpcore.ConnectError(str(fault)) from fault
     new = _Lookup(host, port)
     lookup = _running.setdefault(new.key, new)
@@ -43,10 +43,10 @@ def look_up(host: str, port: int, timeout: float) -> _Addresses:
 
 
 class _Lookup:
-    """A lookup under way."""
+    """A running lookup."""
 
     def __init__(self, host: str, port: int) -> None:
-        # A child process does not have the threads of its parent.
+        # With the process id, because a forked child does not have the threads of its parent.
         self.key = (os.getpid(), host, port)
         self._host = host
         self._port = port
@@ -57,7 +57,7 @@ class _Lookup:
     def start(self) -> None:
         try:
             threading.Thread(target=self._run, name="chaojiyuyan-lookup", daemon=True).start()
-        except RuntimeError:  # No thread is left: a lookup without a deadline beats none.
+        except RuntimeError:  # no thread can start, so look up without a timeout
             self._run()
 
     def wait(self, timeout: float) -> _Addresses:

@@ -1,4 +1,4 @@
-"""Which proxy of the environment an address is reached through."""
+"""Find the proxy for an address in the environment."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from chaojiyuyan_core.addresses import is_loopback
 def find_proxy(scheme: str, host: str) -> str | None:
     """Return the URL of the proxy for an address, or None to connect directly.
 
-    ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` are followed, on macOS and
-    Windows the system's settings too. This machine is never reached through a proxy: the key of a
-    local kernel would leave it.
+    ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` are used, and on macOS and
+    Windows also the system's settings. A loopback address never uses a proxy, because the key of a
+    local kernel would leave this machine.
 
     Args:
         scheme: ``http`` or ``https``.

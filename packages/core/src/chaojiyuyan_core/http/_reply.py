@@ -1,4 +1,4 @@
-"""What came of sending a call: an answer and what it means, or a fault on the way to one."""
+"""The result of sending a call: a response and its meaning, or a connection error."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-"""The statuses that may pass when the same call is sent again."""
+"""The statuses after which a retry may succeed."""
 
 MAX_RETRY_AFTER = 120.0
-"""Seconds. A server that asks for a longer pause is not waited for any longer than this."""
+"""Maximum seconds of a delay that a server requests."""
 
 _BY_STATUS = {
     400: errors.BadRequestError,
@@ -43,21 +43,22 @@ _DECODED_HEADERS = (b"content-encoding", b"content-length", b"transfer-encoding"
 
 
 class Reply:
-    """What came of sending a call once.
+    """The result of sending a call once.
 
     Attributes:
-        status: The HTTP status; None when no answer came.
-        headers: The answer's headers; look them up in lower case. Empty when no answer came.
-        body: The answer's body, decoded; empty for a fetch, whose content went into its sink.
-        fault: The exception on the way to a whole answer, or None.
+        status: The HTTP status, or None when there was no response.
+        headers: The headers with lower-case names; empty when there was no response.
+        body: The decoded body; empty for a fetch, whose content went to its sink.
+        fault: The exception that prevented a complete response, or None.
 
     Args:
         status: The HTTP status.
-        headers: The answer's headers: an ``httpx.Headers``, or a mapping with lower-case names.
-        body: The answer's body, decoded.
-        fault: The exception on the way.
+        headers: The headers: an ``httpx.Headers``, or a mapping with lower-case names.
+        body: The decoded body.
+        fault: The exception that prevented a complete response.
         request: The request that was sent.
-        redactor: Keeps the agent key out of the errors; without it, whatever looks like one.
+        redactor: Removes the agent key from errors. Without it, texts that look like a key are
+            removed.
     """
 
     def __init__(
@@ -78,19 +79,19 @@ class Reply:
         self._redactor = redactor or Redactor(None)
 
     def __repr__(self) -> str:
-        """Tell the status and the fault, without headers and body, which may hold secrets."""
+        """Return the status and the fault, without headers and body, which may contain secrets."""
         if self.fault is None:
             return f"<Reply {self.status}, {len(self.body)} bytes>"
         return f"<Reply {self.status}, {type(self.fault).__name__}>"
 
     @property
     def is_success(self) -> bool:
-        """Whether a whole answer came, with a status from 200 to 299."""
+        """Whether the response is complete and its status is from 200 to 299."""
         return self.fault is None and self.status is not None and 200 <= self.status < 300
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same call may fare better when it is sent again."""
+        """Whether a retry of the same call may succeed."""
         if self.fault is None:
             return self.status in RETRIED_STATUSES
         import httpx
@@ -100,25 +101,25 @@ class Reply:
 
     @property
     def is_api(self) -> bool:
-        """Whether the body is the API's JSON; a page comes from a proxy on the way."""
+        """Whether the body is JSON like the API's, and not the page of a proxy."""
         return isinstance(self._json, (dict, list))
 
     @property
     def code(self) -> str | None:
-        """The API's stable machine code of an error, such as ``lease_expired``."""
+        """The API's stable error code, such as ``lease_expired``, or None."""
         return None if self.is_success or self.status is None else self._error_body.code
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait as the server asks (``Retry-After``), never more than two minutes."""
+        """The seconds of the ``Retry-After`` header, at most two minutes, or None."""
         asked = self.requested_delay
         return None if asked is None else min(asked, MAX_RETRY_AFTER)
 
     @property
     def requested_delay(self) -> float | None:
-        """Seconds of the ``Retry-After`` header, in either form (RFC 9110, 10.2.3), however long.
+        """The seconds of the ``Retry-After`` header in either form (RFC 9110, 10.2.3), or None.
 
-        A date is compared with the answer's own ``Date``, since the local clock may be wrong.
+        A date is compared with the ``Date`` of the response, because the local clock may be wrong.
         """
         value = self.headers.get("retry-after")
         if value is None:
@@ -132,15 +133,16 @@ class Reply:
         return max(0.0, (until - now).total_seconds())
 
     def value(self, call: Call[T]) -> T:
-        """Return what a call reads from the answer: from its ``data``, or the body without one.
+        """Return the result of the call, read from ``data`` in the body or from the whole body.
 
         Args:
             call: The call that was sent.
 
         Raises:
-            httpx.HTTPError: No whole answer came.
-            HebingAPIError: The status is an error; a subclass by status.
-            ResponseFormatError: The status is a success, the body is not what the API promises.
+            httpx.HTTPError: There was no complete response.
+            HebingAPIError: The status is an error. The subclass depends on the status.
+            ResponseFormatError: The status is a success, but the body does not have the documented
+                form.
         """
         if not self.is_success:
             raise self.error()
@@ -152,30 +154,31 @@ class Reply:
         except (ValueError, RecursionError):
             described = describe_body(self.status or 0, self.headers, self.body, self._redactor)
             reason = f"expected JSON, got {described}"
-        # Outside of the handler: the text of a JSON error may hold a token's answer.
+        # Outside the handler, so that the JSON error with its text is not the context.
         text = self._redactor.text(f"{call.method} {call.path}: {reason}")
         raise self._complete(errors.ResponseFormatError(self.status or 0, text))
 
     def redact(self, value: T) -> T:
-        """Return a value that the answer holds with the key masked in its texts, for an error.
+        """Return a value from the response with the key masked in all strings, for an error.
 
         Args:
-            value: What :meth:`value` returned, or a part of it.
+            value: The result of :meth:`value`, or a part of it.
         """
         return self._redactor.value(value)
 
     def error(self) -> Exception:
-        """Return the exception that this reply stands for, whatever the answer's body holds.
+        """Return the exception for this reply.
 
         Returns:
-            The fault, where no whole answer came; else a :class:`HebingAPIError` by status.
+            The fault when there was no complete response, otherwise a :class:`HebingAPIError`
+            whose subclass depends on the status.
         """
         if self.fault is not None:
             return self.fault
         return self.api_error()
 
     def api_error(self) -> errors.HebingAPIError:
-        """Return the exception that an error answer stands for."""
+        """Return the exception for an error response."""
         status = self.status or 0
         cls = _BY_STATUS.get(status)
         if cls is None:
@@ -198,7 +201,8 @@ class Reply:
         return httpx.Response(
             self.status or 0,
             headers=_redact_headers(httpx.Headers(self.headers), self._redactor),
-            # A longer one would take long to look through; what is cut off may begin with the key.
+            # Cut before and after, because redacting a long body is slow, and the first cut may
+            # divide the key.
             content=self._redactor.body(self.body[: 2 * MAX_ERROR_BYTES])[:MAX_ERROR_BYTES],
             request=self._request and redact_request(self._request, self._redactor),
         )
@@ -216,11 +220,11 @@ class Reply:
 
 
 def redact_request(request: httpx.Request, redactor: Redactor) -> httpx.Request:
-    """Return a request without its body, with the key masked in its URL and its headers.
+    """Return a copy of a request without its body, with the key masked in URL and headers.
 
     Args:
         request: The request that was sent.
-        redactor: Knows the key.
+        redactor: Masks the key.
     """
     import httpx
 

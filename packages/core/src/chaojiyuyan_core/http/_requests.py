@@ -1,4 +1,4 @@
-"""Calls as HTTP requests: their headers, URLs, bodies and timeouts."""
+"""Build HTTP requests from calls: headers, URLs, bodies and timeouts."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     HTTPClient = httpx.Client | httpx.AsyncClient
 
 MAX_UNSENT_BYTES = 1 << 16
-"""Bytes of a request that wait for the rest of it, so that head and body go out together."""
+"""Maximum bytes of a request that are buffered, so that head and body are sent together."""
 
-_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")  # they announce a body also where it is empty
+_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")  # they have Content-Length even without a body
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 
@@ -35,15 +35,15 @@ class RequestBuilder:
     """Builds the HTTP request of a call.
 
     Attributes:
-        base_url: The platform's base URL, which the paths of the calls are relative to.
-        timeouts: Seconds without progress in each phase of a request.
-        redactor: Keeps the agent key out of errors and logs.
+        base_url: The base URL of the platform. Paths of calls are relative to it.
+        timeouts: The timeouts of the phases of a request in seconds.
+        redactor: Removes the agent key from errors and logs.
 
     Args:
-        api_key: The agent key; None sends none.
-        base_url: The platform's base URL, without a trailing slash.
-        timeout: Seconds without progress after which a request ends, in any form of httpx.
-        source: What sends, such as ``worker``; told to the platform.
+        api_key: The agent key; None sends no key.
+        base_url: The base URL of the platform, without a trailing slash.
+        timeout: Seconds for each of connect, write and read, in any form of httpx.
+        source: The part of the SDK that sends, such as ``worker``. It is sent to the platform.
     """
 
     def __init__(
@@ -73,30 +73,30 @@ class RequestBuilder:
         self._by_kind: dict[tuple[bytes, bool, bool, int | None], httpx.Headers] = {}
 
     def __repr__(self) -> str:
-        """Name the base URL, and not the key."""
+        """Return a text with the base URL and without the key."""
         return f"<RequestBuilder {self.base_url}>"
 
     def with_timeout(self, timeout: TimeoutTypes) -> RequestBuilder:
-        """Return a builder that differs in its timeout only.
+        """Return a copy of the builder with another timeout.
 
         Args:
-            timeout: Seconds without progress after which a request ends, in any form of httpx.
+            timeout: Seconds for each of connect, write and read, in any form of httpx.
         """
         other = copy(self)
         other.timeouts = Timeouts.parse(timeout)
         return other
 
     def build(self, call: Call[object]) -> httpx.Request:
-        """Build a request outside any client, which costs a fifth of ``Client.build_request``.
+        """Build a request without a client, in a fifth of the time of ``Client.build_request``.
 
         Args:
-            call: What is to be sent.
+            call: The call.
         """
         import httpx
 
         url = self._url_of(call)
         body = encode_body(call)
-        # httpx takes a stream as it is; it looks through the headers three times for a content.
+        # A stream, because httpx searches the headers three times when it gets the content.
         stream = httpx.ByteStream(body or b"")
         request = httpx.Request(
             call.method, url, headers=self._shared_headers(call, url.netloc), stream=stream
@@ -107,11 +107,11 @@ class RequestBuilder:
         return request
 
     def build_with(self, client: HTTPClient, call: Call[object]) -> httpx.Request:
-        """Build a request by a client that was handed in: its base URL and headers win over ours.
+        """Build a request with a passed-in client, whose base URL and headers win.
 
         Args:
-            client: The client that was handed in.
-            call: What is to be sent.
+            client: The passed-in client.
+            call: The call.
         """
         import httpx
 
@@ -132,17 +132,17 @@ class RequestBuilder:
         )
 
     def build_fetch(self, fetch: Fetch, client: HTTPClient | None = None) -> httpx.Request:
-        """Build the request of a fetch. It has the key if it goes to the platform's own origin.
+        """Build the request of a fetch. It has the key only for the platform's own origin.
 
         Args:
-            fetch: The file to be streamed.
-            client: A client that was handed in; its base URL and key win over ours.
+            fetch: The fetch.
+            client: A passed-in client, whose base URL and key win, or None.
         """
         import httpx
 
         from chaojiyuyan_core._paths import is_endpoint
 
-        # Compressed on the way, a file would not have the size that was announced.
+        # Without compression, so that the number of received bytes is the size of the file.
         headers = {"user-agent": self._headers["user-agent"], "accept-encoding": "identity"}
         headers |= fetch.sink.range_headers()
         request = httpx.Request("GET", fetch.url, headers=headers)
@@ -150,18 +150,18 @@ class RequestBuilder:
         if client is not None:
             own = client.base_url if str(client.base_url) else own
             key = client.headers.get("authorization") or key
-        # An address that a worker chose must not read the caller's own account.
+        # No key for endpoints, because a worker that chose the URL must not read the caller's data.
         if key and origin_of(request.url) == origin_of(own) and not is_endpoint(request.url.path):
             request.headers["authorization"] = key
         return request
 
     def _url_of(self, call: Call[object]) -> httpx.URL:
-        """The URL of a call, made of parts: to parse it would be a tenth of the whole request."""
+        """Build the URL of a call from parts, because parsing is slow (a tenth of a request)."""
         import httpx
 
         base = _parse_url(self.base_url)._uri_reference
         url = httpx.URL.__new__(httpx.URL)
-        # Path and query of a call are quoted already, as httpx would quote them.
+        # Path and query of a call are already quoted in the way of httpx.
         path, query = call.path, urlencode(call.query) if call.query else None
         url._uri_reference = base._replace(path=base.path.rstrip("/") + path, query=query)
         return url
@@ -177,7 +177,7 @@ class RequestBuilder:
         return headers
 
     def _shared_headers(self, call: Call[object], host: bytes) -> httpx.Headers:
-        """The headers of a call, made once for all calls of its kind; a request copies the list."""
+        """Return the headers of a call, cached for similar calls. A request copies the list."""
         hold = None if call.wait is None else _whole_seconds(call.wait)
         kind = (host, call.authorized, call.body is not None, hold)
         headers = self._by_kind.get(kind)
@@ -190,14 +190,14 @@ class RequestBuilder:
 
 
 def encode_body(call: Call[object]) -> bytes | None:
-    """Return the JSON body of a call, encoded once for all attempts to send it.
+    """Return the JSON body of a call, which is encoded once for all attempts.
 
     Args:
         call: The call.
 
     Raises:
-        TypeError: The body holds something that JSON has no form for.
-        ValueError: The body holds NaN, an infinity or a cycle.
+        TypeError: The body contains a value that JSON does not have.
+        ValueError: The body contains NaN, an infinity or a cycle.
     """
     if call.encoded is None and call.body is not None:
         call.encoded = _ENCODER.encode(call.body).encode()
@@ -205,7 +205,7 @@ def encode_body(call: Call[object]) -> bytes | None:
 
 
 def origin_of(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Return scheme, host and port of a URL; the port is None where it is the scheme's own.
+    """Return the scheme, the host and the port of a URL. A default port is None.
 
     Args:
         url: An absolute URL.
@@ -214,7 +214,7 @@ def origin_of(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _whole_seconds(seconds: float) -> int:
-    """Seconds as RFC 7240 writes them; rounded down, or an answer would be held past its limit."""
+    """Return whole seconds for RFC 7240, rounded down so that a long-poll ends within its limit."""
     return max(0, int(seconds))
 
 

@@ -1,4 +1,4 @@
-"""When a call is sent again, and how long to wait before that."""
+"""Decide whether a call is retried, and after which delay."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Retry(NamedTuple):
-    """How often and how soon a call that may be repeated is sent again.
+    """The number and the delays of retries of a call that is safe to repeat.
 
     Attributes:
-        max_retries: Attempts after the first; 0 turns retrying off.
-        first_delay: Seconds before the first retry; doubled for each one after it.
-        max_delay: The longest delay of our own, in seconds.
+        max_retries: Maximum number of retries; 0 disables retries.
+        first_delay: Seconds before the first retry. The delay doubles with each retry.
+        max_delay: Maximum delay in seconds, except for a longer ``Retry-After``.
     """
 
     max_retries: int = 2
@@ -28,12 +28,12 @@ class Retry(NamedTuple):
     def delay(
         self, call: Call[object] | Fetch, reply: Reply, attempt: int, random: float
     ) -> float | None:
-        """Return the seconds until the next attempt, or None if this reply is the last one.
+        """Return the seconds until the next attempt, or None when there is no further attempt.
 
         Args:
-            call: What was sent.
-            reply: What came of it.
-            attempt: How many retries there have been.
+            call: The call.
+            reply: The reply to the last attempt.
+            attempt: The number of retries so far.
             random: A number from 0 to 1 for the jitter.
         """
         if attempt >= self.max_retries or not call.repeatable or not reply.is_transient:
@@ -41,17 +41,19 @@ class Retry(NamedTuple):
         asked = reply.requested_delay
         if asked is None:
             return self.backoff(attempt, random)
-        return asked if asked <= MAX_RETRY_AFTER else None  # longer than a caller should hang
+        return (
+            asked if asked <= MAX_RETRY_AFTER else None
+        )  # a longer delay is not worth waiting for
 
     def backoff(self, attempt: int, random: float) -> float:
         """Return the seconds before a retry: exponential, with jitter.
 
-        The jitter takes off up to half, so that many clients do not come back together.
+        The jitter subtracts up to half of the delay, so that many clients do not retry together.
 
         Args:
             attempt: The number of the retry, from 0.
             random: A number from 0 to 1.
         """
-        # An exponent without a bound overflows after a long outage.
+        # The exponent is limited, because it would overflow after a long outage.
         delay = min(self.first_delay * 2.0 ** min(attempt, 32), self.max_delay)
         return delay * (1 - random / 2)

@@ -1,4 +1,4 @@
-"""The idle connections of a stack, without I/O and without waiting."""
+"""The idle connections of a stack. This module does no I/O and no waiting."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Origin = tuple[bytes, bytes, int]
-"""Scheme, host and port."""
+"""The scheme, the host and the port."""
 
 MAX_IDLE_SECONDS = 30.0
-"""An idle connection is closed after this time: routers forget a silent one after a minute."""
+"""Seconds after which an idle connection is closed, because routers drop it after a minute."""
 
 
 class Pooled(Protocol):
-    """What a shelf needs of a connection."""
+    """The interface of a connection for a shelf."""
 
     @property
     def origin(self) -> Origin:
-        """Where it leads."""
+        """The origin of the server."""
 
     def abandon(self) -> None:
-        """Leave it to the parent process."""
+        """Leave the connection to the parent process."""
 
 
 C = TypeVar("C", bound=Pooled)
 
 
 class Shelf(Generic[C]):
-    """The idle connections, and how many there are in all; it does no I/O and does not wait.
+    """The idle connections and the connections in use, without I/O and without waiting.
 
     Args:
-        max_connections: The most connections, idle or in use.
+        max_connections: Maximum number of connections, idle or in use.
         clock: A monotonic clock, in seconds.
     """
 
@@ -47,11 +47,11 @@ class Shelf(Generic[C]):
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many connections as there may be."""
+        """Whether the maximum number of connections is reached."""
         return len(self.in_use) + self._idle_count >= self.max_connections
 
     def pop(self, origin: Origin) -> C | None:
-        """Take the idle connection that was used last."""
+        """Remove and return the idle connection that was used last, or None."""
         shelf = self._idle.get(origin)
         if not shelf:
             return None
@@ -61,16 +61,19 @@ class Shelf(Generic[C]):
         return connection
 
     def push(self, connection: C) -> None:
-        """Keep a connection that is no longer in use."""
+        """Add a connection that is no longer in use."""
         self.in_use.discard(connection)
         self._idle.setdefault(connection.origin, deque()).append((self.clock(), connection))
         self._idle_count += 1
 
     def pop_unused(self, *, for_origin: Origin | None = None) -> list[C]:
-        """Remove the connections that were idle for too long, and one to make room for another.
+        """Remove and return the connections that must be closed.
+
+        These are the connections that were idle for too long. When the shelf is full and a new
+        connection is needed, it is also the oldest idle connection.
 
         Args:
-            for_origin: Where a new connection is to lead, if one is wanted.
+            for_origin: The origin of a new connection, or None when none is needed.
         """
         since = self.clock() - MAX_IDLE_SECONDS
         found: list[C] = []
@@ -86,50 +89,50 @@ class Shelf(Generic[C]):
         return found
 
     def pop_all(self) -> list[C]:
-        """Remove every idle connection."""
+        """Remove and return all idle connections."""
         found = [connection for shelf in self._idle.values() for _, connection in shelf]
         self._idle.clear()
         self._idle_count = 0
         return found
 
     def abandon_all(self) -> None:
-        """Forget every connection: they belong to the parent process."""
+        """Forget all connections, because they belong to the parent process."""
         for connection in [*self.pop_all(), *self.in_use]:
             connection.abandon()
         self.in_use.clear()
 
 
 def has_leftovers(connection: object) -> bool:
-    """Tell whether a server sent more than its answer, which would be read as the next one.
+    """Return whether a server sent extra data, which would be read as the next response.
 
-    httpcore reads ahead, and does not tell what is left in its buffer.
+    httpcore reads ahead, and has no public way to see its buffer.
 
     Args:
-        connection: An ``httpcore.HTTPConnection`` or its async twin, idle.
+        connection: An idle ``httpcore.HTTPConnection`` or ``AsyncHTTPConnection``.
     """
     state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
     return state is not None and bool(state.trailing_data[0])
 
 
 def check_open(shelf: Shelf[C]) -> None:
-    """Raise where the shelf was closed.
+    """Raise an error when the shelf is closed.
 
     Args:
         shelf: The shelf of a stack.
 
     Raises:
-        RuntimeError: It was closed.
+        RuntimeError: The shelf is closed.
     """
     if shelf.is_closed:
-        raise RuntimeError("The client was closed: make a new one")
+        raise RuntimeError("The client is closed: create a new one")
 
 
 def all_in_use_fault(max_connections: int, waited: float) -> Exception:
-    """Return the fault of a request that found no free connection.
+    """Return the error of a request that found no free connection.
 
     Args:
-        max_connections: How many there are.
-        waited: Seconds that it waited for one.
+        max_connections: The maximum number of connections.
+        waited: The seconds that the request waited.
     """
     import httpx
 

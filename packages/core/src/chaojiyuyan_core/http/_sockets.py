@@ -1,4 +1,4 @@
-"""What the sockets of both kinds of connection are asked."""
+"""Functions for the sockets of both kinds of connection."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def is_readable(sock: socket.socket) -> bool:
-    """Tell whether a read would return at once: with data, or because the other side has closed.
+    """Return whether a read would return at once, with data or because the peer has closed.
 
     Args:
-        sock: The socket, or what asyncio shows of it.
+        sock: The socket, or asyncio's wrapper of it.
     """
     if sock.fileno() < 0:
         return True

@@ -1,7 +1,7 @@
-"""A stack of connections: the one given back last is taken first.
+"""A stack of connections: the connection that was returned last is used first.
 
-httpcore's own pool looks at every connection for each request (encode/httpcore #1035): with 1,000
-requests in flight that costs 27 times as much as this stack.
+httpcore's own pool checks every connection for each request (encode/httpcore #1035). With 1,000
+requests in flight, it takes 27 times as much time as this stack.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class ConnectionStack:
-    """The connections of a sync transport, safe for any number of threads.
+    """The connections of a sync transport. It is thread-safe.
 
     Args:
-        connect: Makes a connection that is not yet open.
-        max_connections: The most connections, idle or in use.
+        connect: Makes a connection that is not open yet.
+        max_connections: Maximum number of connections, idle or in use.
         clock: A monotonic clock, in seconds.
     """
 
@@ -47,30 +47,30 @@ class ConnectionStack:
         _stacks.add(self)
 
     def take(self, origin: Origin, max_wait: float, deadline: Deadline) -> Connection:
-        """Take an idle connection, or a new one that is not yet open.
+        """Return an idle connection, or a new one that is not open yet.
 
         Args:
-            origin: Where it is to lead.
-            max_wait: Seconds to wait while all are in use.
-            deadline: When the wait ends in any case; an abort moves it.
+            origin: The origin of the server.
+            max_wait: Maximum seconds to wait while all connections are in use.
+            deadline: The deadline of the attempt. An abort moves it.
 
         Raises:
-            httpx.PoolTimeout: All are in use for that long.
-            RuntimeError: The stack was closed.
+            httpx.PoolTimeout: No connection became free in time.
+            RuntimeError: The stack is closed.
         """
         ends = self._shelf.clock() + max_wait
         while True:
             connection, unused = self._take(origin, ends, max_wait, deadline)
             for each in unused:
                 each.close()
-            if not connection.is_stale():  # outside of the lock: it asks the system
+            if not connection.is_stale():  # outside the lock, because it makes a system call
                 return connection
             self.drop(connection)
 
     def _take(
         self, origin: Origin, ends: float, max_wait: float, deadline: Deadline
     ) -> tuple[Connection, list[Connection]]:
-        """Return a connection, and those to close in its favour."""
+        """Return a connection, and the connections to close."""
         shelf = self._shelf
         with self._changed:
             while True:
@@ -88,10 +88,10 @@ class ConnectionStack:
                     raise all_in_use_fault(shelf.max_connections, max_wait)
 
     def give_back(self, connection: Connection) -> None:
-        """Keep a connection whose exchange ended well for the next one.
+        """Return a connection to the stack after a successful exchange.
 
         Args:
-            connection: It must not be used any more by whoever took it.
+            connection: The connection. The caller must not use it any more.
         """
         with self._changed:
             if self._shelf.is_closed or connection not in self._shelf.in_use:
@@ -108,7 +108,7 @@ class ConnectionStack:
         """Close a connection that cannot be used again.
 
         Args:
-            connection: It must not be used any more by whoever took it.
+            connection: The connection. The caller must not use it any more.
         """
         with self._changed:
             self._shelf.in_use.discard(connection)
@@ -116,9 +116,9 @@ class ConnectionStack:
         connection.close()
 
     def wake_up(self) -> None:
-        """Wake up whoever is blocked in an exchange or waits for a connection.
+        """Wake up all threads that are in an exchange or wait for a connection.
 
-        Each looks at its deadline then.
+        Each of them then checks its deadline.
         """
         with self._changed:
             self._changed.notify_all()
@@ -126,7 +126,7 @@ class ConnectionStack:
                 connection.shut_down()
 
     def close(self) -> None:
-        """Close the idle connections; those in use are closed when they are given back."""
+        """Close the idle connections. Connections in use are closed when they are returned."""
         with self._changed:
             self._shelf.is_closed = True
             unused = self._shelf.pop_all()
@@ -135,7 +135,7 @@ class ConnectionStack:
             each.close()
 
     def forget_parent(self) -> None:
-        """Start again in a child process, where another thread of the parent may hold the lock."""
+        """Reset the stack in a forked child. A thread of the parent may have held the lock."""
         self._changed = Condition()
         self._shelf.abandon_all()
 
@@ -144,8 +144,8 @@ class AsyncConnectionStack:
     """The connections of an async transport. They belong to one event loop at a time.
 
     Args:
-        connect: Makes a connection that is not yet open.
-        max_connections: The most connections, idle or in use.
+        connect: Makes a connection that is not open yet.
+        max_connections: Maximum number of connections, idle or in use.
         clock: A monotonic clock, in seconds.
     """
 
@@ -163,21 +163,21 @@ class AsyncConnectionStack:
         _stacks.add(self)
 
     async def take(self, origin: Origin, max_wait: float) -> AsyncConnection:
-        """Take an idle connection, or a new one that is not yet open.
+        """Return an idle connection, or a new one that is not open yet.
 
         Args:
-            origin: Where it is to lead.
-            max_wait: Seconds to wait while all are in use.
+            origin: The origin of the server.
+            max_wait: Maximum seconds to wait while all connections are in use.
 
         Raises:
-            httpx.PoolTimeout: All are in use for that long.
-            RuntimeError: The stack was closed.
+            httpx.PoolTimeout: No connection became free in time.
+            RuntimeError: The stack is closed.
         """
         import anyio.lowlevel
 
         loop = anyio.lowlevel.current_token()
         if loop != self._loop:
-            self.forget_parent()  # nothing can be awaited on the loop that they belong to
+            self.forget_parent()  # the connections belong to another event loop
             self._loop = loop
         shelf = self._shelf
         ends = shelf.clock() + max_wait
@@ -203,10 +203,10 @@ class AsyncConnectionStack:
             await self.drop(connection)
 
     async def give_back(self, connection: AsyncConnection) -> None:
-        """Keep a connection whose exchange ended well for the next one.
+        """Return a connection to the stack after a successful exchange.
 
         Args:
-            connection: It must not be used any more by whoever took it.
+            connection: The connection. The caller must not use it any more.
         """
         if self._shelf.is_closed or connection not in self._shelf.in_use:
             await self.drop(connection)
@@ -220,14 +220,14 @@ class AsyncConnectionStack:
         """Close a connection that cannot be used again.
 
         Args:
-            connection: It must not be used any more by whoever took it.
+            connection: The connection. The caller must not use it any more.
         """
         self._shelf.in_use.discard(connection)
         self._wake_one()
         await connection.aclose()
 
     async def close(self) -> None:
-        """Close the idle connections; those in use are closed when they are given back."""
+        """Close the idle connections. Connections in use are closed when they are returned."""
         self._shelf.is_closed = True
         while self._waiting:
             self._wake_one()
@@ -235,7 +235,7 @@ class AsyncConnectionStack:
             await each.aclose()
 
     def forget_parent(self) -> None:
-        """Start again in a child process or on another event loop."""
+        """Reset the stack in a forked child or on another event loop."""
         self._loop = None
         self._waiting.clear()
         self._shelf.abandon_all()
@@ -250,7 +250,7 @@ class AsyncConnectionStack:
                 await changed.wait()
         except BaseException:
             if changed.is_set():
-                self._wake_one()  # cancelled just when it was its turn
+                self._wake_one()  # cancelled after it was woken, so wake the next one
             else:
                 self._waiting.remove(changed)
             raise

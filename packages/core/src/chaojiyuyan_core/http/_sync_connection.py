@@ -1,9 +1,9 @@
-"""One connection for a thread, whose every step ends at the deadline of the attempt.
+"""One connection for a thread. Each of its steps ends at the deadline of the attempt.
 
-Loaded with the first request: it needs httpx.
+The module is imported with the first request, because it needs httpx.
 """
 
-# ruff: noqa: ARG002  (httpcore says what the parameters of its interfaces are)
+# ruff: noqa: ARG002  (httpcore defines the parameters of its interfaces)
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 
     from ._shelf import Origin
 
-_UNREACHABLE = (OSError, UnicodeError, OverflowError)  # the latter two: no such host or port
+_UNREACHABLE = (OSError, UnicodeError, OverflowError)  # the last two: an impossible host or port
 
 
 class Connection:
     """One connection to one origin, direct or through a proxy.
 
     Attributes:
-        origin: Where it leads.
+        origin: The origin of the server.
 
     Args:
-        origin: Where it leads.
-        proxy: The URL of a proxy on the way, or None.
+        origin: The origin of the server.
+        proxy: The URL of a proxy, or None.
     """
 
     def __init__(self, origin: Origin, proxy: str | None) -> None:
         self.origin = origin
         self._backend = _Backend()
-        # httpx has no public way to choose the network backend, nor a transport without a pool,
-        # whose bookkeeping costs more than all the rest of a request (encode/httpcore #1035).
+        # httpx has no public way to set the network backend or to avoid its pool, which takes more
+        # time than the rest of a request (encode/httpcore #1035).
         if proxy is None:
             self._direct = True
             self._pool: Any = httpcore.HTTPConnection(
@@ -62,14 +62,14 @@ class Connection:
             self._pool = transport._pool
             if not proxy.startswith("https:"):
                 self._pool._network_backend = self._backend
-            # To such a proxy TLS runs inside TLS, which httpcore's own backend can carry and a
-            # socket cannot; each of its steps is bounded, the sum of them is not.
+            # An https proxy needs TLS inside TLS, which only httpcore's own backend supports. It
+            # limits the time of each step, but not of the whole attempt.
 
     def begin(self, deadline: Deadline) -> None:
-        """Use the connection for an exchange.
+        """Start an exchange on the connection.
 
         Args:
-            deadline: When the exchange ends; an abort moves it.
+            deadline: The deadline of the exchange. An abort moves it.
         """
         self._backend.deadline = deadline
 
@@ -83,21 +83,21 @@ class Connection:
         return answer
 
     def is_reusable(self) -> bool:
-        """Tell whether the exchange ended so that another one may follow."""
+        """Return whether another exchange may follow on the connection."""
         return not self._direct or (self._pool.is_idle() and not has_leftovers(self._pool))
 
     def is_stale(self) -> bool:
-        """Tell whether the server has closed the connection, or sent what nobody asked for."""
+        """Return whether the server has closed the connection or sent unrequested data."""
         return self._direct and self._pool.has_expired()
 
     def close(self) -> None:
-        """Close the connection, whatever state it is in."""
+        """Close the connection in any state."""
         with contextlib.suppress(Exception):
             self._pool.close()
         self._backend.close()
 
     def shut_down(self) -> None:
-        """Wake up the thread that is blocked in the exchange; its deadline is in the past."""
+        """Wake up the thread that is blocked in the exchange, after its deadline was moved."""
         self._backend.shut_down()
 
     def abandon(self) -> None:
@@ -106,7 +106,7 @@ class Connection:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Makes the connection's socket; httpcore's own backend bounds each step, not the whole."""
+    """Makes the socket of the connection. httpcore's own backend has no deadline for all steps."""
 
     def __init__(self) -> None:
         self.deadline = Deadline()
@@ -126,10 +126,11 @@ class _Backend(httpcore.NetworkBackend):
         last: Exception | None = None
         for index, (family, kind, protocol, _, address) in enumerate(found):
             sock = socket.socket(family, kind, protocol)
-            self._sockets = [sock]  # known before it connects, for an abort meanwhile
+            self._sockets = [sock]  # set before it connects, so that an abort can close it
             try:
                 left = self.deadline.left(ends.left(None, fault_type), fault_type)
-                # An address that does not answer leaves time for those after it.
+                # Each address gets a share of the time, so that one dead address does not use it
+                # all.
                 sock.settimeout(left / (len(found) - index))
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -146,19 +147,19 @@ class _Backend(httpcore.NetworkBackend):
         raise kind_of_fault(str(last)) from last
 
     def own(self, sock: socket.socket) -> None:
-        """Keep a socket that is to be closed with the connection."""
+        """Remember a socket, which is closed with the connection."""
         self._sockets.append(sock)
 
     def shut_down(self) -> None:
-        """Wake up whoever is blocked while it connects, reads or writes."""
+        """Wake up the thread that connects, reads or writes."""
         for sock in list(self._sockets):
             with contextlib.suppress(OSError):
-                # An SSLSocket's own method first goes over to plain text, which would let the
-                # thread that sends show the key.
+                # The method of SSLSocket first switches to plain text, so that a sending thread
+                # could send the key unencrypted.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close what was opened, also where httpcore lost sight of it in the middle."""
+        """Close all sockets, including those that httpcore lost after an error."""
         for sock in self._sockets:
             sock.close()
         self._sockets = []
@@ -167,8 +168,8 @@ class _Backend(httpcore.NetworkBackend):
 class _Stream(httpcore.NetworkStream):
     """A socket whose reads and writes end at the deadline.
 
-    Head and body of a request come in two writes. They go out together with the first read, which
-    saves a packet, and two of the moments at which a thread gives up the interpreter lock.
+    httpcore writes the head and the body of a request separately. They are sent together before the
+    first read, which saves a packet and two releases of the interpreter lock.
     """
 
     def __init__(self, backend: _Backend, sock: socket.socket) -> None:
@@ -183,7 +184,7 @@ class _Stream(httpcore.NetworkStream):
             try:
                 self._send(self._unsent)
             except httpcore.WriteError:
-                self._is_broken = True  # a server may refuse the request before it has all of it
+                self._is_broken = True  # a server may respond before it has read the whole request
             self._unsent = b""
         try:
             self._socket.settimeout(self._backend.deadline.left(timeout, httpcore.ReadTimeout))

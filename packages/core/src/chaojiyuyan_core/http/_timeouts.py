@@ -1,4 +1,4 @@
-"""How long a request may take: without progress, and in total."""
+"""Timeouts of a request: for each phase, and in total."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     import httpx
 
 TimeoutTypes = Union[float, None, tuple[float | None, ...], "httpx.Timeout"]
-"""A timeout in each form that httpx takes."""
+"""A timeout in any form that httpx accepts."""
 
 MAX_CALL_SECONDS = 300.0
-"""Seconds after which an attempt without a timeout of its own ends, whatever progress it makes."""
+"""Default maximum seconds of a whole attempt."""
 
 MAX_SECONDS = 1e8
-"""The longest timeout that is accepted, about three years; some systems cannot wait longer."""
+"""Maximum timeout in seconds, about three years. Some systems cannot wait longer."""
 
 
 def check_seconds(name: str, value: float) -> float:
-    """Return a number of seconds from 0 on.
+    """Return a valid number of seconds, 0 or more.
 
     Args:
-        name: What it is, for the error.
+        name: The name of the argument, for the error.
         value: The number of seconds.
 
     Raises:
-        TypeError: It is not a number.
-        ValueError: It is negative, NaN, infinite or beyond three years.
+        TypeError: The value is not a number.
+        ValueError: The value is negative, NaN, infinite or more than three years.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
@@ -38,13 +38,13 @@ def check_seconds(name: str, value: float) -> float:
 
 
 class Timeouts(NamedTuple):
-    """Seconds without progress in each phase of a request; None waits as long as the total allows.
+    """The timeouts of the phases of a request in seconds; None for no limit except the total.
 
     Attributes:
-        connect: Seconds for connecting, TLS included.
-        read: Seconds between two parts of the answer.
-        write: Seconds between two parts of the request.
-        pool: Seconds for a free connection.
+        connect: Maximum seconds to connect, including TLS.
+        read: Maximum seconds between two parts of the response.
+        write: Maximum seconds between two parts of the request.
+        pool: Maximum seconds to wait for a free connection.
     """
 
     connect: float | None
@@ -61,7 +61,7 @@ class Timeouts(NamedTuple):
                 ``(connect, read, write, pool)``, of which the last two may be missing.
 
         Raises:
-            TypeError: It has none of these forms.
+            TypeError: The value has none of these forms.
             ValueError: A number of seconds is 0, negative, NaN or infinite.
         """
         if value is None or isinstance(value, (int, float)):
@@ -81,25 +81,25 @@ class Timeouts(NamedTuple):
         return cls(*parts)
 
     def extended(self, seconds: float) -> Timeouts:
-        """Return timeouts with room for a long-poll.
+        """Return timeouts with a longer read timeout, for a long-poll.
 
         Args:
-            seconds: How long it may hold the answer back.
+            seconds: The maximum seconds of the long-poll.
         """
         read = None if self.read is None else self.read + seconds
         return self._replace(read=read)
 
     @property
     def total(self) -> float:
-        """Seconds in total of an attempt that has no timeout of its own."""
+        """Maximum seconds of a whole attempt without its own timeout."""
         return max(MAX_CALL_SECONDS, *(part or 0.0 for part in self))
 
 
 class Deadline:
-    """When an attempt ends. A connection keeps one, and sets it again for each exchange.
+    """The deadline of an attempt.
 
     Attributes:
-        ends: The end, by the monotonic clock.
+        ends: The end in seconds of the monotonic clock.
     """
 
     __slots__ = ("ends",)
@@ -112,11 +112,11 @@ class Deadline:
         self.ends = -math.inf
 
     def left(self, timeout: float | None, fault: type[Exception]) -> float:
-        """Return the seconds that the next step may take.
+        """Return the maximum seconds of the next step.
 
         Args:
-            timeout: Seconds for this step; None leaves it all that is left.
-            fault: What is raised when nothing is left.
+            timeout: The timeout of the step in seconds; None allows all remaining time.
+            fault: The exception to raise when the deadline has passed.
         """
         seconds = self.ends - time.monotonic()
         if seconds <= 0:
@@ -125,10 +125,10 @@ class Deadline:
 
 
 class PhaseTimeouts(dict[str, float | None]):
-    """The timeouts of a request as httpx keeps them, each cut to what the deadline leaves.
+    """The timeouts of a request in the form of httpx, each limited by the deadline.
 
-    httpcore looks a timeout up at the beginning of each phase, so that a client that was handed in,
-    whose connections are not ours, is bound by the deadline too, phase by phase.
+    httpcore reads a timeout at the start of each phase. A passed-in client, whose connections are
+    not ours, therefore also ends each phase at the deadline.
     """
 
     def __init__(self, timeouts: Timeouts, deadline: Deadline) -> None:
@@ -136,7 +136,7 @@ class PhaseTimeouts(dict[str, float | None]):
         self._deadline = deadline
 
     def get(self, name: str, default: float | None = None) -> float | None:  # type: ignore[override]
-        """Return the seconds that a phase may go without progress."""
+        """Return the timeout of a phase in seconds."""
         left = max(self._deadline.ends - time.monotonic(), 0.001)
         timeout = super().get(name, default)
         return left if timeout is None else min(timeout, left)

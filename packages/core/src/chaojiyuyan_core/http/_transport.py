@@ -1,6 +1,6 @@
-"""The two transports: they send a call once, and say what came of it.
+"""The two transports, which send a call once and return the reply.
 
-httpx is loaded with the first request, not with this module.
+httpx is imported with the first request, not with this module.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ if TYPE_CHECKING:
     from ._timeouts import Deadline
 
 DEFAULT_MAX_CONNECTIONS = 1000
-"""Connections of one transport: each wait for a job may occupy one."""
+"""Default maximum number of connections. Each wait for a job may use one."""
 
 DEFAULT_MAX_RESPONSE_BYTES = 64 << 20
-"""Bytes of an answer that are kept in memory, decoded."""
+"""Default maximum size in bytes of a decoded response."""
 
-_CANCEL_GRACE = 0.2  # seconds after the deadline until a client handed in is cancelled
+_CANCEL_GRACE = 0.2  # seconds after the deadline until a request of a passed-in client is cancelled
 
 
 class Transport(TransportBase["httpx.Client"]):
-    """Sends calls on connections of its own, or by an ``httpx.Client`` that was handed in.
+    """Sends calls on its own connections, or with a passed-in ``httpx.Client``.
 
-    Safe for any number of threads. An attempt ends at its deadline, whatever the server does; by a
-    client that was handed in, at most one phase of a request later.
+    It is thread-safe. An attempt ends at its deadline, whatever the server does. With a passed-in
+    client, it may end one phase of a request later.
 
     Attributes:
         builder: Builds the requests.
-        http_client: The client that was handed in, or None.
+        http_client: The passed-in client, or None.
 
     Args:
         builder: Builds the requests.
-        http_client: A client to use. Its base URL, headers and timeout win, and it is never closed
+        http_client: A client to use. Its base URL, headers and timeout win. It is never closed
             here.
-        max_connections: The most connections of our own.
-        max_response_bytes: The most bytes of an answer, decoded.
+        max_connections: Maximum number of own connections.
+        max_response_bytes: Maximum size of a decoded response in bytes.
 
     Raises:
-        TypeError: The client that was handed in is an ``httpx.AsyncClient``.
+        TypeError: The passed-in client is an ``httpx.AsyncClient``.
     """
 
     def __init__(
@@ -71,21 +71,21 @@ class Transport(TransportBase["httpx.Client"]):
                 raise TypeError("http_client is an httpx.AsyncClient: pass an httpx.Client")
         super().__init__(builder, http_client, max_response_bytes)
         self._stack = ConnectionStack(_connect, max_connections)
-        self._deadlines: set[Deadline] = set()  # of the attempts under way
+        self._deadlines: set[Deadline] = set()  # of the running attempts
 
     def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
         """Send a call once.
 
         Args:
-            call: What to send. The content of a fetch goes into its sink.
-            timeout: Seconds in total for the attempt. By default it ends after the builder's
-                timeout without progress, and after five minutes in total.
+            call: The request. The content of a fetch goes to its sink.
+            timeout: Maximum seconds for the whole attempt, by default five minutes. The timeouts
+                of the builder also apply to each phase.
 
         Returns:
-            The answer, or the fault on the way to it.
+            The reply: a response or a connection error.
 
         Raises:
-            RuntimeError: The transport was closed.
+            RuntimeError: The transport is closed.
         """
         faults = _fault_types()
         attempt = None
@@ -102,18 +102,18 @@ class Transport(TransportBase["httpx.Client"]):
                 self._deadlines.discard(attempt.deadline)
 
     def abort(self) -> None:
-        """End the attempts under way, from another thread: each returns a fault at once.
+        """End the running attempts from another thread. Each returns a connection error at once.
 
-        A lookup of a host name ends first, and so does a phase of a request that was sent by a
-        client that was handed in.
+        A running lookup of a host name, or a phase of a request of a passed-in client, is
+        completed first.
         """
-        # Before the connections: an attempt that is between two steps finds its end at the next.
+        # The deadlines first, so that an attempt between two steps ends at its next step.
         for deadline in list(self._deadlines):
             deadline.pass_now()
         self._stack.wake_up()
 
     def close(self) -> None:
-        """Close the connections, unless they are another transport's or of a client handed in."""
+        """Close the own connections, unless another transport owns them."""
         if not self._shared:
             self._stack.close()
 
@@ -140,7 +140,7 @@ class Transport(TransportBase["httpx.Client"]):
     def _send_by(self, client: httpx.Client, attempt: Attempt) -> Reply:
         if attempt.fetch is None:
             response = client.send(attempt.request, stream=True)
-        else:  # another host must not be sent the client's own key, nor a redirect be followed
+        else:  # another host must not get the client's key, and redirects are followed elsewhere
             response = client.send(attempt.request, stream=True, auth=None, follow_redirects=False)
         try:
             return self._reply(attempt, response, self._read(attempt, response))
@@ -148,7 +148,7 @@ class Transport(TransportBase["httpx.Client"]):
             response.close()
 
     def _read(self, attempt: Attempt, response: httpx.Response) -> bytes:
-        if response.is_stream_consumed:  # a hook of a client handed in has read it
+        if response.is_stream_consumed:  # a hook of a passed-in client has read it
             return self._take_read(attempt, response)
         body = self._open_body(attempt, response)
         for chunk in cast("httpx.SyncByteStream", response.stream):
@@ -158,23 +158,23 @@ class Transport(TransportBase["httpx.Client"]):
 
 
 class AsyncTransport(TransportBase["httpx.AsyncClient"]):
-    """Sends calls on connections of its own, or by an ``httpx.AsyncClient``: the async twin.
+    """Sends calls on its own connections, or with a passed-in ``httpx.AsyncClient``.
 
     It runs on asyncio and on trio. An attempt ends at its deadline, whatever the server does.
 
     Attributes:
         builder: Builds the requests.
-        http_client: The client that was handed in, or None.
+        http_client: The passed-in client, or None.
 
     Args:
         builder: Builds the requests.
-        http_client: A client to use. Its base URL, headers and timeout win, and it is never closed
+        http_client: A client to use. Its base URL, headers and timeout win. It is never closed
             here.
-        max_connections: The most connections of our own.
-        max_response_bytes: The most bytes of an answer, decoded.
+        max_connections: Maximum number of own connections.
+        max_response_bytes: Maximum size of a decoded response in bytes.
 
     Raises:
-        TypeError: The client that was handed in is an ``httpx.Client``.
+        TypeError: The passed-in client is an ``httpx.Client``.
     """
 
     def __init__(
@@ -197,14 +197,14 @@ class AsyncTransport(TransportBase["httpx.AsyncClient"]):
         """Send a call once; see :meth:`Transport.send`.
 
         Args:
-            call: What to send. The content of a fetch goes into its sink.
-            timeout: Seconds in total for the attempt.
+            call: The request. The content of a fetch goes to its sink.
+            timeout: Maximum seconds for the whole attempt.
 
         Returns:
-            The answer, or the fault on the way to it.
+            The reply: a response or a connection error.
 
         Raises:
-            RuntimeError: The transport was closed.
+            RuntimeError: The transport is closed.
         """
         faults = _fault_types()
         attempt = None
@@ -217,7 +217,7 @@ class AsyncTransport(TransportBase["httpx.AsyncClient"]):
             return self._fault(attempt, fault)
 
     async def close(self) -> None:
-        """Close the connections, unless they are another transport's or of a client handed in."""
+        """Close the own connections, unless another transport owns them."""
         if not self._shared:
             await self._stack.close()
 
@@ -244,8 +244,8 @@ class AsyncTransport(TransportBase["httpx.AsyncClient"]):
         import anyio
         import httpx
 
-        # The phases end at the deadline by themselves; a request that is cancelled from outside
-        # may leave a connection of the client's pool stuck (encode/httpcore #1103 and others).
+        # Cancelled only some time after the deadline, at which each phase ends by itself. A
+        # cancellation can leave a connection stuck in the client's pool (encode/httpcore #1103).
         left = attempt.deadline.left(None, httpx.ReadTimeout) + _CANCEL_GRACE
         with anyio.move_on_after(left):
             if attempt.fetch is None:
@@ -261,7 +261,7 @@ class AsyncTransport(TransportBase["httpx.AsyncClient"]):
         raise httpx.ReadTimeout("The total time of the attempt is over")
 
     async def _read(self, attempt: Attempt, response: httpx.Response) -> bytes:
-        if response.is_stream_consumed:  # a hook of a client handed in has read it
+        if response.is_stream_consumed:  # a hook of a passed-in client has read it
             return self._take_read(attempt, response)
         body = self._open_body(attempt, response)
         async for chunk in cast("httpx.AsyncByteStream", response.stream):
@@ -286,7 +286,7 @@ def _connect_async(origin: Origin) -> AsyncConnection:
 
 @cache
 def _fault_types() -> tuple[type[Exception], ...]:
-    """What a reply reports instead of raising it; InvalidURL is not an HTTPError."""
+    """Return the exceptions that become a reply. InvalidURL is not an HTTPError."""
     import httpx
 
     from ._raw import FAULTS
