@@ -196,6 +196,16 @@ def test_a_submit_that_cannot_succeed_gives_the_job_up() -> None:
     assert bench.is_given_up
 
 
+def test_a_telemetry_that_raises_leaves_no_lease_behind() -> None:
+    bench = Bench(lambda task: {})
+    bench.telemetry.job = lambda task, lease: held.append(lease) or 1 / 0
+    held = []
+    with pytest.raises(ZeroDivisionError):
+        bench.run()
+    assert held[0].lost is None
+    assert held[0].released
+
+
 def test_a_settled_job_is_not_given_up() -> None:
     bench = Bench(lambda task: {})
     assert bench.run().outcome is Outcome.SETTLED

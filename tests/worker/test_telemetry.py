@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from chaojiyuyan_worker._observe.telemetry import OpenTelemetry, Telemetry
+from chaojiyuyan_worker._observe.telemetry import OpenTelemetry, Telemetry, WithOpenTelemetry
 from chaojiyuyan_worker._run.job import Outcome, Verdict
 from chaojiyuyan_worker.task import TaskContext
 
@@ -107,6 +108,16 @@ def test_a_variable_that_configures_opentelemetry_has_it_loaded(monkeypatch) -> 
     pytest.importorskip("opentelemetry.trace")
     monkeypatch.setenv("OTEL_PYTHON_METER_PROVIDER", "default_meter_provider")
     assert work_a_job("", "print('opentelemetry' in sys.modules)") == "True\n"
+
+
+def test_an_opentelemetry_that_is_broken_costs_no_job(monkeypatch, caplog) -> None:
+    metrics = pytest.importorskip("opentelemetry.metrics")
+    monkeypatch.setattr(metrics, "get_meter", lambda *_: 1 / 0)
+    telemetry = WithOpenTelemetry(Telemetry(), threading.Lock())
+    for _ in range(2):
+        with telemetry.job(TASK, LEASE):
+            telemetry.ended(TASK, Verdict(Outcome.SETTLED), 1.0)
+    assert caplog.messages == ["OpenTelemetry cannot be used: no spans and metrics by it"]
 
 
 def test_a_provider_set_after_the_start_gets_the_next_span() -> None:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from chaojiyuyan_worker._version import __version__
 
+from .logger import get_logger
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from chaojiyuyan_worker._run.runtime import Lock
     from chaojiyuyan_worker.leases import Lease
     from chaojiyuyan_worker.task import TaskContext
+
+log = get_logger(__name__)
 
 SCOPE = "chaojiyuyan_worker"
 
@@ -119,6 +123,9 @@ class WithOpenTelemetry(Telemetry):
                 self._late = OpenTelemetry()
             except ImportError:  # another package of that name space, without the API
                 self._is_missing = True
+            except Exception:
+                self._is_missing = True
+                log.exception("OpenTelemetry cannot be used: no spans and metrics by it")
 
 
 @contextmanager

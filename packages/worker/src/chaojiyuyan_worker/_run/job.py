@@ -132,21 +132,27 @@ class JobRun:
             ExecutorBroken: The executor broke; the job is given up.
             BaseException: The handler raised what is not an ``Exception``.
         """
+        try:
+            with self._parts.telemetry.job(self._task, self._lease):
+                return self._run()
+        finally:
+            self._lease.release()  # also where the telemetry raises: nobody else would end it
+
+    def _run(self) -> Verdict:
         parts, task, lease = self._parts, self._task, self._lease
         verdict = Verdict(Outcome.GIVEN_UP, "the worker was stopped by an exception")
-        with parts.telemetry.job(task, lease):
-            try:
-                verdict = self._try_until_decided()
-            except ExecutorBroken as error:
-                verdict = Verdict(Outcome.GIVEN_UP, f"the executor broke: {error}")
-                raise
-            finally:
-                left = lease.remaining()
-                lease.release()
-                if verdict.outcome in GIVEN_UP:
-                    parts.offers.give_up(task.job_id, left, for_good=verdict.is_for_good)
-                parts.telemetry.ended(task, verdict, left)
-                self._report(verdict)
+        try:
+            verdict = self._try_until_decided()
+        except ExecutorBroken as error:
+            verdict = Verdict(Outcome.GIVEN_UP, f"the executor broke: {error}")
+            raise
+        finally:
+            left = lease.remaining()
+            lease.release()
+            if verdict.outcome in GIVEN_UP:
+                parts.offers.give_up(task.job_id, left, for_good=verdict.is_for_good)
+            parts.telemetry.ended(task, verdict, left)
+            self._report(verdict)
         return verdict
 
     def _on_lost(self, lease: Lease) -> None:
