@@ -282,3 +282,37 @@ def test_a_refused_output_shows_no_echoed_key() -> None:
     reading = read_submit(reply)
     assert isinstance(reading, OutputRefused)
     assert "echoed" not in f"{reading.code} {reading.validation_errors}"
+
+
+def test_an_award_brings_the_length_of_its_lease() -> None:
+    award = read_bid(data(accepted=True, task_run_id="r", lease_expires_at=after(20)), NOW)
+    assert isinstance(award, Award)
+    assert award.lease_seconds == 19.0
+
+
+@pytest.mark.parametrize(
+    "code", ["already_awarded", "not_in_bidding", "bid_window_expired", "attempt_exhausted"]
+)
+def test_a_bid_on_a_closed_job_is_refused(code) -> None:
+    reading = read_bid(refusal(410, code), NOW)
+    assert isinstance(reading, BidRefused)
+    assert reading.code == code
+
+
+def test_a_conflict_without_a_code_refuses_a_bid() -> None:
+    reading = read_bid(Reply(409), NOW)
+    assert isinstance(reading, BidRefused)
+    assert reading.code == "http_409"
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (lambda reply: read_bid(reply, NOW), "bid"),
+        (lambda reply: read_heartbeat(reply, NOW), "heartbeat"),
+        (read_submit, "submit"),
+    ],
+)
+def test_an_unreadable_success_names_its_endpoint(read, name) -> None:
+    reading = read(Reply(200, body=b"{"))
+    assert f"POST /kernel-jobs/{{id}}/{name}: " in str(reading.error)

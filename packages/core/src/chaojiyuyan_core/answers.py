@@ -124,7 +124,7 @@ class OutputRefused:
     """
 
     validation_errors: list[str]
-    code: str = "validation_failed"
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
