@@ -12,6 +12,7 @@ import httpx
 from chaojiyuyan_client import NexusClient
 from chaojiyuyan_core.errors import HebingError
 
+CALLERS = 24
 LONG_SHARE = 0.01
 
 
@@ -33,7 +34,7 @@ def main() -> None:
             else:
                 return
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(CALLERS) as pool:
         for line in sys.stdin:
             for _done in pool.map(order, range(int(line))):
                 pass
