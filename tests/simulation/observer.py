@@ -152,7 +152,10 @@ class Observer:
         if request.kind == "heartbeat" and "lease_expires_at" in data:
             shortest, longest = self.believed_lengths(data)
             belief.deadline = max(belief.deadline, sent + longest - MARGIN)
-            belief.held_until = max(belief.held_until, sent + shortest - MARGIN)
+            # A frozen process reads the answer when it goes on; by then it may have seen first
+            # that the earlier deadline has passed.
+            if not process.frozen:
+                belief.held_until = max(belief.held_until, sent + shortest - MARGIN)
             belief.refused = False
         code = data.get("detail", {}).get("code") if isinstance(data.get("detail"), dict) else None
         if code in ("task_run_not_found", "lease_expired"):

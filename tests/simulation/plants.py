@@ -173,9 +173,9 @@ _ALL = [
     ),
     Plant(
         "a lease is not released when its job ends",
-        f"{_RUN}.job",
-        "                lease.release()\n",
-        "                pass\n",
+        f"{_RUN}.lease",
+        "        self._keeper.release(self)\n",
+        "        pass\n",
         seed=0,
     ),
     Plant(

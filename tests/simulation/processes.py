@@ -157,6 +157,8 @@ class WorkerProcess:
             on_main = self._world.plan.concurrency == 1 and self._work.running
             if now > since + GRACE + 5.0 and not on_main:
                 self._scheduler.violate(f"{name} still drains {now - since:.0f} s after its stop")
+            if now > since + GRACE:
+                return  # What still runs is left to others: there is nothing to keep alive.
         self._check_submits()
         for job_id, started in self._work.running.items():
             belief = self._seen.beliefs.get(job_id)
