@@ -1,4 +1,4 @@
-"""Kernels for the tests of the worker."""
+"""Fixtures with kernels for the tests of the worker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def short_lease_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loc
 
 @pytest.fixture
 def site(short_lease_kernel: LocalKernel, tmp_path: Path) -> Iterator[Site]:
-    """A shared kernel whose leases last two seconds, clean for every test."""
+    """A shared kernel with leases of two seconds, which is reset for every test."""
     short_lease_kernel.ensure_running()
     short_lease_kernel.reset()
     place = Site(short_lease_kernel, tmp_path)
@@ -35,7 +35,7 @@ def site(short_lease_kernel: LocalKernel, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def calm_site(tmp_path: Path) -> Iterator[Site]:
-    """A kernel of its own with leases that no busy machine outlasts."""
+    """A separate kernel with leases that are long enough for a busy machine."""
     from chaojiyuyan_devserver.testing import LocalKernel
 
     with LocalKernel(tmp_path / "kernel", lease=30) as kernel:

@@ -1,4 +1,4 @@
-"""The single calls of a worker read the answers as its loop does, on a clock moved by hand."""
+"""The single calls of a worker interpret responses like its loop, with a manual clock."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def submit(calls, job_id: str = "job-1"):
 
 
 @pytest.mark.parametrize("reply", NOBODYS)
-def test_a_page_is_no_lost_run_for_a_heartbeat(calls, wire, reply) -> None:
+def test_an_html_page_does_not_lose_a_lease(calls, wire, reply) -> None:
     wire.answers["heartbeat"] = reply
     with pytest.raises(errors.HebingAPIError):
         calls.heartbeat("job-1")
 
 
 @pytest.mark.parametrize("reply", [*NOBODYS, refusal(503, "busy"), page(200)])
-def test_a_submit_is_repeated_until_it_is_answered(calls, wire, reply) -> None:
+def test_a_submit_is_retried_until_it_is_answered(calls, wire, reply) -> None:
     wire.answers["submit"] = [reply, reply, data(settled=True, payout_nc=3)]
     assert submit(calls)["payout_nc"] == 3
     assert wire.count("submit") == 3
@@ -57,23 +57,21 @@ def test_a_submit_without_a_known_lease_ends_after_30_seconds(calls, wire, clock
 
 
 @pytest.mark.parametrize("before", [page(200), fault(httpx.ReadTimeout("slow")), page(502)])
-def test_gone_after_an_unread_answer_says_that_it_may_be_settled(calls, wire, before) -> None:
+def test_gone_after_a_lost_answer_may_be_settled(calls, wire, before) -> None:
     wire.answers["submit"] = [before, NOT_FOUND]
     with pytest.raises(errors.TaskRunNotFound, match="may have settled") as caught:
         submit(calls)
     assert caught.value.may_be_settled
 
 
-def test_gone_at_once_is_not_settled(calls, wire) -> None:
+def test_gone_at_the_first_attempt_is_not_settled(calls, wire) -> None:
     wire.answers["submit"] = NOT_FOUND
     with pytest.raises(errors.TaskRunNotFound) as caught:
         submit(calls)
     assert not caught.value.may_be_settled
 
 
-def test_nothing_is_submitted_for_a_lease_that_a_bid_brought_and_that_is_over(
-    calls, wire, clock
-) -> None:
+def test_nothing_is_submitted_after_the_lease_of_a_bid(calls, wire, clock) -> None:
     wire.answers["bid"] = data(accepted=True, task_run_id="r", lease_expires_at=after(10))
     calls.bid("job-1")
     clock.at += 9.0
@@ -82,7 +80,7 @@ def test_nothing_is_submitted_for_a_lease_that_a_bid_brought_and_that_is_over(
     assert wire.count("submit") == 0
 
 
-def test_a_heartbeat_extends_what_may_be_submitted(calls, wire, clock) -> None:
+def test_a_heartbeat_extends_the_time_to_submit(calls, wire, clock) -> None:
     wire.answers["bid"] = data(accepted=True, task_run_id="r", lease_expires_at=after(10))
     calls.bid("job-1")
     clock.at += 8.0
@@ -92,7 +90,7 @@ def test_a_heartbeat_extends_what_may_be_submitted(calls, wire, clock) -> None:
     assert wire.timeouts["submit"] == [pytest.approx(1.0)]
 
 
-def test_a_refused_output_may_be_submitted_again_within_the_same_lease(calls, wire, clock) -> None:
+def test_a_corrected_output_may_be_submitted_in_the_same_lease(calls, wire, clock) -> None:
     calls.bid("job-1")
     wire.answers["submit"] = refusal(422, "validation_failed", validation_errors=["n: low"])
     with pytest.raises(errors.SubmitValidationFailed):
@@ -103,14 +101,14 @@ def test_a_refused_output_may_be_submitted_again_within_the_same_lease(calls, wi
     assert wire.count("submit") == 1
 
 
-def test_a_submit_that_can_never_succeed_is_raised_at_once(calls, wire, clock) -> None:
+def test_a_final_submit_error_is_raised_at_once(calls, wire, clock) -> None:
     wire.answers["submit"] = page(413)
     with pytest.raises(errors.HebingAPIError, match="413"):
         submit(calls)
     assert clock.at == 100.0
 
 
-def test_a_fault_of_the_wire_is_raised_as_it_is(calls, wire) -> None:
+def test_a_connection_error_is_raised_unchanged(calls, wire) -> None:
     wire.answers["heartbeat"] = fault(httpx.ConnectError("refused"))
     with pytest.raises(httpx.ConnectError):
         calls.heartbeat("job-1")
@@ -119,7 +117,7 @@ def test_a_fault_of_the_wire_is_raised_as_it_is(calls, wire) -> None:
         calls.bid("job-1")
 
 
-def test_one_row_nested_too_deep_hides_no_other(calls, wire) -> None:
+def test_a_row_nested_too_deeply_does_not_hide_others(calls, wire) -> None:
     deep = "[" * 100_000 + "]" * 100_000
     row = '{"job_id": "job-1", "capability_key": "a"}'
     reply = data(jobs=[])
@@ -128,16 +126,16 @@ def test_one_row_nested_too_deep_hides_no_other(calls, wire) -> None:
     assert [offer["job_id"] for offer in calls.available(10, None)] == ["job-1"]
 
 
-def test_only_so_many_leases_are_remembered(calls, clock) -> None:
+def test_the_number_of_remembered_leases_is_limited(calls, clock) -> None:
     for number in range(MAX_DEADLINES + 1):
         calls.heartbeat(f"job-{number}")
     clock.at += 1000
-    assert submit(calls, "job-0")["settled"]  # forgotten: taken for a new one
+    assert submit(calls, "job-0")["settled"]  # forgotten, so treated as a new job
     with pytest.raises(errors.LeaseExpired):
         submit(calls, "job-1")
 
 
-def test_closing_closes_what_was_opened(calls, wire) -> None:
+def test_close_closes_the_connections(calls, wire) -> None:
     calls.close()
     assert not wire.closed
     calls.heartbeat("job-1")

@@ -1,4 +1,4 @@
-"""How many jobs may run at a time."""
+"""Limits on running jobs, and given-up jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaojiyuyan_worker._run.options import RunOptions
 from support.clocks import HandClock
 
 
-def test_capabilities_and_slots_have_limits_of_their_own() -> None:
+def test_capabilities_and_slots_have_separate_limits() -> None:
     capacity = Capacity(3, {"a": 2, "b": 1})
     assert (capacity.free_slots, capacity.free_keys) == (3, ["a", "b"])
     capacity.start("b")
@@ -44,7 +44,7 @@ def test_the_capacity_of_a_run_follows_its_handlers() -> None:
         }
         capacity = Capacity.of(handlers, RunOptions(concurrency=3, executor=one))
         assert capacity.slots == 5
-        capacity.start("a")  # on the worker's executor of one, as c
+        capacity.start("a")  # on the worker's executor with one worker, like c
         assert capacity.free_keys == ["b"]
         capacity.start("b")
         capacity.start("b")
@@ -52,10 +52,10 @@ def test_the_capacity_of_a_run_follows_its_handlers() -> None:
     assert Capacity.of({"a": Handler("a", print)}, RunOptions(concurrency=4)).slots == 4
 
 
-def test_the_workers_of_an_executor_are_counted_where_it_tells() -> None:
+def test_the_workers_of_an_executor_are_counted_if_known() -> None:
     with ThreadPoolExecutor(3) as threads, ProcessPoolExecutor(2) as processes:
         assert (count_workers(threads), count_workers(processes)) == (3, 2)
-    assert count_workers(object()) is None  # such as a cluster's
+    assert count_workers(object()) is None  # for example of a cluster
     assert count_workers(None) is None
 
     class Empty:
@@ -69,7 +69,7 @@ def clock() -> HandClock:
     return HandClock()
 
 
-def test_a_job_given_up_for_good_never_comes_back(clock) -> None:
+def test_a_job_given_up_for_good_is_never_bid_on(clock) -> None:
     given_up = GivenUp(clock.clock)
     given_up.add("job-1", 20.0, for_good=True)
     clock.at += 1e9
@@ -77,7 +77,7 @@ def test_a_job_given_up_for_good_never_comes_back(clock) -> None:
     assert "job-2" not in given_up
 
 
-def test_a_job_given_up_is_left_to_others_first(clock) -> None:
+def test_a_given_up_job_is_left_to_others_first(clock) -> None:
     given_up = GivenUp(clock.clock)
     given_up.add("job-1", 20.0, for_good=False)
     clock.at += 34.9
@@ -89,14 +89,14 @@ def test_a_job_given_up_is_left_to_others_first(clock) -> None:
     assert "job-1" not in given_up
 
 
-def test_an_unknown_job_is_not_given_up_on_a_machine_that_just_started() -> None:
+def test_an_unknown_job_is_not_given_up_after_a_boot() -> None:
     assert "job-1" not in GivenUp(HandClock(0.5).clock)
 
 
-def test_only_so_many_jobs_are_remembered(clock) -> None:
+def test_the_number_of_remembered_jobs_is_limited(clock) -> None:
     given_up = GivenUp(clock.clock)
     for number in range(MAX_REMEMBERED + 1):
         given_up.add(f"job-{number}", 0.0, for_good=True)
-    given_up.add("job-1", 0.0, for_good=True)  # again: it is a late one now
+    given_up.add("job-1", 0.0, for_good=True)  # again, so now it is one of the newest
     given_up.add("job-new", 0.0, for_good=True)
     assert [f"job-{n}" in given_up for n in (0, 1, 2, 3)] == [False, True, False, True]

@@ -1,4 +1,4 @@
-"""Handlers on a Dask cluster of a scheduler and two nodes, each in a process of its own."""
+"""Handlers on a Dask cluster with a scheduler and two nodes in separate processes."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def nodes(tmp_path_factory):
 
 @pytest.fixture
 def run(nodes):
-    """Runs a handler on the cluster; the task is the caller's."""
+    """Run a handler on the cluster with a given task."""
     execution = Execution(Runtime(), nodes.client.get_executor())
     yield lambda function, task: execution.run(Handler(ECHO, function), task)
     execution.close()

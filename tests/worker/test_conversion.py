@@ -1,4 +1,4 @@
-"""JSON values as typed objects and back."""
+"""JSON values are converted to typed objects and back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Item:
 class Order:
     items: list[Item]
     mode: Literal["fast", "slow"] = "fast"
-    note: Optional[str] = None  # noqa: UP045 - the old spelling is read too
+    note: Optional[str] = None  # noqa: UP045 - the old spelling is also supported
     part_of: Order | None = None
     tags: dict[str, int] = field(default_factory=dict)
 
@@ -47,7 +47,7 @@ class Named(Options):
         ([1, "a"], list, [1, "a"]),
         ([1], list[int], [1]),
         ({"a": [1.5]}, dict[str, list[float]], {"a": [1.5]}),
-        (3, Union[str, int], 3),  # noqa: UP007 - the old spelling is read too
+        (3, Union[str, int], 3),  # noqa: UP007 - the old spelling is also supported
         (None, int | None, None),
         ("fast", Literal["fast"], "fast"),
         ({"x": object}, Any, {"x": object}),
@@ -74,7 +74,7 @@ def test_a_value_that_fits_is_read(value: object, hint: Any, expected: object) -
 @pytest.mark.parametrize(
     ("value", "hint", "message"),
     [
-        ("3", int, "expected an integer, not a text"),
+        ("3", int, "expected an integer, not a string"),
         (True, int, "expected an integer, not true or false"),
         (True, float, "expected a number, not true or false"),
         (1, bool, "expected true or false, not an integer"),
@@ -92,14 +92,14 @@ def test_a_value_that_fits_is_read(value: object, hint: Any, expected: object) -
         ([], Order, "expected an object, not a list"),
     ],
 )
-def test_a_misfit_names_the_place_and_not_the_value(value: object, hint: Any, message: str) -> None:
+def test_a_misfit_names_the_place_but_not_the_value(value: object, hint: Any, message: str) -> None:
     with pytest.raises(Misfit) as caught:
         read(value, hint)
 
     assert str(caught.value).startswith(message)
 
 
-def test_a_dataclass_that_refuses_its_fields_is_a_misfit() -> None:
+def test_an_error_of_a_dataclass_is_a_misfit() -> None:
     @dataclass
     class Positive:
         number: int
@@ -147,7 +147,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_any_json_fits_or_is_a_misfit(value: object) -> None:
+def test_any_json_value_matches_or_is_a_misfit(value: object) -> None:
     for hint in (Order, Named, list[Item], dict[str, int | None], Literal["fast"]):
         with suppress(Misfit):
             read(value, hint)

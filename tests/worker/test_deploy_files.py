@@ -1,4 +1,4 @@
-"""The files of docs/deploy: valid manifests, and metrics that exist."""
+"""The files of docs/deploy have valid manifests and existing metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METRIC = re.compile(r"\bchaojiyuyan_worker_\w+")
 
 @pytest.fixture(scope="module")
 def metrics() -> set[str]:
-    """The names of all series, and the labels that they have."""
+    """Return the names of all series with their labels."""
     worker = Worker("nxt_ag_test_test")
     worker.handler(ECHO)(lambda task: {})
     families = text_string_to_metric_families(worker.metrics())

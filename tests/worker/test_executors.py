@@ -38,7 +38,7 @@ def execution():
     made.close()
 
 
-def test_one_at_a_time_plain_handlers_run_on_the_thread_of_run(site) -> None:
+def test_with_concurrency_1_handlers_run_on_the_thread_of_run(site) -> None:
     worker = site.worker()
     seen = []
 
@@ -54,7 +54,7 @@ def test_one_at_a_time_plain_handlers_run_on_the_thread_of_run(site) -> None:
     assert seen == [threading.current_thread()]
 
 
-def test_jobs_run_side_by_side_up_to_the_limits(site) -> None:
+def test_jobs_run_concurrently_up_to_the_limits(site) -> None:
     worker = site.worker(concurrency=3)
     lock = threading.Lock()
     now, most = {ECHO: 0, MEDIA: 0}, {ECHO: 0, MEDIA: 0}
@@ -128,7 +128,7 @@ def test_a_signal_is_handled_while_a_coroutine_runs(execution) -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
-def test_a_coroutine_that_leaves_the_process_hangs_no_other(execution, error) -> None:
+def test_an_exiting_coroutine_does_not_block_others(execution, error) -> None:
     async def leave(_task):
         raise error
 
@@ -140,7 +140,7 @@ def test_a_coroutine_that_leaves_the_process_hangs_no_other(execution, error) ->
     assert execution.run(Handler(ECHO, stay), task_of()) == {}
 
 
-def test_a_coroutine_past_its_timeout_is_cancelled_and_its_job_given_up(calm_site, caplog) -> None:
+def test_a_coroutine_past_its_timeout_is_cancelled(calm_site, caplog) -> None:
     worker = calm_site.worker()
     cleaned_up = []
 
@@ -161,7 +161,7 @@ def test_a_coroutine_past_its_timeout_is_cancelled_and_its_job_given_up(calm_sit
     assert calm_site.job(job_id)["settlements"] == 0
 
 
-def test_a_thread_past_its_timeout_holds_its_slot_until_it_returns(site) -> None:
+def test_a_thread_past_its_timeout_keeps_its_slot(site) -> None:
     worker = site.worker()
     order = []
 
@@ -191,7 +191,7 @@ def test_a_thread_pool_gets_the_task_itself(execution) -> None:
 
 def test_a_subclass_of_the_thread_pool_gets_plain_data(execution) -> None:
     class Elsewhere(ThreadPoolExecutor):
-        """Such as InterpreterPoolExecutor."""
+        """A subclass like InterpreterPoolExecutor."""
 
     task = task_of()
     with Elsewhere(1) as pool:
@@ -199,14 +199,14 @@ def test_a_subclass_of_the_thread_pool_gets_plain_data(execution) -> None:
         assert execution.run(handler, task) == {"same": False}
 
 
-def test_an_executor_that_was_shut_down_is_broken(execution) -> None:
+def test_a_closed_executor_is_broken(execution) -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(ExecutorBroken, match="shutdown"):
         execution.run(Handler(ECHO, print, executor=pool), task_of())
 
 
-def test_a_coroutine_function_runs_on_an_executor_too(execution) -> None:
+def test_a_coroutine_function_runs_on_an_executor(execution) -> None:
     async def handle(task):
         await asyncio.sleep(0)
         return task.input
@@ -216,9 +216,7 @@ def test_a_coroutine_function_runs_on_an_executor_too(execution) -> None:
 
 
 @pytest.mark.parametrize("where", ["here", "pool"])
-def test_a_cancellation_within_a_plain_handler_is_a_failure_and_ends_no_worker(
-    execution, where
-) -> None:
+def test_a_cancelled_error_in_a_handler_is_a_failure(execution, where) -> None:
     async def cancelled() -> None:
         raise asyncio.CancelledError
 
@@ -229,7 +227,7 @@ def test_a_cancellation_within_a_plain_handler_is_a_failure_and_ends_no_worker(
             execution.run(handler, task_of())
 
 
-def test_what_goes_to_a_process_comes_back_with_its_artifacts() -> None:
+def test_a_process_returns_the_artifacts() -> None:
     task = task_of(n=1)
     task.attempt, task.validation_errors = 2, ["n: too small"]
     output, artifacts = run_elsewhere(in_a_process, task.to_plain())
@@ -249,7 +247,7 @@ def test_handlers_run_on_a_dask_cluster(site) -> None:
         worker: Worker = site.worker(concurrency=2, executor=executor)
         worker.handler(ECHO)(in_a_process)
         with running(worker):
-            # Equal inputs are still two jobs: each is run.
+            # Two jobs with equal inputs are both run.
             jobs = [site.ended(site.post({"n": 1})) for _ in range(2)]
     assert {job["status"] for job in jobs} == {"succeeded"}
     assert [job["output_envelope"]["run"] for job in jobs] == [

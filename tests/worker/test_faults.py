@@ -1,4 +1,4 @@
-"""Faults of every kind on every worker endpoint: no job is lost, none settled or run twice."""
+"""With faults on every worker endpoint, no job is lost, settled twice or run twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ECHO = "test.echo.v1"
 
 
 def counting(worker):
-    """Give the worker an echo handler; return the count of its runs by job."""
+    """Add an echo handler to the worker, and return the number of its runs by job."""
     runs = Counter()
 
     @worker.handler(ECHO)
@@ -28,24 +28,24 @@ def counting(worker):
 
 @pytest.mark.parametrize("when", ["drop-before", "drop-after"])
 @pytest.mark.parametrize("endpoint", ["register", "available", "bid", "heartbeat", "submit"])
-def test_a_dropped_answer_costs_no_job(site, endpoint, when) -> None:
+def test_a_dropped_response_loses_no_job(site, endpoint, when) -> None:
     worker = site.worker()
     runs = counting(worker)
     site.kernel.set_faults([f"{endpoint}={when}@1"])
     with running(worker):
         job_id = site.post({"seconds": 1 if endpoint == "heartbeat" else 0})
         job = site.ended(job_id)
-        # The answer to the submit may have been dropped: the handler must not run for that.
+        # A dropped response to the submit must not run the handler again.
         until(lambda: not worker.health().running_jobs)
     assert job["status"] == "succeeded"
     assert job["settlements"] == 1
     assert runs == {job_id: 1}
-    # An award that nobody heard of runs out, and the job is offered again.
+    # The lease of an award without a response expires, and the job is offered again.
     assert len(job["attempts"]) == (2 if (endpoint, when) == ("bid", "drop-after") else 1)
 
 
 @pytest.mark.parametrize("effect", ["503", "429", "html", "junk"])
-def test_a_faulty_answer_on_every_endpoint_costs_no_job(calm_site, effect) -> None:
+def test_a_faulty_response_of_any_endpoint_loses_no_job(calm_site, effect) -> None:
     endpoints = ("register", "available", "bid", "heartbeat", "submit")
     worker = calm_site.worker()
     runs = counting(worker)
@@ -58,7 +58,7 @@ def test_a_faulty_answer_on_every_endpoint_costs_no_job(calm_site, effect) -> No
     assert runs == {job_id: 1}
 
 
-def test_one_hanging_beat_costs_no_other_lease(site) -> None:
+def test_a_hanging_heartbeat_does_not_affect_other_leases(site) -> None:
     worker = site.worker(concurrency=32)
     runs = counting(worker)
     site.kernel.set_faults(["heartbeat=delay:20s@1"])
@@ -81,7 +81,7 @@ def test_a_clock_ten_minutes_off_does_not_matter(site) -> None:
     assert job["attempts"][0]["heartbeats"] > 2
 
 
-def test_a_kernel_that_is_down_at_the_start_is_waited_for(site) -> None:
+def test_the_worker_waits_for_a_kernel_that_is_down(site) -> None:
     worker = site.worker(concurrency=2)
     runs = counting(worker)
     site.kernel.stop()

@@ -1,4 +1,4 @@
-"""One job, from its award to its end, without a network."""
+"""One job from its award to its end, without a network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GONE = refusal(404, "task_run_not_found")
 
 
 class Told(Telemetry):
-    """Keeps the verdicts."""
+    """Records the verdicts."""
 
     def __init__(self) -> None:
         self.verdicts = []
@@ -39,7 +39,7 @@ class Told(Telemetry):
 
 
 class Bench:
-    """A job, what runs it, and the wires before it."""
+    """A job with its runner and fake wires."""
 
     def __init__(self, function, *, lease: float = 29.0, **handler) -> None:
         self.runtime = Runtime()
@@ -60,7 +60,7 @@ class Bench:
         )
 
     def run(self):
-        """Run the job; return its verdict."""
+        """Run the job, and return its verdict."""
         sent = self.runtime.clock()
         try:
             JobRun(self.parts, self.task, sent, self.lease, self.wire).run()
@@ -80,25 +80,25 @@ def attempts():
 
 
 def noting(attempts):
-    """A handler that notes what it is told."""
+    """A handler that records its arguments."""
     return lambda task: attempts.append((task.attempt, task.validation_errors)) or {"n": 1}
 
 
-def test_after_a_refused_output_a_heartbeat_comes_before_the_next_run(attempts) -> None:
+def test_a_heartbeat_precedes_the_run_after_a_refusal(attempts) -> None:
     bench = Bench(lambda task: attempts.append(bench.heartbeats.count("heartbeat")) or {})
     bench.wire.answers["submit"] = [REFUSED, data(settled=False), SETTLED]
     assert bench.run().outcome is Outcome.SETTLED
     assert attempts == [0, 1, 2]
 
 
-def test_the_next_run_is_told_what_was_wrong(attempts) -> None:
+def test_the_next_run_gets_the_validation_errors(attempts) -> None:
     bench = Bench(noting(attempts))
     bench.wire.answers["submit"] = [REFUSED, SETTLED]
     assert bench.run().outcome is Outcome.SETTLED
     assert attempts == [(1, []), (2, ["n: low"])]
 
 
-def test_without_a_lease_after_a_refusal_there_is_no_next_run(attempts) -> None:
+def test_without_a_lease_a_refusal_has_no_next_run(attempts) -> None:
     bench = Bench(noting(attempts))
     bench.wire.answers["submit"] = REFUSED
     bench.heartbeats.answers["heartbeat"] = [page(502), GONE]
@@ -108,7 +108,7 @@ def test_without_a_lease_after_a_refusal_there_is_no_next_run(attempts) -> None:
     assert not bench.is_given_up
 
 
-def test_a_heartbeat_that_is_not_answered_confirms_no_lease(attempts) -> None:
+def test_a_heartbeat_without_an_answer_does_not_confirm(attempts) -> None:
     bench = Bench(noting(attempts), lease=1.0)
     bench.wire.answers["submit"] = REFUSED
     bench.heartbeats.answers["heartbeat"] = page(502)
@@ -117,14 +117,14 @@ def test_a_heartbeat_that_is_not_answered_confirms_no_lease(attempts) -> None:
 
 
 @pytest.mark.parametrize("settled", [None, True])
-def test_settled_null_is_no_refusal(attempts, settled) -> None:
+def test_settled_null_is_not_a_refusal(attempts, settled) -> None:
     bench = Bench(noting(attempts))
     bench.wire.answers["submit"] = data(settled=settled)
     assert bench.run().outcome is Outcome.SETTLED
     assert len(attempts) == 1
 
 
-def test_a_lease_lost_in_the_middle_of_a_submit_aborts_it() -> None:
+def test_a_lease_lost_during_a_submit_aborts_it() -> None:
     bench = Bench(lambda task: {}, lease=1.0)
     bench.heartbeats.answers["heartbeat"] = GONE
 
@@ -170,7 +170,7 @@ def give_up(task):
         (give_up, Outcome.GIVEN_UP, True),
     ],
 )
-def test_a_job_that_was_given_up_is_remembered(function, outcome, for_good) -> None:
+def test_a_given_up_job_is_remembered(function, outcome, for_good) -> None:
     bench = Bench(function)
     assert bench.run().outcome is outcome
     assert bench.is_given_up
@@ -188,7 +188,7 @@ def test_the_reason_of_a_verdict_is_one_short_line(error) -> None:
     assert len(reason) <= 1000
 
 
-def test_a_submit_that_cannot_succeed_gives_the_job_up() -> None:
+def test_a_final_submit_error_gives_up_the_job() -> None:
     bench = Bench(lambda task: {})
     bench.wire.answers["submit"] = page(413)
     assert bench.run().outcome is Outcome.GIVEN_UP
@@ -196,7 +196,7 @@ def test_a_submit_that_cannot_succeed_gives_the_job_up() -> None:
     assert bench.is_given_up
 
 
-def test_a_telemetry_that_raises_leaves_no_lease_behind() -> None:
+def test_a_failing_telemetry_releases_the_lease() -> None:
     bench = Bench(lambda task: {})
     bench.telemetry.job = lambda task, lease: held.append(lease) or 1 / 0
     held = []
@@ -222,7 +222,7 @@ def test_a_timeout_counts_from_the_start_of_the_handler(attempts) -> None:
     assert len(attempts) == 1
 
 
-def test_a_job_whose_lease_is_lost_in_the_queue_never_starts(attempts) -> None:
+def test_a_job_with_a_lost_lease_never_starts(attempts) -> None:
     with ThreadPoolExecutor(1) as pool:
         busy = threading.Event()
         pool.submit(busy.wait, 10)
@@ -234,7 +234,7 @@ def test_a_job_whose_lease_is_lost_in_the_queue_never_starts(attempts) -> None:
     assert bench.wire.count("submit") == 0
 
 
-def test_a_handler_past_its_timeout_gives_the_job_up() -> None:
+def test_a_handler_past_its_timeout_gives_up_the_job() -> None:
     cancelled = threading.Event()
 
     def handle(task):
@@ -251,7 +251,7 @@ def test_a_handler_past_its_timeout_gives_the_job_up() -> None:
     assert bench.is_given_up
 
 
-def test_the_heartbeats_of_a_late_answer_to_the_bid_go_on() -> None:
+def test_heartbeats_continue_after_a_late_answer_to_a_bid() -> None:
     finish = threading.Event()
     bench = Bench(lambda task: {"ok": finish.wait(10)}, lease=2.0)
     bench.heartbeats.answers["heartbeat"] = data(lease_expires_at=after(30))

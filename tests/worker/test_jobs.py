@@ -1,4 +1,4 @@
-"""A job's way through handler and submit, against the local kernel."""
+"""Jobs run and are submitted with the local kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DIGEST = "text.digest.v1"
 GOOD = {"lines": 1, "words": 1, "bytes": 1, "sha256": "0" * 64}
 
 
-def test_a_handler_that_raises_is_tried_again(site) -> None:
+def test_a_handler_that_raises_is_retried(site) -> None:
     worker = site.worker()
     attempts = []
 
@@ -28,10 +28,10 @@ def test_a_handler_that_raises_is_tried_again(site) -> None:
         job = site.ended(site.post())
     assert attempts == [1, 2, 3]
     assert job["status"] == "succeeded"
-    assert len(job["artifacts"]) == 1  # those of the attempts before are gone
+    assert len(job["artifacts"]) == 1  # without those of earlier attempts
 
 
-def test_a_job_whose_handler_keeps_raising_is_left_to_others(site, caplog) -> None:
+def test_a_job_of_a_failing_handler_is_left_to_others(site, caplog) -> None:
     worker = site.worker()
     runs = []
 
@@ -48,7 +48,7 @@ def test_a_job_whose_handler_keeps_raising_is_left_to_others(site, caplog) -> No
     assert len(set(runs)) == 1
 
 
-def test_a_refused_output_runs_the_handler_again_and_tells_it_why(site) -> None:
+def test_a_refused_output_reruns_the_handler_with_its_errors(site) -> None:
     worker = site.worker()
     told = []
 
@@ -68,14 +68,14 @@ def test_a_refused_output_runs_the_handler_again_and_tells_it_why(site) -> None:
 @pytest.mark.parametrize(
     ("output", "why"),
     [
-        ("text", "no dict but str"),
-        (None, "no dict but NoneType"),
+        ("text", "str instead of a dict"),
+        (None, "NoneType instead of a dict"),
         ({"n": float("nan")}, "not JSON"),
         ({"n": {1, 2}}, "not JSON"),
         ({"n": "\ud800"}, "not JSON"),
     ],
 )
-def test_an_output_that_no_submit_can_carry_gives_the_job_up(site, caplog, output, why) -> None:
+def test_an_output_that_is_not_json_gives_up_the_job(site, caplog, output, why) -> None:
     worker = site.worker()
     runs = []
 
@@ -90,7 +90,7 @@ def test_an_output_that_no_submit_can_carry_gives_the_job_up(site, caplog, outpu
         assert site.ended(site.post({"good": True}))["status"] == "succeeded"
 
 
-def test_a_non_retryable_error_gives_the_job_up_at_once(site, caplog) -> None:
+def test_a_non_retryable_error_gives_up_the_job_at_once(site, caplog) -> None:
     worker = site.worker()
     attempts = []
 
@@ -105,7 +105,7 @@ def test_a_non_retryable_error_gives_the_job_up_at_once(site, caplog) -> None:
     assert set(attempts) == {1}
 
 
-def test_a_lost_lease_cancels_the_task_and_its_result_is_not_submitted(site, caplog) -> None:
+def test_after_a_lost_lease_the_result_is_not_submitted(site, caplog) -> None:
     worker = site.worker()
     seen = []
 
@@ -125,7 +125,7 @@ def test_a_lost_lease_cancels_the_task_and_its_result_is_not_submitted(site, cap
     assert "lost: the platform has re-routed" in caplog.text
 
 
-def test_one_cycle_works_off_what_one_poll_offered(site) -> None:
+def test_once_runs_the_jobs_of_one_poll(site) -> None:
     worker = site.worker()
     runs = []
 
@@ -145,7 +145,7 @@ def test_one_cycle_works_off_what_one_poll_offered(site) -> None:
     worker.close()
 
 
-def test_a_worker_may_be_stopped_by_its_handler(site) -> None:
+def test_a_handler_may_stop_its_worker(site) -> None:
     worker = site.worker(concurrency=2)
 
     @worker.handler(ECHO)
@@ -157,11 +157,11 @@ def test_a_worker_may_be_stopped_by_its_handler(site) -> None:
     job_id = site.post()
     worker.run()
     assert site.job(job_id)["status"] == "succeeded"
-    worker.stop()  # not running: nothing happens
+    worker.stop()  # does nothing when it is not running
 
 
 @pytest.mark.parametrize("concurrency", [1, 2])
-def test_what_takes_longer_than_the_grace_is_abandoned(site, concurrency) -> None:
+def test_jobs_are_abandoned_after_the_shutdown_timeout(site, concurrency) -> None:
     from chaojiyuyan_core.errors import WorkerError
 
     worker = site.worker(concurrency=concurrency, graceful_shutdown_timeout=0.2)
@@ -181,7 +181,7 @@ def test_what_takes_longer_than_the_grace_is_abandoned(site, concurrency) -> Non
     assert site.job(job_id)["settlements"] == 0
 
 
-def test_what_a_handler_raises_that_is_no_error_ends_the_worker(site) -> None:
+def test_a_base_exception_of_a_handler_ends_the_worker(site) -> None:
     worker = site.worker(concurrency=2)
 
     @worker.handler(ECHO)
@@ -194,7 +194,7 @@ def test_what_a_handler_raises_that_is_no_error_ends_the_worker(site) -> None:
         worker.run()
 
 
-def test_a_bid_that_lost_the_race_is_left_alone(site) -> None:
+def test_a_lost_bid_is_not_repeated(site) -> None:
     rival = site.worker()
     worker = site.worker()
     worker.register_handlers(ECHO)

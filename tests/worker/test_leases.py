@@ -1,4 +1,4 @@
-"""The keeper of leases: heartbeats go out, whatever one of them meets."""
+"""The keeper of leases sends heartbeats, even when some of them fail."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def keeper_of(wire):
 
 
 def hold(keeper, job_id: str = "job-1", seconds: float = 2.0, **options):
-    """Hold a job that was just awarded."""
+    """Hold the lease of a job that was just awarded."""
     return keeper.hold(job_id, keeper.clock(), seconds, **options)
 
 
-def test_heartbeats_go_out_until_the_lease_is_released(wire, keeper_of) -> None:
+def test_heartbeats_are_sent_until_the_lease_is_released(wire, keeper_of) -> None:
     keeper = keeper_of(interval=0.05)
     lease = hold(keeper)
     wire.wait("heartbeat", 3, "job-1")
@@ -48,7 +48,7 @@ def test_heartbeats_go_out_until_the_lease_is_released(wire, keeper_of) -> None:
     hold(keeper, "job-2")
     before = wire.count("heartbeat", "job-1")
     wire.wait("heartbeat", 3, "job-2")
-    assert wire.count("heartbeat", "job-1") <= before + 1  # one may have been under way
+    assert wire.count("heartbeat", "job-1") <= before + 1  # one may have been in flight
     assert lease.lost is None
 
 
@@ -71,7 +71,7 @@ def test_a_heartbeat_moves_the_deadline(wire, keeper_of) -> None:
         lambda call: 1 / 0,
     ],
 )
-def test_a_failed_heartbeat_is_unknown_until_the_deadline(wire, keeper_of, failure) -> None:
+def test_a_failed_heartbeat_is_retried_until_the_deadline(wire, keeper_of, failure) -> None:
     wire.answers["heartbeat"] = [failure, failure, data(lease_expires_at=after(30))]
     lease = hold(keeper_of(interval=0.05), seconds=5)
     wire.wait("heartbeat", 4)
@@ -82,7 +82,7 @@ def test_a_failed_heartbeat_is_unknown_until_the_deadline(wire, keeper_of, failu
 @pytest.mark.parametrize(
     "gone", [refusal(404, "task_run_not_found"), refusal(410, "lease_expired")]
 )
-def test_gone_is_lost_at_once(wire, keeper_of, gone) -> None:
+def test_a_gone_response_loses_the_lease_at_once(wire, keeper_of, gone) -> None:
     wire.answers["heartbeat"] = gone
     told = threading.Event()
     lease = hold(keeper_of(interval=0.05), on_lost=lambda _: told.set())
@@ -93,7 +93,7 @@ def test_gone_is_lost_at_once(wire, keeper_of, gone) -> None:
     assert wire.count("heartbeat") == 1
 
 
-def test_the_deadline_passed_means_lost_before_anyone_looks(keeper_of) -> None:
+def test_a_lease_past_its_deadline_is_lost_on_access(keeper_of) -> None:
     clock = HandClock()
     told = []
     lease = keeper_of(interval=3600, runtime=clock).hold("job-1", 100, 10, on_lost=told.append)
@@ -107,7 +107,7 @@ def test_the_deadline_passed_means_lost_before_anyone_looks(keeper_of) -> None:
 
 
 def test_no_heartbeat_is_sent_past_the_deadline(wire, keeper_of) -> None:
-    """As after a thaw: the heartbeat was due, and so is the end."""
+    """After a suspended process, both the heartbeat and the deadline are due."""
     keeper = keeper_of(interval=0.05)
     lost = threading.Event()
     lease = keeper.hold("job-1", boot_clock() - 3, 2.9, on_lost=lambda _: lost.set())
@@ -116,7 +116,7 @@ def test_no_heartbeat_is_sent_past_the_deadline(wire, keeper_of) -> None:
     assert wire.count("heartbeat") == 0
 
 
-def test_an_interval_above_the_lease_sends_none_and_says_so(wire, keeper_of, caplog) -> None:
+def test_an_interval_above_the_lease_sends_none_and_warns(wire, keeper_of, caplog) -> None:
     lost = threading.Event()
     hold(keeper_of(interval=3600), seconds=0.2, on_lost=lambda _: lost.set())
     assert lost.wait(10)
@@ -124,12 +124,12 @@ def test_an_interval_above_the_lease_sends_none_and_says_so(wire, keeper_of, cap
     assert "no heartbeats are sent" in caplog.text
 
 
-def test_a_lease_may_have_an_interval_of_its_own(wire, keeper_of) -> None:
+def test_a_lease_may_have_its_own_interval(wire, keeper_of) -> None:
     hold(keeper_of(interval=3600), interval=0.05)
     wire.wait("heartbeat", 3)
 
 
-def test_a_lease_without_end_costs_no_other_lease(keeper_of) -> None:
+def test_an_infinite_lease_does_not_affect_others(keeper_of) -> None:
     keeper = keeper_of(interval=1e12)
     lost = threading.Event()
     hold(keeper, "job-1", 1e13)
@@ -137,14 +137,14 @@ def test_a_lease_without_end_costs_no_other_lease(keeper_of) -> None:
     assert lost.wait(10)
 
 
-def test_a_lease_is_given_up_after_its_longest_hold(keeper_of) -> None:
+def test_a_lease_is_given_up_after_max_hold(keeper_of) -> None:
     lost = threading.Event()
     lease = hold(keeper_of(interval=0.05), max_hold=0.3, on_lost=lambda _: lost.set())
     assert lost.wait(10)
     assert lease.lost is Loss.HELD_TOO_LONG
 
 
-def test_the_limit_of_a_hold_can_be_set_and_taken_away(wire, keeper_of) -> None:
+def test_the_limit_of_a_lease_can_be_set_and_removed(wire, keeper_of) -> None:
     lost = threading.Event()
     lease = hold(keeper_of(interval=0.05), on_lost=lambda _: lost.set())
     lease.limit(0.2)
@@ -155,13 +155,13 @@ def test_the_limit_of_a_hold_can_be_set_and_taken_away(wire, keeper_of) -> None:
     assert lost.wait(10)
 
 
-def test_a_heartbeat_has_a_third_of_what_is_left(wire, keeper_of) -> None:
+def test_the_timeout_of_a_heartbeat_is_a_third_of_the_rest(wire, keeper_of) -> None:
     hold(keeper_of(interval=0.05), seconds=6)
     wire.wait("heartbeat", 1)
     assert 1 < wire.timeouts["heartbeat"][0] <= 2
 
 
-def test_hanging_heartbeats_cost_no_other_lease(wire, keeper_of) -> None:
+def test_hanging_heartbeats_do_not_affect_other_leases(wire, keeper_of) -> None:
     keeper = keeper_of(interval=0.05)
     free = threading.Event()
 
@@ -189,7 +189,7 @@ def test_many_leases_need_few_threads(wire, keeper_of) -> None:
     assert sum("heartbeat" in name for name in names) <= 32
 
 
-def test_confirm_sends_at_once_and_tells_whether_the_lease_goes_on(wire, keeper_of) -> None:
+def test_confirm_sends_a_heartbeat_at_once(wire, keeper_of) -> None:
     wire.answers["heartbeat"] = [refusal(503, "busy"), data(lease_expires_at=after(30))]
     keeper = keeper_of()
     lease = hold(keeper, seconds=5)
@@ -219,7 +219,7 @@ def test_confirm_ends_with_the_lease(wire, keeper_of) -> None:
     assert 2 < wire.count("heartbeat") < 20
 
 
-def test_closing_loses_what_is_held(keeper_of) -> None:
+def test_close_loses_the_held_leases(keeper_of) -> None:
     keeper = keeper_of()
     told = []
     lease = hold(keeper, seconds=29, on_lost=told.append)
@@ -230,7 +230,7 @@ def test_closing_loses_what_is_held(keeper_of) -> None:
     assert hold(keeper, "job-3").lost is Loss.ABANDONED
 
 
-def test_closing_waits_for_no_heartbeat_but_tells_when_the_last_has_ended(wire, keeper_of) -> None:
+def test_close_calls_on_idle_after_the_last_heartbeat(wire, keeper_of) -> None:
     keeper = keeper_of(interval=0.05)
     free, closed = threading.Event(), threading.Event()
     wire.answers["heartbeat"] = lambda call: free.wait(10) and data(lease_expires_at=after(3))
@@ -243,7 +243,7 @@ def test_closing_waits_for_no_heartbeat_but_tells_when_the_last_has_ended(wire, 
 
 
 class Stalled(HandClock):
-    """A clock that jumps while the schedule sleeps, and a process that was or was not busy."""
+    """A clock that jumps while the schedule sleeps, with a busy or an idle process."""
 
     def __init__(self, busy: float) -> None:
         super().__init__()
@@ -251,12 +251,12 @@ class Stalled(HandClock):
         self.sleeps = threading.Event()
 
     def cpu_time(self) -> float:
-        self.sleeps.set()  # it asks before it sleeps and after it woke up
+        self.sleeps.set()  # called before and after a sleep
         return self.busy if self.at > 100 else 0.0
 
 
 @pytest.mark.parametrize(("busy", "cause"), [(0.0, "was stopped"), (60.0, "interpreter lock")])
-def test_a_late_heartbeat_is_told_with_its_likely_cause(wire, keeper_of, caplog, busy, cause):
+def test_a_late_heartbeat_is_logged_with_its_likely_cause(wire, keeper_of, caplog, busy, cause):
     clock = Stalled(busy)
     keeper = keeper_of(runtime=clock)
     with caplog.at_level(logging.WARNING):
@@ -270,7 +270,7 @@ def test_a_late_heartbeat_is_told_with_its_likely_cause(wire, keeper_of, caplog,
     assert line.job_id == "job-1"
 
 
-def test_a_callback_that_fails_costs_no_other_lease(wire, keeper_of, caplog) -> None:
+def test_a_failing_callback_does_not_affect_other_leases(wire, keeper_of, caplog) -> None:
     keeper = keeper_of(interval=0.05)
     keeper.hold("job-1", boot_clock() - 2, 1, on_lost=lambda _: 1 / 0)
     other = hold(keeper, "job-2")
@@ -280,7 +280,7 @@ def test_a_callback_that_fails_costs_no_other_lease(wire, keeper_of, caplog) -> 
 
 
 class Exhausted(Runtime):
-    """The process table is full until ``free`` is set."""
+    """A runtime that cannot start threads until ``free`` is set."""
 
     def __init__(self) -> None:
         self.free = threading.Event()
@@ -295,7 +295,7 @@ class Exhausted(Runtime):
         return super().start(target, name=name)
 
 
-def test_heartbeats_begin_when_threads_can_be_started_again(wire, keeper_of) -> None:
+def test_heartbeats_start_when_threads_are_available(wire, keeper_of) -> None:
     runtime = Exhausted()
     keeper = keeper_of(interval=0.05, runtime=runtime)
     first = hold(keeper, "job-1", 20)
@@ -306,11 +306,11 @@ def test_heartbeats_begin_when_threads_can_be_started_again(wire, keeper_of) -> 
     assert first.lost is None
 
 
-def test_a_heartbeat_waits_for_a_thread_that_cannot_be_started(wire, keeper_of) -> None:
+def test_a_heartbeat_waits_for_an_available_thread(wire, keeper_of) -> None:
     runtime = Exhausted()
     runtime.free.set()
     keeper = keeper_of(interval=0.05, runtime=runtime)
-    hold(keeper, "job-0", 20).release()  # the schedule runs, no heartbeat was sent
+    hold(keeper, "job-0", 20).release()  # the schedule runs, but no heartbeat was sent
     runtime.free.clear()
     runtime.refused.clear()
     lease = hold(keeper, "job-1", 20)
@@ -323,13 +323,13 @@ def test_a_heartbeat_waits_for_a_thread_that_cannot_be_started(wire, keeper_of) 
 
 
 class Raising(logging.Handler):
-    """A handler of an application that is broken."""
+    """A broken log handler of an application."""
 
     def emit(self, record: logging.LogRecord) -> None:
         raise OSError("no space left on device")
 
 
-def test_a_logging_handler_that_raises_ends_no_heartbeat(wire, keeper_of) -> None:
+def test_a_failing_log_handler_does_not_stop_heartbeats(wire, keeper_of) -> None:
     wire.answers["heartbeat"] = [refusal(503, "busy")] * 3 + [data(lease_expires_at=after(30))]
     broken, root = Raising(), logging.getLogger()
     root.addHandler(broken)

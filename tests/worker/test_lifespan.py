@@ -49,7 +49,7 @@ async def async_manager() -> AsyncIterator[str]:
 @pytest.mark.parametrize(
     "function", [generator, generator_with_worker, async_generator, manager, async_manager]
 )
-def test_a_handler_finds_what_the_lifespan_yields(function: Any) -> None:
+def test_a_handler_gets_the_value_of_the_lifespan(function: Any) -> None:
     worker = Worker("nxt_ag_test", "http://127.0.0.1:1/api/v1")
     assert worker.lifespan(function) is function
 
@@ -68,7 +68,7 @@ def test_without_a_lifespan_the_state_is_none() -> None:
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["plain", "async"])
-def test_it_is_open_from_the_first_poll_to_the_last_submit(
+def test_the_lifespan_is_open_from_first_poll_to_last_submit(
     kernel: LocalKernel, is_async: bool
 ) -> None:
     told: list[str] = []
@@ -108,7 +108,7 @@ def test_it_is_open_from_the_first_poll_to_the_last_submit(
         assert handled.rpartition(" ")[2] == told[0].rpartition(" ")[2]
 
 
-def test_an_error_while_opening_is_raised_and_nothing_is_polled() -> None:
+def test_an_error_of_the_lifespan_is_raised_before_a_poll() -> None:
     def handle_request(request: httpx.Request) -> httpx.Response:
         raise AssertionError(request.url)
 
@@ -125,7 +125,7 @@ def test_an_error_while_opening_is_raised_and_nothing_is_polled() -> None:
         worker.run()
 
 
-def test_it_is_closed_when_the_worker_ends_by_an_error() -> None:
+def test_the_lifespan_is_closed_after_an_error() -> None:
     told: list[str] = []
 
     def plain() -> Iterator[None]:
@@ -172,7 +172,7 @@ def handle(task):
 """
 
 
-def test_each_process_of_a_pool_opens_its_own(
+def test_each_process_of_a_pool_opens_its_lifespan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pooled_worker.py").write_text(MODULE)

@@ -36,7 +36,7 @@ def lines_of(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
-def test_no_key_gets_into_a_log_line(formatter) -> None:
+def test_no_log_line_contains_a_key(formatter) -> None:
     fields = {"job_id": "job-1", "exc_info": raised(ValueError("key nxt_ag_0123456789abcdef"))}
     line = formatter.format(record_of("key nxt_ag_0123456789abcdef", **fields))
     assert "nxt_ag_0123456789" not in line
@@ -45,7 +45,7 @@ def test_no_key_gets_into_a_log_line(formatter) -> None:
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
 @pytest.mark.parametrize("field", ["msg", "job_id"])
-def test_no_character_of_a_job_forges_a_line(formatter, field) -> None:
+def test_text_of_a_job_cannot_forge_a_line(formatter, field) -> None:
     for character in BREAKS:
         text = f"a{character}{FORGED}"
         fields = {"msg": text, "args": ()} if field == "msg" else {"job_id": text}
@@ -83,7 +83,7 @@ def test_json_lines_keep_extra_fields() -> None:
     assert list(line)[:4] == ["time", "level", "logger", "message"]
 
 
-def test_extra_fields_replace_none_of_the_others() -> None:
+def test_extra_fields_do_not_replace_other_fields() -> None:
     forged = {"time": "x", "level": "x", "logger": "x"}
     line = json.loads(JsonFormatter().format(record_of("hello", **forged, exception="x")))
     assert "x" not in (line["time"], line["level"], line["logger"])
@@ -103,7 +103,7 @@ def cycle() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("value", [float("nan"), {(1, 2): 3}, cycle(), "\ud800"])
-def test_a_field_that_json_cannot_carry_costs_no_line(value) -> None:
+def test_a_field_that_is_not_json_does_not_lose_the_line(value) -> None:
     line = json.loads(JsonFormatter().format(record_of("hello", value=value, order=7)))
     assert line["message"] == "hello"
     assert line["order"] == 7
@@ -123,7 +123,7 @@ def test_a_text_from_outside_makes_one_short_line(caplog, text) -> None:
     assert "0123456789abcdef" not in line
 
 
-def test_a_key_at_the_end_of_a_long_text_is_not_cut_but_masked(caplog) -> None:
+def test_a_key_at_the_end_of_a_long_text_is_masked(caplog) -> None:
     text = "x" * (MAX_TEXT_CHARS - 20) + " nxt_ag_0123456789abcdef"
     get_logger("chaojiyuyan_worker.test").warning("%s", text)
     assert "nxt_ag" not in caplog.messages[0]

@@ -62,7 +62,7 @@ def command(*arguments: str) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_a_container_runs_it(site, folder) -> None:
+def test_a_container_runs_the_worker(site, folder) -> None:
     log = folder / "log"
     arguments = ["my_jobs:worker", "--concurrency", "2", "--health-port", "0"]
     with log.open("w") as stderr:
@@ -110,7 +110,7 @@ def test_a_container_runs_it(site, folder) -> None:
         ("no_such_module:worker", "no_such_module"),
     ],
 )
-def test_a_place_without_a_worker_is_one_line_and_1(folder, monkeypatch, capsys, place, why):
+def test_a_missing_worker_gives_one_line_and_exit_code_1(folder, monkeypatch, capsys, place, why):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("CHAOJIYUYAN_API_KEY", "nxt_ag_test_test")
     before = logging.getLogger().handlers[:]
@@ -124,7 +124,7 @@ def test_a_place_without_a_worker_is_one_line_and_1(folder, monkeypatch, capsys,
     assert why in told[0]
 
 
-def test_a_rejected_key_is_one_line_and_1(site, folder) -> None:
+def test_a_rejected_key_gives_one_line_and_exit_code_1(site, folder) -> None:
     environment = {**bare_environment(site), "CHAOJIYUYAN_API_KEY": "nxt_ag_nobody_nobody"}
     ended = subprocess.run(
         command("my_jobs:worker"), cwd=folder, env=environment, capture_output=True, text=True
@@ -134,7 +134,7 @@ def test_a_rejected_key_is_one_line_and_1(site, folder) -> None:
     assert "AuthenticationError" in ended.stderr
 
 
-def test_probes_tell_what_is_wrong() -> None:
+def test_probes_return_the_problems() -> None:
     now = [Health(live=True, ready=False, draining=True, running_jobs=3)]
     server = HealthServer(lambda: now[0], lambda: "", 0)
     try:
@@ -169,7 +169,7 @@ def test_a_poll_that_no_longer_advances_is_not_live(site) -> None:
         polling.advanced_at += STALLED_SECONDS + 1
 
 
-def test_a_worker_that_finishes_what_is_in_hand_is_live_and_not_ready(site) -> None:
+def test_a_draining_worker_is_live_but_not_ready(site) -> None:
     worker = site.worker(concurrency=2)
     pool = ThreadPoolExecutor(1)
     pool.shutdown()

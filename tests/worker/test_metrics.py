@@ -86,7 +86,7 @@ def test_jobs_count_by_capability_and_outcome(metrics) -> None:
     assert series["chaojiyuyan_worker_lease_margin_seconds_bucket", "+Inf"] == 3
 
 
-def test_gauges_tell_of_the_running_jobs(metrics) -> None:
+def test_gauges_show_the_running_jobs(metrics) -> None:
     other = TaskContext({"job_id": "job-2", "capability_key": ECHO})
     with metrics.job(TASK, FixedLease(12.0)), metrics.job(other, FixedLease(3.0)):
         series = render(metrics)
@@ -133,7 +133,7 @@ def test_heartbeats_are_measured(site) -> None:
         assert site.ended(site.post())["status"] == "succeeded"
 
 
-def test_progress_is_the_mean_of_the_running_jobs_that_tell_it(metrics) -> None:
+def test_progress_is_the_mean_of_the_reported_values(metrics) -> None:
     jobs = [TaskContext({"job_id": f"job-{n}", "capability_key": ECHO}) for n in range(3)]
     lease = FixedLease(9.0)
     name = ("chaojiyuyan_worker_progress_ratio", ECHO)

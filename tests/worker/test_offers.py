@@ -43,19 +43,19 @@ def test_offers_are_taken_in_order(offers, clock) -> None:
     assert offers.running == ["1", "2"]
 
 
-def test_an_offer_is_dropped_when_its_bidding_is_over(offers, clock) -> None:
+def test_an_offer_is_dropped_when_its_bid_window_ends(offers, clock) -> None:
     offers.put([(offer("1"), 105.0), (offer("2"), 120.0)], clock.clock(), more=False, last=False)
     clock.at = 110.0
     assert offers.take()["job_id"] == "2"
 
 
-def test_a_capability_without_room_is_passed_over(offers, clock) -> None:
+def test_a_capability_without_room_is_skipped(offers, clock) -> None:
     put(offers, clock, offer("1", "b"), offer("2", "b"), offer("3", "a"))
     assert [offers.take()["job_id"], offers.take()["job_id"]] == ["1", "3"]
     assert offers.need()[0] == ["a", "b"]  # no slot is free: the next one may serve either
 
 
-def test_what_was_in_hand_since_the_poll_was_sent_is_an_old_offer(offers, clock) -> None:
+def test_a_job_that_ran_since_the_poll_is_an_old_offer(offers, clock) -> None:
     asked = clock.clock()
     put(offers, clock, offer("1"), offer("2"))
     taken = offers.take()
@@ -66,7 +66,7 @@ def test_what_was_in_hand_since_the_poll_was_sent_is_an_old_offer(offers, clock)
     assert offers.take() is None
 
 
-def test_a_job_may_be_offered_again_after_it_was_let_go(offers, clock) -> None:
+def test_a_released_job_may_be_offered_again(offers, clock) -> None:
     put(offers, clock, offer("1"))
     offers.release(offers.take(), worked=True)
     clock.at += 30
@@ -74,7 +74,7 @@ def test_a_job_may_be_offered_again_after_it_was_let_go(offers, clock) -> None:
     assert offers.take()["job_id"] == "1"
 
 
-def test_after_the_last_page_slots_end_when_it_is_worked_off(offers, clock) -> None:
+def test_slots_end_when_the_last_page_is_done(offers, clock) -> None:
     put(offers, clock, offer("1", "b"), offer("2", "b"), last=True)
     first = offers.take()
     seen = []
@@ -85,7 +85,7 @@ def test_after_the_last_page_slots_end_when_it_is_worked_off(offers, clock) -> N
     assert [row and row["job_id"] for row in seen] == ["2", None]
 
 
-def test_slots_end_when_the_last_of_the_last_page_has_expired(clock) -> None:
+def test_slots_end_when_the_last_offer_has_expired(clock) -> None:
     offers = offers_of({"a": 1, "b": 2}, 3, clock)
     offers.put([(offer("1"), 105.0), (offer("2"), 105.0)], clock.clock(), more=False, last=True)
     first = offers.take()
@@ -100,7 +100,7 @@ def test_slots_end_when_the_last_of_the_last_page_has_expired(clock) -> None:
     assert not any(slot.is_alive() for slot in waiting)
 
 
-def test_a_poll_is_wanted_when_a_slot_is_free_and_nothing_is_kept(offers, clock) -> None:
+def test_a_poll_is_wanted_for_a_free_slot_without_offers(offers, clock) -> None:
     activity = offers.activity
     assert offers.wait(0.0, activity, 0.0)
     put(offers, clock, offer("1"), offer("2"), offer("3"))
@@ -110,7 +110,7 @@ def test_a_poll_is_wanted_when_a_slot_is_free_and_nothing_is_kept(offers, clock)
     assert not offers.wait(0.0, activity, 0.0)
 
 
-def test_an_idle_poll_waits_for_its_time_and_one_after_work_does_not(offers, clock) -> None:
+def test_only_an_idle_poll_waits(offers, clock) -> None:
     activity = offers.activity
     assert not offers.wait(clock.clock() + 5, activity, 0.0)
     put(offers, clock, offer("1"))
@@ -121,7 +121,7 @@ def test_an_idle_poll_waits_for_its_time_and_one_after_work_does_not(offers, clo
     offers.release(taken, worked=True)
 
 
-def test_a_backlog_is_asked_for_ahead_of_need(clock) -> None:
+def test_more_of_a_backlog_is_requested_early(clock) -> None:
     offers = offers_of({"a": 8}, 8, clock)
     activity = offers.activity
     put(offers, clock, *[offer(str(n)) for n in range(8)], more=True)
@@ -131,7 +131,7 @@ def test_a_backlog_is_asked_for_ahead_of_need(clock) -> None:
     assert offers.wait(0.0, activity, 0.0)
 
 
-def test_a_full_capability_does_not_keep_others_from_being_asked_for(clock) -> None:
+def test_a_full_capability_does_not_stop_polls_for_others(clock) -> None:
     offers = offers_of({"a": 1, "b": 1}, 2, clock)
     put(offers, clock, *[offer(str(n)) for n in range(50)], more=True)
     offers.take()
@@ -139,7 +139,7 @@ def test_a_full_capability_does_not_keep_others_from_being_asked_for(clock) -> N
     assert offers.wait(0.0, offers.activity, 0.0)
 
 
-def test_nothing_is_asked_for_while_every_capability_is_full(clock) -> None:
+def test_no_poll_while_every_capability_is_full(clock) -> None:
     offers = offers_of({"a": 1, "b": 1}, 4, clock)
     put(offers, clock, offer("1", "a"), offer("2", "b"))
     first, _ = offers.take(), offers.take()
@@ -150,7 +150,7 @@ def test_nothing_is_asked_for_while_every_capability_is_full(clock) -> None:
     assert offers.need()[0] == ["a"]
 
 
-def test_faults_suspend(offers, clock) -> None:
+def test_faults_suspend_the_offers(offers, clock) -> None:
     put(offers, clock, offer("1"))
     offers.suspend(10)
     assert not offers.wait(0.0, -1, 0.0)
@@ -158,7 +158,7 @@ def test_faults_suspend(offers, clock) -> None:
     assert offers.wait(0.0, -1, 0.0)
 
 
-def test_a_rivals_list_is_not_followed_in_step(clock) -> None:
+def test_with_rivals_offers_are_taken_at_random(clock) -> None:
     orders = set()
     for _ in range(20):
         offers = offers_of({"a": 9}, 9, clock)
@@ -182,7 +182,7 @@ def test_closed_offers_end_every_wait(offers) -> None:
     assert sorted(map(str, ended)) == ["False", "None"]
 
 
-def test_what_expired_while_the_slots_were_busy_is_asked_for_anew(clock) -> None:
+def test_expired_offers_are_requested_again(clock) -> None:
     offers = offers_of({"a": 1}, 1, clock)
     put(offers, clock, offer("1"))
     taken = offers.take()
@@ -209,7 +209,7 @@ def test_a_shorter_pause_never_replaces_a_longer_one(offers, clock) -> None:
     assert offers.wait(0.0, -1, 0.0)
 
 
-def test_a_job_that_was_given_up_is_not_taken_again(offers, clock) -> None:
+def test_a_given_up_job_is_not_taken_again(offers, clock) -> None:
     put(offers, clock, offer("1"), offer("2"))
     first, second = offers.take(), offers.take()
     offers.give_up("1", 20.0, for_good=True)
@@ -223,7 +223,7 @@ def test_a_job_that_was_given_up_is_not_taken_again(offers, clock) -> None:
     assert offers.take()["job_id"] == "2"
 
 
-def test_rows_of_a_full_capability_are_of_no_use_while_others_have_room(offers, clock) -> None:
+def test_rows_of_a_full_capability_are_not_useful(offers, clock) -> None:
     put(offers, clock, offer("1", "b"))
     offers.take()
     assert put(offers, clock, offer("2", "b"), offer("3", "a")) == 1
@@ -245,7 +245,7 @@ def test_few_rows_of_a_full_capability_are_kept(clock) -> None:
     assert len(kept) == MAX_KEPT + 2
 
 
-def test_the_need_is_the_free_slots_and_a_page_ahead_while_there_is_more(clock) -> None:
+def test_the_need_is_the_free_slots_and_a_page_ahead(clock) -> None:
     offers = offers_of({"a": 8}, 8, clock)
     assert offers.need() == (["a"], 8)
     put(offers, clock, *[offer(str(n)) for n in range(3)], more=True)

@@ -1,4 +1,4 @@
-"""What polls ask for, and how many rows."""
+"""The capabilities and the number of rows of polls."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ KEYS = ["a", "b", "c"]
 SMALL = 500
 
 
-def test_one_poll_asks_for_all_capabilities() -> None:
+def test_one_poll_is_for_all_capabilities() -> None:
     plan = PollPlan(KEYS)
     assert plan.next(["a"], 1) == Poll(None, 3)
     assert plan.next(["a"], 1).is_whole
     assert plan.turns(KEYS) == 1
 
 
-def test_a_single_capability_is_asked_for_by_name() -> None:
+def test_a_single_capability_is_polled_by_its_key() -> None:
     assert PollPlan(["a"]).next(["a"], 1) == Poll("a", 3)
 
 
 @pytest.mark.parametrize(("wanted", "limit"), [(1, 3), (8, 10), (47, 49), (48, 50), (500, 50)])
-def test_the_first_poll_asks_for_the_free_slots_and_a_few(wanted, limit) -> None:
+def test_the_first_poll_requests_the_free_slots_and_a_few(wanted, limit) -> None:
     assert PollPlan(KEYS).next(KEYS, wanted).limit == limit
 
 
@@ -45,13 +45,13 @@ def test_large_rows_make_small_pages(row_bytes, limit) -> None:
     assert plan.next(KEYS, 1).limit == limit
 
 
-def test_an_empty_page_tells_nothing_about_the_size_of_rows() -> None:
+def test_an_empty_page_does_not_change_the_size_of_rows() -> None:
     plan = PollPlan(KEYS)
     plan.note_page(Poll(None, 3), 0, 0, 15)
     assert plan.next(KEYS, 1).limit == 3
 
 
-def test_a_page_that_was_too_large_is_halved_until_it_fits() -> None:
+def test_a_page_that_is_too_large_is_halved() -> None:
     plan = PollPlan(KEYS)
     limits = []
     for _ in range(7):
@@ -64,7 +64,7 @@ def test_a_page_that_was_too_large_is_halved_until_it_fits() -> None:
 
 
 def full_of_others(plan: PollPlan, times: int = 1) -> list[int]:
-    """Answer polls by full pages of which this process can take nothing."""
+    """Respond to polls with full pages of rows that this process cannot take."""
     limits = []
     for _ in range(times):
         poll = plan.next(KEYS, 1)
@@ -96,7 +96,7 @@ def test_a_full_page_of_usable_rows_hides_nothing() -> None:
     assert not plan.is_crowded
 
 
-def test_behind_a_crowd_each_capability_with_room_is_asked_for_in_turn() -> None:
+def test_when_crowded_capabilities_are_polled_in_turn() -> None:
     plan = PollPlan(KEYS)
     full_of_others(plan, 5)
     assert plan.turns(["a", "c"]) == 3
@@ -108,17 +108,17 @@ def test_behind_a_crowd_each_capability_with_room_is_asked_for_in_turn() -> None
     assert not any(poll.is_whole for poll in polls)
 
 
-def test_the_crowd_is_over_when_the_general_page_has_room() -> None:
+def test_polling_in_turn_ends_when_the_general_page_has_room() -> None:
     plan = PollPlan(KEYS)
     full_of_others(plan, 5)
-    plan.note_page(Poll("a", 9, is_whole=False), 0, 0, 15)  # says nothing about the others
+    plan.note_page(Poll("a", 9, is_whole=False), 0, 0, 15)  # without information about the others
     assert plan.is_crowded
     plan.note_page(Poll(None, 50, is_whole=False), 49, 0, SMALL * 49)
     assert not plan.is_crowded
     assert plan.next(KEYS, 1) == Poll(None, 9)
 
 
-def test_a_crowd_of_large_rows_is_noticed_at_the_largest_page_for_their_size() -> None:
+def test_large_rows_crowd_at_their_largest_page() -> None:
     plan = PollPlan(KEYS)
     for _ in range(6):
         poll = plan.next(KEYS, 1)
@@ -127,7 +127,7 @@ def test_a_crowd_of_large_rows_is_noticed_at_the_largest_page_for_their_size() -
     assert max(plan.next(KEYS, 1).limit for _ in range(4)) == 1
 
 
-def test_a_single_capability_is_never_asked_for_in_turn() -> None:
+def test_a_single_capability_is_never_polled_in_turn() -> None:
     plan = PollPlan(["a"])
     for _ in range(6):
         poll = plan.next(["a"], 1)
@@ -136,7 +136,7 @@ def test_a_single_capability_is_never_asked_for_in_turn() -> None:
     assert plan.next(["a"], 1) == Poll("a", 50)
 
 
-def test_two_capabilities_take_turns_too() -> None:
+def test_two_capabilities_are_polled_in_turn() -> None:
     plan = PollPlan(["a", "b"])
     for _ in range(5):
         poll = plan.next(["a"], 1)
@@ -148,5 +148,5 @@ def test_two_capabilities_take_turns_too() -> None:
     assert plan.is_crowded
 
 
-def test_a_cycle_asks_for_the_platforms_default() -> None:
+def test_once_requests_the_platforms_default() -> None:
     assert ONE_CYCLE_ROWS == 10

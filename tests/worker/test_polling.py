@@ -1,4 +1,4 @@
-"""What the poll does with answers and faults; when and what it asks is decided elsewhere."""
+"""The poll loop handles responses and faults. Other modules decide the time and the content."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from support.wires import FakeWire
 
 
 class Enough(Exception):
-    """Leaves the loop of the poll."""
+    """Stops the poll loop of a test."""
 
 
 class Bench:
-    """A poll on a hand-driven clock, and the wire before it."""
+    """A poll loop with a manual clock and a fake wire."""
 
     def __init__(self, *keys: str, slots: int = 1, limit: int = 1, register: bool = True) -> None:
         keys = keys or ("a",)
@@ -36,7 +36,7 @@ class Bench:
         self.polling = Polling(self.wire, self.offers, keys, options, self.clock)
 
     def run(self, count: int = 10**6, *, seconds: float = 600.0) -> Exception | None:
-        """Poll until so many polls were answered or the time is over; return what ended it."""
+        """Poll until a number of responses or the end of the time, and return the fatal error."""
         wait, end = self.wait, self.clock.at + seconds
 
         def move(not_before: float, activity: int, timeout: float) -> bool:
@@ -65,7 +65,7 @@ def asked(bench: Bench) -> list[str | None]:
     return [(call.query or {}).get("capability_key") for call in bench.wire.sent["available"]]
 
 
-def test_registration_goes_in_batches_of_50_and_tells_what_is_unknown(caplog) -> None:
+def test_registration_sends_batches_of_50_and_logs_unknown(caplog) -> None:
     bench = Bench(*[f"key-{n}" for n in range(120)])
     bench.wire.answers["capabilities"] = data(registered=[], skipped_unknown=["key-7"])
     bench.run(1)
@@ -74,7 +74,7 @@ def test_registration_goes_in_batches_of_50_and_tells_what_is_unknown(caplog) ->
     assert "key-7" in caplog.text
 
 
-def test_registration_goes_on_where_a_fault_met_it() -> None:
+def test_registration_continues_after_a_fault() -> None:
     bench = Bench(*[f"key-{n}" for n in range(120)])
     done = data(registered=[], skipped_unknown=[])
     busy = refusal(503, "busy")
@@ -98,7 +98,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("bad", FAULTS)
-def test_faults_are_outlived_with_backoff(bad) -> None:
+def test_faults_are_retried_with_backoff(bad) -> None:
     bench = Bench()
     bench.wire.answers["available"] = [bad] * 12 + [data(jobs=[])]
     assert bench.run(12) is None
@@ -106,7 +106,7 @@ def test_faults_are_outlived_with_backoff(bad) -> None:
     assert 12 < bench.clock.at - 100 < 45
 
 
-def test_a_poll_that_works_again_is_ready_again(caplog) -> None:
+def test_after_a_successful_poll_the_worker_is_ready(caplog) -> None:
     caplog.set_level("INFO")
     bench = Bench()
     bench.wire.answers["available"] = [page(502), page(502), data(jobs=[])]
@@ -116,7 +116,7 @@ def test_a_poll_that_works_again_is_ready_again(caplog) -> None:
 
 
 @pytest.mark.parametrize(("asked_for", "slept"), [("17", 17), ("86400", 120)])
-def test_retry_after_is_honoured_within_reason(asked_for, slept) -> None:
+def test_retry_after_is_followed_up_to_its_limit(asked_for, slept) -> None:
     bench = Bench()
     slow = refusal(429, "slow_down", headers={"retry-after": asked_for})
     bench.wire.answers["available"] = [slow, data(jobs=[])]
@@ -124,20 +124,20 @@ def test_retry_after_is_honoured_within_reason(asked_for, slept) -> None:
     assert bench.clock.at - 100 == pytest.approx(slept, abs=0.1)
 
 
-def test_every_request_of_the_poll_has_a_total_time() -> None:
+def test_every_request_of_the_poll_has_a_total_timeout() -> None:
     bench = Bench()
     bench.run(8)
     assert max(bench.wire.timeouts["available"]) == 30
     assert max(bench.wire.timeouts["capabilities"]) <= 40
 
 
-def test_the_hold_is_asked_for_in_the_request() -> None:
+def test_a_long_poll_is_requested() -> None:
     bench = Bench()
     bench.run(3)
     assert [call.wait for call in bench.wire.sent["available"]] == [None, 2, 4]
 
 
-def test_malformed_rows_are_skipped_and_told_once(caplog) -> None:
+def test_malformed_rows_are_skipped_and_logged_once(caplog) -> None:
     bench = Bench()
     bench.page({"job_id": 7}, "row", row(".."), row("x" * 70_000), row("job-1"))
     bench.run(1)
@@ -147,7 +147,7 @@ def test_malformed_rows_are_skipped_and_told_once(caplog) -> None:
 
 
 def taken(bench: Bench) -> list[str]:
-    """The offers that a slot may take, after one poll."""
+    """Return the offers that a slot can take after one poll."""
     bench.polling.run_once()
     found = []
     while (offer := bench.offers.take()) is not None:
@@ -157,17 +157,17 @@ def taken(bench: Bench) -> list[str]:
 
 
 @pytest.mark.parametrize("ahead", [2, 7200])
-def test_an_offer_whose_window_seems_over_is_bid_on_with_one_warning(caplog, ahead) -> None:
+def test_an_offer_with_an_expired_window_is_bid_on(caplog, ahead) -> None:
     bench = Bench()
     offers = [row(f"job-{n}", bid_expires_at=after(1)) for n in range(3)]
     reply = data(jobs=offers)
     reply.headers = date_of(NOW + timedelta(seconds=ahead))
     bench.wire.answers["available"] = reply
     assert taken(bench) == ["job-0", "job-1", "job-2"]
-    assert caplog.text.count("bid window over") == 1
+    assert caplog.text.count("bid window expired") == 1
 
 
-def test_an_offer_is_kept_for_as_long_as_its_window_is_open() -> None:
+def test_an_offer_is_kept_while_its_window_is_open() -> None:
     bench = Bench()
     bench.page(row("short", bid_expires_at=after(4)), row("long", bid_expires_at=after(9)))
     bench.polling.run_once()
@@ -176,14 +176,14 @@ def test_an_offer_is_kept_for_as_long_as_its_window_is_open() -> None:
 
 
 @pytest.mark.parametrize("code", ["worker_not_enabled", "capability_not_in_handler_set"])
-def test_a_forgotten_registration_is_made_again(code) -> None:
+def test_a_lost_registration_is_repeated(code) -> None:
     bench = Bench()
     bench.wire.answers["available"] = [refusal(403, code), data(jobs=[])]
     bench.run(2)
     assert bench.wire.count("capabilities") == 2
 
 
-def test_without_registering_a_worker_that_is_not_enabled_ends() -> None:
+def test_without_auto_register_a_disabled_worker_ends() -> None:
     bench = Bench(register=False)
     bench.wire.answers["available"] = refusal(403, "worker_not_enabled")
     assert isinstance(bench.run(9), WorkerNotEnabled)
@@ -202,26 +202,26 @@ def test_the_apis_own_refusal_of_the_key_ends_the_poll(endpoint, status, error) 
 
 @pytest.mark.parametrize("endpoint", ["available", "capabilities"])
 @pytest.mark.parametrize("bad", [*FAULTS[:2], *FAULTS[-2:], page(401)])
-def test_the_only_poll_of_a_cycle_tells_its_fault(endpoint, bad) -> None:
+def test_with_once_the_fault_of_the_poll_is_returned(endpoint, bad) -> None:
     bench = Bench()
     bench.wire.answers[endpoint] = bad
     assert isinstance(bench.polling.run_once(), Exception)
 
 
-def test_the_only_poll_of_a_cycle_asks_for_a_page() -> None:
+def test_with_once_the_poll_requests_a_page() -> None:
     bench = Bench("a", "b")
     assert bench.polling.run_once() is None
     call = bench.wire.sent["available"][0]
     assert (call.query, call.wait) == ({"limit": 10}, None)
 
 
-def test_a_small_worker_asks_for_few_rows() -> None:
+def test_a_small_worker_requests_few_rows() -> None:
     bench = Bench()
     bench.run(2)
     assert [call.query["limit"] for call in bench.wire.sent["available"]] == [3, 3]
 
 
-def test_full_pages_of_a_full_capability_keep_no_other_waiting() -> None:
+def test_full_pages_of_one_capability_do_not_block_others() -> None:
     keys = [f"key-{n}" for n in range(40)]
     bench = Bench(*keys, slots=50)
     backlog = [row(f"job-{n}", keys[0]) for n in range(500)]
@@ -233,8 +233,8 @@ def test_full_pages_of_a_full_capability_keep_no_other_waiting() -> None:
 
     bench.wire.answers["available"] = rows
     bench.run(1)
-    assert bench.offers.take()["capability_key"] == keys[0]  # it is at its limit now
-    bench.run(seconds=30)  # it finds out about the crowd
+    assert bench.offers.take()["capability_key"] == keys[0]  # now at its limit
+    bench.run(seconds=30)  # it detects that the page is crowded
     before = bench.wire.count("available")
     bench.run(seconds=1.9)
     seen = asked(bench)[before:]
@@ -242,7 +242,7 @@ def test_full_pages_of_a_full_capability_keep_no_other_waiting() -> None:
     assert len(seen) <= 60
 
 
-def test_a_few_rows_of_a_full_capability_keep_the_one_poll_for_all() -> None:
+def test_a_few_blocked_rows_keep_the_general_poll() -> None:
     bench = Bench("a", "b", slots=4)
     bench.page(*[row(f"job-{n}") for n in range(4)])
     bench.run(1)

@@ -1,4 +1,4 @@
-"""Worker processes that are really stopped, killed and frozen in the middle of a job."""
+"""Real worker processes are stopped, killed and frozen during a job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def started(site, count: int = 1) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_first_signal_drains(site, signum: signal.Signals) -> None:
+def test_the_first_signal_drains(site, signum: signal.Signals) -> None:
     process = site.start()
     job_id = site.post({"seconds": 1.5 * site.lease})
     started(site)
@@ -35,12 +35,12 @@ def test_a_first_signal_drains(site, signum: signal.Signals) -> None:
     assert site.job(waiting)["status"] == "bidding"
 
 
-def test_an_idle_worker_is_gone_at_once(site) -> None:
+def test_an_idle_worker_stops_at_once(site) -> None:
     taken = []
-    while not taken or min(taken) >= 0.5:  # a busy machine may take its time, but not every time
+    while not taken or min(taken) >= 0.5:  # on a busy machine, at least one stop must be fast
         assert len(taken) < 3, taken
         process = site.start()
-        time.sleep(1)  # it is in a poll that is held back for longer than this test may take
+        time.sleep(1)  # it is in a long-poll that lasts longer than this test
         begun = time.monotonic()
         process.terminate()
         assert process.wait(10) == 0
@@ -48,7 +48,7 @@ def test_an_idle_worker_is_gone_at_once(site) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="tgkill")
-def test_a_signal_that_another_thread_gets_drains(site) -> None:
+def test_a_signal_on_another_thread_drains(site) -> None:
     process = site.start()
     until(lambda: "registered" in site.log())
     threads = {int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()}
@@ -57,7 +57,7 @@ def test_a_signal_that_another_thread_gets_drains(site) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_it(site, signum: signal.Signals) -> None:
+def test_a_second_signal_stops_the_worker(site, signum: signal.Signals) -> None:
     process = site.start()
     site.post({"seconds": 30})
     started(site)
@@ -67,7 +67,7 @@ def test_a_second_signal_ends_it(site, signum: signal.Signals) -> None:
     assert process.wait(5) == 128 + signum
 
 
-def test_a_killed_workers_job_is_completed_by_another_in_time(site) -> None:
+def test_another_worker_completes_a_killed_workers_job(site) -> None:
     first = site.start()
     job_id = site.post({"seconds": 1})
     started(site)
@@ -81,7 +81,7 @@ def test_a_killed_workers_job_is_completed_by_another_in_time(site) -> None:
     assert job["output_envelope"]["pid"] == second.pid
 
 
-def test_a_worker_frozen_past_its_lease_leaves_its_sibling_alone(site) -> None:
+def test_a_frozen_worker_does_not_disturb_the_next_holder(site) -> None:
     first = site.start()
     job_id = site.post({"seconds": 2 * site.lease})
     started(site)
@@ -95,19 +95,19 @@ def test_a_worker_frozen_past_its_lease_leaves_its_sibling_alone(site) -> None:
     assert len(job["attempts"]) == 2
     until(lambda: "lost: " in site.log(0))
     assert "the process was stopped" in site.log(0)
-    # It has let go of the job, not of its work.
+    # It has given up the job, but its handler still runs.
     second.terminate()
     second.wait(10)
     assert site.ended(site.post())["output_envelope"]["pid"] == first.pid
 
 
-def test_the_kernel_is_restarted_in_the_middle_of_a_job(site) -> None:
+def test_a_restart_of_the_kernel_during_a_job_loses_nothing(site) -> None:
     process = site.start()
     job_id = site.post({"seconds": 1.5})
     started(site)
     site.kernel.kill()
     site.kernel.start()
-    # The lease may have run out while the kernel was down; then the job is run again, not lost.
+    # The lease may have expired while the kernel was down. Then the job runs again.
     job = site.ended(job_id)
     assert job["status"] == "succeeded"
     assert job["settlements"] == 1
@@ -128,7 +128,7 @@ def test_three_workers_race_and_nothing_runs_twice(site) -> None:
     assert len({pid for _, pid in site.runs()}) == 3
 
 
-def test_a_handler_that_hogs_the_interpreter_keeps_its_lease(site) -> None:
+def test_a_handler_that_holds_the_gil_keeps_its_lease(site) -> None:
     site.start()
     job = site.ended(site.post({"seconds": 2 * site.lease, "hog": True}))
     assert job["status"] == "succeeded"
@@ -144,7 +144,7 @@ def test_handlers_run_in_processes(site) -> None:
     assert process.wait(20) == 0
 
 
-def test_a_handlers_process_that_dies_ends_the_worker(site) -> None:
+def test_a_dead_process_of_a_pool_ends_the_worker(site) -> None:
     process = site.start(PROCESSES="2", CONCURRENCY="2")
     site.post({"die": True})
     started(site)
@@ -152,10 +152,10 @@ def test_a_handlers_process_that_dies_ends_the_worker(site) -> None:
     assert "ExecutorBroken" in site.log()
 
 
-def test_a_process_that_a_handler_forks_handles_signals_as_any_other(site) -> None:
+def test_a_forked_process_handles_signals_normally(site) -> None:
     process = site.start()
     job = site.ended(site.post({"fork": True}))
     assert job["output_envelope"] == {"ended_by": signal.SIGTERM}
-    process.terminate()  # the parent still owns its own
+    process.terminate()  # the parent still handles its own signals
     assert process.wait(20) == 0
     assert "SIGTERM received: finishing the running jobs" in site.log()

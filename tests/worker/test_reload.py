@@ -1,4 +1,4 @@
-"""``--reload``: the worker starts again when its code changes."""
+"""``--reload`` restarts the worker when its code changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHANGED, NOTHING = {"a change"}, ()
 
 
 class FakeProcess:
-    """A process that a test ends."""
+    """A fake process that the test ends."""
 
     def __init__(self) -> None:
         self.signals = []
@@ -35,7 +35,7 @@ class FakeProcess:
 
 
 class Watch:
-    """Runs a reloader; between two looks at its process the test acts."""
+    """Runs a reloader, with actions of the test between its checks."""
 
     def __init__(self) -> None:
         self.processes = []
@@ -46,7 +46,7 @@ class Watch:
         return self.processes[-1]
 
     def run(self, *steps) -> int:
-        """Run it; a step is a change, nothing, or a function to call before a look."""
+        """Run the reloader. A step is a change, nothing, or a function to call before a check."""
 
         def changes():
             for step in steps:
@@ -69,7 +69,7 @@ class Watch:
         return lambda: self.reloader.handle_signal(signum)
 
 
-def test_a_change_ends_the_process_gently_and_starts_another() -> None:
+def test_a_change_drains_the_process_and_starts_another() -> None:
     watch = Watch()
 
     def draining() -> None:
@@ -80,7 +80,7 @@ def test_a_change_ends_the_process_gently_and_starts_another() -> None:
     assert [process.signals for process in watch.processes] == [[signal.SIGTERM], []]
 
 
-def test_a_module_that_cannot_be_imported_waits_for_its_next_change() -> None:
+def test_a_broken_module_waits_for_its_next_change() -> None:
     watch = Watch()
 
     def waiting() -> None:
@@ -91,31 +91,31 @@ def test_a_module_that_cannot_be_imported_waits_for_its_next_change() -> None:
     assert len(watch.processes) == 2
 
 
-def test_a_signal_is_passed_on_and_the_exit_code_back() -> None:
+def test_signals_and_the_exit_code_are_passed_on() -> None:
     watch = Watch()
     assert watch.run(watch.signal(signal.SIGTERM), CHANGED, watch.end(0, 1)) == 1
     assert watch.processes[0].signals == [signal.SIGTERM]
 
 
-def test_a_second_signal_is_passed_on_too() -> None:
+def test_a_second_signal_is_passed_on() -> None:
     watch = Watch()
     twice = (watch.signal(signal.SIGINT), watch.signal(signal.SIGINT))
     assert watch.run(*twice, watch.end(0, 130)) == 130
     assert watch.processes[0].signals == [signal.SIGINT] * 2
 
 
-def test_a_stop_during_a_reload_costs_no_running_job() -> None:
+def test_a_stop_during_a_reload_finishes_running_jobs() -> None:
     watch = Watch()
     assert watch.run(CHANGED, watch.signal(signal.SIGTERM), watch.end(0, 0)) == 0
     assert [process.signals for process in watch.processes] == [[signal.SIGTERM]]
 
 
-def test_a_process_that_a_signal_ended_gives_128_and_the_signal() -> None:
+def test_an_exit_by_a_signal_is_128_plus_the_signal() -> None:
     watch = Watch()
     assert watch.run(watch.end(0, -9)) == 137
 
 
-def test_a_stop_while_it_waits_for_a_change_is_0() -> None:
+def test_a_stop_while_waiting_for_a_change_exits_with_0() -> None:
     watch = Watch()
     assert watch.run(watch.end(0, NOT_LOADED), watch.signal(signal.SIGTERM)) == 0
 
@@ -148,7 +148,7 @@ def echo(task):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_the_worker_starts_again_after_a_change(calm_site, tmp_path) -> None:
+def test_the_worker_restarts_after_a_change(calm_site, tmp_path) -> None:
     site, code, more = calm_site, tmp_path / "code", tmp_path / "more"
     code.mkdir()
     more.mkdir()

@@ -1,4 +1,4 @@
-"""A whole run on real threads, with a wire instead of a network."""
+"""A whole run on real threads, with a fake wire instead of a network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.workers import until
 
 
 class Market(FakeWire):
-    """Offers jobs until they are settled, and goes on offering those that were given up."""
+    """Offers each job until it is settled, including given-up jobs."""
 
     def __init__(self, *jobs: tuple[str, str], **answers) -> None:
         super().__init__(available=self._page, submit=self._settle, **answers)
@@ -43,7 +43,7 @@ class Market(FakeWire):
 
 
 class Site:
-    """A run on a thread of its own."""
+    """A run on a separate thread."""
 
     def __init__(self, wire, handlers, *, runtime=None, **options) -> None:
         self.wire = wire
@@ -68,7 +68,7 @@ class Site:
         return self
 
     def ended(self, within: float = 10.0) -> float:
-        """Wait until the run has ended; return the seconds that it took."""
+        """Wait until the run has ended, and return its duration in seconds."""
         begun = time.monotonic()
         self._thread.join(within)
         assert not self._thread.is_alive()
@@ -95,7 +95,7 @@ def test_jobs_are_settled() -> None:
 
 
 def hang(task):
-    """A handler that heeds nothing for longer than a test takes."""
+    """A handler that ignores its cancellation for longer than a test."""
     threading.Event().wait(20)
     return {}
 
@@ -104,7 +104,7 @@ def leave(task):
     raise SystemExit(3)
 
 
-def test_a_handler_that_leaves_drains_in_time_whatever_others_do() -> None:
+def test_an_exiting_handler_drains_in_time() -> None:
     wire = Market(("job-1", "hangs"), ("job-2", "leaves"))
     handlers = {"hangs": hang, "leaves": leave}
     site = Site(wire, handlers, concurrency=2, graceful_shutdown_timeout=0.5).start()
@@ -112,7 +112,7 @@ def test_a_handler_that_leaves_drains_in_time_whatever_others_do() -> None:
     assert isinstance(site.raised, SystemExit)
 
 
-def test_a_rejected_key_drains_in_time_whatever_handlers_do() -> None:
+def test_a_rejected_key_drains_in_time() -> None:
     wire = Market(("job-1", "hangs"))
     site = Site(wire, {"hangs": hang}, concurrency=2, graceful_shutdown_timeout=0.5).start()
     wire.wait("bid", 1)
@@ -121,7 +121,7 @@ def test_a_rejected_key_drains_in_time_whatever_handlers_do() -> None:
     assert isinstance(site.raised, AuthenticationError)
 
 
-def test_a_rejected_key_lets_running_jobs_be_finished() -> None:
+def test_a_rejected_key_lets_running_jobs_finish() -> None:
     finish = threading.Event()
     wire = Market(("job-1", "a"))
     site = Site(wire, {"a": lambda task: {"ok": finish.wait(10)}}, concurrency=2).start()
@@ -134,7 +134,7 @@ def test_a_rejected_key_lets_running_jobs_be_finished() -> None:
     assert wire.count("submit") == 1
 
 
-def test_what_takes_longer_than_the_shutdown_may_is_named() -> None:
+def test_jobs_past_the_shutdown_timeout_are_named() -> None:
     wire = Market(("job-1", "hangs"))
     site = Site(wire, {"hangs": hang}, concurrency=2, graceful_shutdown_timeout=0.2).start()
     wire.wait("bid", 1)
@@ -145,7 +145,7 @@ def test_what_takes_longer_than_the_shutdown_may_is_named() -> None:
 
 
 @pytest.mark.parametrize("error", [NonRetryableError("no"), ValueError("no")])
-def test_a_job_that_was_given_up_is_not_bid_on_again(error) -> None:
+def test_a_given_up_job_is_not_bid_on_again(error) -> None:
     wire = Market(("poisoned", "a"))
 
     def handle(task):
@@ -170,7 +170,7 @@ def test_failing_bids_back_off() -> None:
 
 
 @pytest.mark.parametrize("bad", [lambda call: 1 / 0, data(accepted=True, task_run_id=7)])
-def test_a_fault_of_our_own_costs_one_bid_and_not_the_worker(bad) -> None:
+def test_an_internal_error_does_not_stop_the_worker(bad) -> None:
     wire = Market(("job-1", "a"))
     good = wire.answers["bid"]
     wire.answers["bid"] = [bad, good]
@@ -180,7 +180,7 @@ def test_a_fault_of_our_own_costs_one_bid_and_not_the_worker(bad) -> None:
 
 
 class Full(Runtime):
-    """A process table that fills up when a test says so."""
+    """A runtime whose process table becomes full when a test says so."""
 
     def __init__(self) -> None:
         self.is_full = False
@@ -191,7 +191,7 @@ class Full(Runtime):
         return super().start(target, name=name)
 
 
-def test_a_full_process_table_is_survived_and_told() -> None:
+def test_a_full_process_table_is_survived_and_reported() -> None:
     runtime = Full()
     wire = Market(("job-1", "a"), heartbeat=data(lease_expires_at=after(30)))
     finish = threading.Event()
@@ -211,7 +211,7 @@ def test_a_full_process_table_is_survived_and_told() -> None:
         until(lambda: not wire.open)
 
 
-def test_a_process_table_that_is_full_at_the_start_is_waited_for() -> None:
+def test_the_worker_waits_for_a_full_process_table() -> None:
     runtime = Full()
     runtime.is_full = True
     wire = Market(("job-1", "a"))
@@ -230,7 +230,7 @@ class Raising(logging.Handler):
         raise OSError("no space left on device")
 
 
-def test_a_logging_handler_that_raises_stops_nothing() -> None:
+def test_a_failing_log_handler_stops_nothing() -> None:
     wire = Market(*[(f"job-{n}", "a") for n in range(10)])
     wire.answers["bid"] = [refusal(503, "busy"), wire.answers["bid"]]
     broken, root = Raising(level=logging.DEBUG), logging.getLogger("chaojiyuyan_worker")
@@ -244,7 +244,7 @@ def test_a_logging_handler_that_raises_stops_nothing() -> None:
         root.setLevel(before)
 
 
-def test_no_more_jobs_are_bid_on_than_an_executor_has_workers() -> None:
+def test_bids_are_limited_by_the_workers_of_an_executor() -> None:
     wire = Market(*[(f"job-{n}", "a") for n in range(8)])
     running_now, most = [], []
 
@@ -269,7 +269,7 @@ def test_no_more_jobs_are_bid_on_than_an_executor_has_workers() -> None:
     [(refusal(503, "busy"), ServerError), (fault(httpx.ConnectError("no")), httpx.ConnectError)],
 )
 @pytest.mark.parametrize("endpoint", ["available", "capabilities"])
-def test_one_cycle_whose_poll_fails_raises(endpoint, reply, error) -> None:
+def test_with_once_a_failed_poll_is_raised(endpoint, reply, error) -> None:
     wire = Market()
     wire.answers[endpoint] = reply
     site = Site(wire, {"a": lambda task: {}})

@@ -1,4 +1,4 @@
-"""The run takes threads, clocks and chance from its runtime alone."""
+"""A run gets threads, clocks and random numbers only from its runtime."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def test_no_module_goes_around_the_runtime() -> None:
+def test_no_module_bypasses_the_runtime() -> None:
     sources = set(SOURCES.rglob("*.py")) - {RUNTIME}
     assert {path.name: imported(path) & BESIDE for path in sources if imported(path) & BESIDE} == {}
     assert imported(RUNTIME) & BESIDE == {"threading", "time", "queue", "random"}

@@ -1,4 +1,4 @@
-"""Internal threads outlive faults, and say what does not work meanwhile."""
+"""Internal threads are restarted after errors, and report problems."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.workers import until
 
 
 class Refusing(Runtime):
-    """Starts no thread until it is told to, and counts the tries."""
+    """A runtime that refuses to start threads until allowed, and counts the attempts."""
 
     def __init__(self) -> None:
         self.refuses = True
@@ -27,7 +27,7 @@ class Refusing(Runtime):
         return super().start(target, name=name)
 
 
-def test_a_thread_that_cannot_be_started_is_tried_again() -> None:
+def test_a_thread_that_cannot_start_is_retried() -> None:
     runtime = Refusing()
     supervisor = Supervisor(runtime)
     ran = threading.Event()
@@ -42,7 +42,7 @@ def test_a_thread_that_cannot_be_started_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("odd"), SystemExit(3), MemoryError()])
-def test_a_body_that_raises_runs_anew(monkeypatch, error) -> None:
+def test_a_function_that_raises_runs_again(monkeypatch, error) -> None:
     monkeypatch.setattr(supervision, "RESTART_PAUSE", 0.2)
     runtime = Runtime()
     supervisor = Supervisor(runtime)
@@ -66,7 +66,7 @@ def test_a_body_that_raises_runs_anew(monkeypatch, error) -> None:
     assert service.returned
 
 
-def test_a_body_that_returned_is_not_run_again() -> None:
+def test_a_function_that_returned_does_not_run_again() -> None:
     supervisor = Supervisor(Runtime())
     runs = []
     service = supervisor.add("poll", lambda: runs.append(1))
@@ -98,7 +98,7 @@ def test_a_pool_grows_only_while_it_makes_no_progress() -> None:
     until(lambda: threads() == 0)
 
 
-def test_what_a_function_raises_ends_no_thread_of_the_pool(caplog) -> None:
+def test_an_exception_does_not_end_a_thread_of_the_pool(caplog) -> None:
     pool = ThreadPool("fragile", Runtime())
     ran = threading.Event()
     pool.run(lambda: 1 / 0)
@@ -108,7 +108,7 @@ def test_what_a_function_raises_ends_no_thread_of_the_pool(caplog) -> None:
     until(lambda: "ZeroDivisionError" in caplog.text)
 
 
-def test_a_pool_without_threads_runs_nothing_until_one_can_be_started() -> None:
+def test_a_pool_waits_until_a_thread_can_start() -> None:
     runtime = Refusing()
     pool = ThreadPool("late", runtime)
     ran = threading.Event()
@@ -121,7 +121,7 @@ def test_a_pool_without_threads_runs_nothing_until_one_can_be_started() -> None:
     pool.close()
 
 
-def test_closing_a_pool_runs_what_waits() -> None:
+def test_closing_a_pool_runs_the_waiting_functions() -> None:
     pool = ThreadPool("closing", Runtime())
     free, ran = threading.Event(), threading.Event()
     for _ in range(EAGER_THREADS):

@@ -1,4 +1,4 @@
-"""What a handler is given."""
+"""The task, which a handler gets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROW = {
 }
 
 
-def test_it_tells_the_job() -> None:
+def test_a_task_has_the_data_of_the_job() -> None:
     task = TaskContext(ROW, task_run_id="run-1", lease_expires_at="2026-01-01T00:00:30")
     assert (task.job_id, task.capability_key, task.task_run_id) == ("job-1", "a", "run-1")
     assert task.input is task.input_envelope == {"n": 1}
@@ -30,18 +30,18 @@ def test_it_tells_the_job() -> None:
     assert (task.attempt, task.validation_errors, task.artifacts) == (1, [], [])
 
 
-def test_what_the_api_left_out_has_a_neutral_value() -> None:
+def test_missing_members_have_a_neutral_value() -> None:
     task = TaskContext({"job_id": "job-1", "input_envelope": None, "max_budget_nc": "7"})
     assert (task.input, task.max_budget_nc) == ({}, 7)
     assert task.bid_expires_at is task.lease_expires_at is task.task_run_id is None
 
 
 @pytest.mark.parametrize("budget", [float("inf"), float("nan"), "-9", "9" * 5000, None, [1]])
-def test_a_budget_that_is_no_number_is_none(budget) -> None:
+def test_an_invalid_budget_is_zero(budget) -> None:
     assert TaskContext({"max_budget_nc": budget}).max_budget_nc == 0
 
 
-def test_a_cancelled_task_says_why() -> None:
+def test_a_cancelled_task_has_a_reason() -> None:
     task = TaskContext(ROW)
     called = []
     task.on_cancel(lambda: called.append("before"))
@@ -73,7 +73,7 @@ def test_artifacts_are_attached() -> None:
     ]
 
 
-def test_its_log_carries_the_job(caplog) -> None:
+def test_log_records_have_the_labels_of_the_job(caplog) -> None:
     caplog.set_level(logging.INFO)
     TaskContext(ROW, task_run_id="run-1").log.info("half of %d", 2, extra={"step": 1})
     record = caplog.records[0]
@@ -82,7 +82,7 @@ def test_its_log_carries_the_job(caplog) -> None:
     assert record.step == 1
 
 
-def test_it_crosses_to_another_process_as_plain_data() -> None:
+def test_a_task_is_sent_to_another_process_as_plain_data() -> None:
     task = TaskContext(ROW, task_run_id="run-1", lease_expires_at="2026-01-01T00:00:30Z")
     task.attempt = 3
     again = TaskContext.from_plain(pickle.loads(pickle.dumps(task.to_plain())))
@@ -91,7 +91,7 @@ def test_it_crosses_to_another_process_as_plain_data() -> None:
     assert again.attempt == 3
 
 
-def test_progress_is_kept_within_its_range() -> None:
+def test_progress_is_limited_to_its_range() -> None:
     task = TaskContext(ROW)
     assert task.last_progress is None
     for told, kept in ((0.4, 0.4), (-1, 0.0), (7, 1.0), (float("inf"), 1.0)):
@@ -112,7 +112,7 @@ def test_progress_is_a_log_line_for_each_percent(caplog) -> None:
     assert caplog.records[40].job_id == "job-1"
 
 
-def test_the_message_of_a_progress_is_bounded() -> None:
+def test_the_message_of_a_progress_is_cut() -> None:
     task = TaskContext(ROW)
     task.progress(0.5, "x" * 100_000)
     assert len(task.last_progress.message) == 200

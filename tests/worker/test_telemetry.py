@@ -1,4 +1,4 @@
-"""Spans and metrics, by the OpenTelemetry SDK's own in-memory readers."""
+"""Spans and metrics, read with the in-memory readers of the OpenTelemetry SDK."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chaojiyuyan_worker._run.job import Outcome, Verdict
 from chaojiyuyan_worker.task import TaskContext
 
 TASK = TaskContext({"job_id": "job-1", "capability_key": "a"}, task_run_id="run-1")
-LEASE = None  # no tracer asks for the lease
+LEASE = None  # no tracer uses the lease
 
 
 @pytest.fixture
 def told(monkeypatch):
-    """The telemetry, and what it told: spans, and the points of each metric."""
+    """The telemetry, its spans, and the points of each metric."""
     pytest.importorskip("opentelemetry.sdk")
     from opentelemetry import metrics, trace
     from opentelemetry.sdk.metrics import MeterProvider
@@ -65,7 +65,7 @@ def test_a_job_is_a_span_and_counts(told) -> None:
     assert seen["chaojiyuyan.worker.heartbeat.duration"][0].sum == 0.125
 
 
-def test_a_job_that_failed_is_a_span_in_error(told) -> None:
+def test_a_failed_job_is_a_span_with_an_error(told) -> None:
     telemetry, exporter, _ = told
     with telemetry.job(TASK, LEASE):
         telemetry.ended(TASK, Verdict(Outcome.LOST, "re-routed"), -2.0)
@@ -75,7 +75,7 @@ def test_a_job_that_failed_is_a_span_in_error(told) -> None:
 
 
 def work_a_job(*lines: str) -> str:
-    """Run code in a process of its own, in which ``job()`` works one; return what it prints."""
+    """Run code in a separate process in which ``job()`` runs a job, and return its output."""
     code = (
         "import sys, threading",
         "from chaojiyuyan_worker._observe.telemetry import Telemetry, WithOpenTelemetry",
@@ -96,28 +96,28 @@ def work_a_job(*lines: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
-def test_nothing_is_told_without_opentelemetry() -> None:
+def test_nothing_is_recorded_without_opentelemetry() -> None:
     assert work_a_job("sys.modules['opentelemetry'] = None", "print('done')") == "done\n"
 
 
-def test_opentelemetry_is_not_loaded_for_a_program_without_it() -> None:
+def test_opentelemetry_is_not_imported_by_the_worker() -> None:
     assert work_a_job("", "print('opentelemetry' in sys.modules)") == "False\n"
 
 
-def test_a_variable_that_configures_opentelemetry_has_it_loaded(monkeypatch) -> None:
+def test_a_configuration_variable_imports_opentelemetry(monkeypatch) -> None:
     pytest.importorskip("opentelemetry.trace")
     monkeypatch.setenv("OTEL_PYTHON_METER_PROVIDER", "default_meter_provider")
     assert work_a_job("", "print('opentelemetry' in sys.modules)") == "True\n"
 
 
-def test_an_opentelemetry_that_is_broken_costs_no_job(monkeypatch, caplog) -> None:
+def test_a_broken_opentelemetry_loses_no_job(monkeypatch, caplog) -> None:
     metrics = pytest.importorskip("opentelemetry.metrics")
     monkeypatch.setattr(metrics, "get_meter", lambda *_: 1 / 0)
     telemetry = WithOpenTelemetry(Telemetry(), threading.Lock())
     for _ in range(2):
         with telemetry.job(TASK, LEASE):
             telemetry.ended(TASK, Verdict(Outcome.SETTLED), 1.0)
-    assert caplog.messages == ["OpenTelemetry cannot be used: no spans and metrics by it"]
+    assert caplog.messages == ["OpenTelemetry failed to start; it records no spans or metrics"]
 
 
 def test_a_provider_set_after_the_start_gets_the_next_span() -> None:
@@ -138,7 +138,7 @@ def test_a_provider_set_after_the_start_gets_the_next_span() -> None:
     assert spans == "['process a']\n"
 
 
-def test_a_telemetry_that_tells_nobody_takes_everything() -> None:
+def test_the_base_telemetry_accepts_everything() -> None:
     with Telemetry().job(TASK, LEASE):
         Telemetry().ended(TASK, Verdict(Outcome.SETTLED), 1.0)
 
@@ -160,7 +160,7 @@ def test_a_job_is_a_consumer_span_linked_to_the_caller(told) -> None:
 @pytest.mark.parametrize(
     "context", [None, [], {}, {"traceparent": 5}, {"traceparent": "x"}, {"traceparent": "00-0-0-0"}]
 )
-def test_a_job_without_a_trace_is_linked_to_nothing(told, context) -> None:
+def test_a_job_without_a_trace_has_no_link(told, context) -> None:
     telemetry, exporter, _ = told
     with telemetry.job(TaskContext({"job_id": "j", "channel_context": context}), LEASE):
         pass

@@ -1,4 +1,4 @@
-"""Handlers under test, with no network."""
+"""Handlers are tested without a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def worker():
     return Worker("nxt_ag_test_test")
 
 
-def test_it_runs_a_handler_and_returns_its_output(worker) -> None:
+def test_run_calls_a_handler_and_returns_its_output(worker) -> None:
     @worker.handler("a")
     def double(task):
         return {"n": task.input["n"] * 2, "pair": (1, 2), "job": task.job_id}
@@ -21,7 +21,7 @@ def test_it_runs_a_handler_and_returns_its_output(worker) -> None:
     assert run(worker, "a", {"n": 2}) == {"n": 4, "pair": [1, 2], "job": "test-job"}
 
 
-def test_it_runs_a_coroutine_function(worker) -> None:
+def test_run_accepts_a_coroutine_function(worker) -> None:
     @worker.handler("a")
     async def handle(task):
         return task.input
@@ -29,7 +29,7 @@ def test_it_runs_a_coroutine_function(worker) -> None:
     assert run(worker, "a", {"n": 2}) == {"n": 2}
 
 
-def test_it_raises_what_the_handler_raises(worker) -> None:
+def test_run_raises_the_exception_of_the_handler(worker) -> None:
     @worker.handler("a")
     def handle(task):
         raise KeyError("n")
@@ -42,7 +42,7 @@ def test_it_raises_what_the_handler_raises(worker) -> None:
     ("output", "error"),
     [([], TypeError), ({"n": {1}}, TypeError), ({"n": float("nan")}, ValueError)],
 )
-def test_an_output_that_no_submit_can_carry_is_an_error(worker, output, error) -> None:
+def test_an_output_that_is_not_json_is_an_error(worker, output, error) -> None:
     worker.handler("a")(lambda task: output)
     with pytest.raises(error):
         run(worker, "a", {})
@@ -53,7 +53,7 @@ def test_an_unknown_capability_is_an_error(worker) -> None:
         run(worker, "b", {})
 
 
-def test_a_failing_handler_is_run_again(worker) -> None:
+def test_a_failing_handler_is_retried(worker) -> None:
     attempts = []
 
     @worker.handler("a")
@@ -73,7 +73,7 @@ def test_a_failing_handler_is_run_again(worker) -> None:
         run(worker, "a", {}, max_retries=1)
 
 
-def test_a_job_that_failed_is_returned_and_not_raised(worker) -> None:
+def test_run_job_returns_a_failed_job(worker) -> None:
     problem = ValueError("broken")
 
     @worker.handler("a")
@@ -86,7 +86,7 @@ def test_a_job_that_failed_is_returned_and_not_raised(worker) -> None:
     assert (done.output, done.attempts, done.artifacts) == (None, 1, [])
 
 
-def test_a_refused_output_is_made_again(worker) -> None:
+def test_a_refused_output_is_retried(worker) -> None:
     @worker.handler("a")
     def handle(task):
         return {"n": task.attempt, "why": task.validation_errors}
@@ -110,7 +110,7 @@ def test_a_timeout_is_a_timeout_error(worker) -> None:
         run(worker, "a", {})
 
 
-def test_a_lease_is_lost_when_the_test_says_so(worker) -> None:
+def test_cancel_after_loses_the_lease(worker) -> None:
     @worker.handler("a")
     async def handle(task):
         import asyncio

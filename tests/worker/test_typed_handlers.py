@@ -1,4 +1,4 @@
-"""Handlers that take their input as a type."""
+"""Handlers with a typed input."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def worker() -> Worker:
     return Worker("nxt_ag_test", "http://127.0.0.1:1/api/v1")
 
 
-def test_data_comes_as_its_type_and_output_goes_as_json(worker: Worker) -> None:
+def test_data_has_its_type_and_output_becomes_json(worker: Worker) -> None:
     assert worker.handler(KEY)(count) is count
 
     assert run(worker, KEY, {"text": "one two"}) == {"words": 2}
 
 
 @pytest.mark.parametrize("arity", ["(task)", "(data, task)", "untyped", "unresolved task"])
-def test_the_task_is_there_when_asked_for(worker: Worker, arity: str) -> None:
+def test_the_task_is_passed_on_request(worker: Worker, arity: str) -> None:
     def takes_task(task: TaskContext) -> dict[str, object]:
         return {"id": task.job_id, "in": task.input}
 
@@ -73,7 +73,7 @@ def test_the_task_is_there_when_asked_for(worker: Worker, arity: str) -> None:
     assert run(worker, KEY, {"n": 1}) == {"id": "test-job", "in": {"n": 1}}
 
 
-def test_async_handlers_are_typed_too(worker: Worker) -> None:
+def test_async_handlers_can_be_typed(worker: Worker) -> None:
     @worker.handler(KEY)
     async def shout(data: Text, task: TaskContext) -> dict[str, object]:
         return {"text": data.text.upper(), "attempt": task.attempt}
@@ -111,11 +111,11 @@ def test_a_process_pool_reads_the_input_over_there(worker: Worker) -> None:
         assert run(worker, KEY, {"text": "one two three"}) == {"words": 3}
 
 
-def test_input_that_does_not_fit_is_not_worked_on(worker: Worker) -> None:
+def test_an_invalid_input_does_not_run_the_handler(worker: Worker) -> None:
     begun: list[object] = []
     worker.handler(KEY, input=Text)(lambda data: begun.append(data) or {})
 
-    with pytest.raises(InvalidInput, match=r"^text: expected a text, not an integer$") as caught:
+    with pytest.raises(InvalidInput, match=r"^text: expected a string, not an integer$") as caught:
         run(worker, KEY, {"text": 3})
 
     assert isinstance(caught.value, NonRetryableError)
@@ -126,7 +126,7 @@ def test_input_that_does_not_fit_is_not_worked_on(worker: Worker) -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (no_parameter, "takes no positional parameter"),
+        (no_parameter, "it has no positional parameter"),
         (lambda a, b, c: {}, "more than two required parameters"),
         (lambda task, *, mode: {}, "keyword-only parameter 'mode' has no default"),
     ],
@@ -149,7 +149,7 @@ def test_an_unsupported_or_unknown_type_is_refused_at_once(worker: Worker) -> No
         worker.handler(KEY)(takes_unknown)
 
 
-def test_callables_of_every_kind_pass(worker: Worker) -> None:
+def test_every_kind_of_callable_is_accepted(worker: Worker) -> None:
     class Shouter:
         def __call__(self, data: Text) -> dict[str, object]:
             return {"text": data.text.upper()}

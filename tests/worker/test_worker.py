@@ -1,4 +1,4 @@
-"""The worker's public face: signatures, single steps, and what it sends."""
+"""The public API of the worker: signatures, single steps and requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY = "nxt_ag_test_secret"
 
 
 class Platform:
-    """Answers what it was told to, by the last segment of the path; keeps the requests."""
+    """A fake platform with a response for each last path segment, which records requests."""
 
     def __init__(self, **answers: httpx.Response) -> None:
         self.answers = answers
@@ -47,7 +47,7 @@ def test_nexus_worker_is_the_worker() -> None:
     assert NexusWorker is Worker
 
 
-def test_the_signatures_of_0_4_0_hold() -> None:
+def test_the_signatures_of_0_4_0_are_unchanged() -> None:
     run = inspect.signature(Worker.run).parameters
     assert [(p.name, p.default) for p in run.values()][1:] == [
         ("poll_interval", 1.0),
@@ -80,13 +80,13 @@ def test_concurrency_is_a_whole_number_above_0(concurrency) -> None:
         Worker(KEY).handler("a", concurrency=concurrency)(print)
 
 
-def test_the_key_is_in_no_repr() -> None:
+def test_no_repr_contains_the_key() -> None:
     worker = Worker(KEY)
     assert KEY not in repr(worker)
     assert (worker.api_key, worker.base_url) == (KEY, Worker.DEFAULT_BASE_URL)
 
 
-def test_it_is_made_from_the_environment(monkeypatch) -> None:
+def test_a_worker_is_made_from_the_environment(monkeypatch) -> None:
     monkeypatch.setenv("CHAOJIYUYAN_API_KEY", KEY)
     monkeypatch.setenv("HEBING_BASE_URL", "http://localhost:1/api/v1/")
     worker = Worker.from_env(concurrency=3)
@@ -94,7 +94,7 @@ def test_it_is_made_from_the_environment(monkeypatch) -> None:
     assert worker.concurrency == 3
 
 
-def test_a_handler_stays_the_function_that_it_is() -> None:
+def test_the_decorator_returns_the_same_function() -> None:
     worker = Worker(KEY)
 
     def work(task):
@@ -104,20 +104,20 @@ def test_a_handler_stays_the_function_that_it_is() -> None:
     assert worker.handlers["a"].function is work
 
 
-def test_without_a_handler_there_is_nothing_to_run() -> None:
+def test_without_a_handler_run_raises() -> None:
     with pytest.raises(RuntimeError, match="No handlers registered"):
         Worker(KEY).run()
 
 
 @pytest.mark.parametrize("interval", [0, -1])
-def test_a_heartbeat_interval_is_above_0(interval) -> None:
+def test_a_heartbeat_interval_must_be_above_0(interval) -> None:
     worker = Worker(KEY)
     worker.handler("a")(lambda task: {})
     with pytest.raises(ValueError, match="heartbeat_interval"):
         worker.run(heartbeat_interval=interval)
 
 
-def test_requests_tell_who_sends_them() -> None:
+def test_requests_name_their_source() -> None:
     worker, platform = steps(available=ok(jobs=[]))
     worker.available(limit=3, capability_key="a")
     request = platform.requests[0]
@@ -128,7 +128,7 @@ def test_requests_tell_who_sends_them() -> None:
     assert request.headers["user-agent"].endswith("; worker)")
 
 
-def test_a_client_that_is_handed_in_needs_neither_key_nor_url() -> None:
+def test_a_passed_in_client_needs_neither_key_nor_url() -> None:
     platform = Platform(
         capabilities=ok(registered=["a"], skipped_unknown=[]),
         available=ok(jobs=[{"job_id": "job-1", "capability_key": "a", "input_envelope": {"n": 1}}]),
@@ -234,7 +234,7 @@ def test_a_refused_output_is_raised(answer) -> None:
     assert caught.value.validation_errors == ["n: low"]
 
 
-def test_single_steps_work_off_a_job(site) -> None:
+def test_single_steps_complete_a_job(site) -> None:
     with site.worker() as worker:
         worker.register_handlers("test.echo.v1")
         job_id = site.post({"n": 1})
@@ -254,7 +254,7 @@ def test_a_rejected_key_ends_the_run(site, auto_register) -> None:
         worker.run(auto_register=auto_register)
 
 
-def test_without_auto_register_a_worker_that_is_not_enabled_is_told(site) -> None:
+def test_without_auto_register_a_disabled_worker_is_an_error(site) -> None:
     worker = site.worker()
     worker.handler("test.echo.v1")(lambda task: {})
     with pytest.raises(errors.WorkerNotEnabled):

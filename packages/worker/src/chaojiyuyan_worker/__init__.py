@@ -1,4 +1,4 @@
-"""Worker: pull, run and settle jobs of the chaojiyuyan capability platform."""
+"""Worker: get, run and settle jobs of the chaojiyuyan capability platform."""
 
 from chaojiyuyan_core.errors import (
     BidRejected,

@@ -1,4 +1,4 @@
-"""``python -m chaojiyuyan_worker module:worker``: what a container runs."""
+"""``python -m chaojiyuyan_worker module:worker``: the command of a container."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ log = logging.getLogger("chaojiyuyan_worker")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a worker until SIGTERM or SIGINT; return the exit code.
+    """Run a worker until SIGTERM or SIGINT, and return the exit code.
 
     Args:
-        argv: The arguments, ``sys.argv[1:]`` by default.
+        argv: The arguments, by default ``sys.argv[1:]``.
 
     Returns:
-        0 when it was stopped and finished its running jobs, else 1.
+        0 when the worker was stopped and finished its running jobs, otherwise 1.
     """
     options = _parser().parse_args(argv)
     configure_logging(options.log_format)
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.info("probes on port %d", server.port, extra={"port": server.port})
         worker.run()
     except Exception as error:
-        # A traceback tells a programmer; a rejected key needs none.
+        # The traceback only at DEBUG, because a rejected key does not need one.
         log.error("%s: %s", type(error).__name__, error)
         log.debug("traceback", exc_info=True)
         return 1
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _load(options: argparse.Namespace) -> Worker:
-    """Import the worker; where a reloader waits for a version that can be imported, tell it."""
+    """Import the worker. Under ``--reload``, exit with a code that tells the reloader to wait."""
     try:
         return load_worker(options.worker)
     except Exception:
@@ -78,17 +78,24 @@ def _run_reloading(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m chaojiyuyan_worker",
-        description="Run a worker. SIGTERM and Ctrl-C finish the running jobs; twice ends it.",
+        description="Run a worker. SIGTERM or Ctrl-C finishes the running jobs; a second one stops"
+        " it at once.",
     )
-    parser.add_argument("worker", metavar="module:worker", help="where the Worker is")
-    parser.add_argument("--concurrency", type=int, metavar="N", help="jobs at a time")
-    parser.add_argument("--health-port", type=int, metavar="P", help="serve probes and metrics")
+    parser.add_argument(
+        "worker", metavar="module:worker", help="module and name of the Worker object"
+    )
+    parser.add_argument(
+        "--concurrency", type=int, metavar="N", help="maximum number of running jobs"
+    )
+    parser.add_argument("--health-port", type=int, metavar="P", help="port for probes and metrics")
     parser.add_argument("--log-format", choices=["text", "json"], default="text")
     parser.add_argument(
-        "--reload", action="store_true", help="start again when a *.py here changes: [reload]"
+        "--reload",
+        action="store_true",
+        help="restart when a *.py file here changes; needs the extra [reload]",
     )
     parser.add_argument(
-        "--reload-dir", action="append", default=[], metavar="DIR", help="watch this folder too"
+        "--reload-dir", action="append", default=[], metavar="DIR", help="also watch this folder"
     )
     parser.add_argument("--reloaded", action="store_true", help=argparse.SUPPRESS)
     return parser

@@ -1,4 +1,4 @@
-"""The single calls of a worker, for a loop of your own: each raises the documented errors."""
+"""The single calls of a worker, for a custom loop. Each raises the documented errors."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_DEADLINES = 1000
-"""How many jobs are remembered with the end of their lease."""
+"""Maximum number of jobs whose lease deadline is remembered."""
 
 
 class _BareLease:
-    """A lease that nobody but the author keeps: it ends at its deadline."""
+    """A lease without automatic heartbeats, which ends at its deadline."""
 
     is_gone = False
 
@@ -50,14 +50,14 @@ class _BareLease:
 
 
 class Calls:
-    """Sends one call at a time, again where that is safe.
+    """Sends one call at a time, with retries where they are safe.
 
-    It remembers when the lease of each job ends that was bid on here, so that nothing is submitted
-    for a lease that may be another worker's by now.
+    It remembers the lease deadline of each job that was bid on here. After the deadline nothing is
+    submitted, because another worker may hold the job.
 
     Args:
-        connect: Makes the wire, with the first call.
-        runtime: Gives the clock, sleep and chance.
+        connect: Makes the connections at the first call.
+        runtime: Provides the clock, sleep and random numbers.
     """
 
     def __init__(self, connect: Callable[[], Wire], runtime: Runtime) -> None:
@@ -73,7 +73,7 @@ class Calls:
         return self._own_wire
 
     def register(self, capability_keys: Sequence[str]) -> Registration:
-        """Register capabilities, as many at a time as the platform takes."""
+        """Register capabilities, in batches of the maximum size."""
         total: Registration = {"registered": [], "skipped_unknown": []}
         for start in range(0, len(capability_keys), api.MAX_KEYS_PER_REGISTRATION):
             batch = capability_keys[start : start + api.MAX_KEYS_PER_REGISTRATION]
@@ -84,7 +84,7 @@ class Calls:
         return total
 
     def available(self, limit: int, capability_key: str | None) -> list[TaskInfo]:
-        """Return the jobs that may be bid on."""
+        """Return the offered jobs."""
         call = api.available_jobs(limit=limit, capability_key=capability_key)
         try:
             rows = read_offers(self._exchange(call))
@@ -93,7 +93,7 @@ class Calls:
         return [row for row in rows if not isinstance(row, BadOffer)]
 
     def bid(self, job_id: str) -> BidResult:
-        """Bid on a job and remember when the lease of an award ends."""
+        """Bid on a job, and remember the deadline of its lease."""
         call, sent = api.bid(job_id), self._runtime.clock()
         reply = self._exchange(call)
         reading = read_bid(reply, self._runtime.now())
@@ -106,7 +106,7 @@ class Calls:
         raise explain(error, job_id) from error
 
     def heartbeat(self, job_id: str) -> LeaseInfo:
-        """Extend the lease of a job and remember when it ends."""
+        """Extend the lease of a job, and remember its deadline."""
         call, sent = api.heartbeat(job_id), self._runtime.clock()
         reading = read_heartbeat(self._exchange(call), self._runtime.now())
         if isinstance(reading, LeaseExtended):
@@ -117,7 +117,7 @@ class Calls:
         raise explain(reading.error, job_id) from None
 
     def submit(self, call: api.Call[SubmitResult], job_id: str) -> SubmitResult:
-        """Submit until the answer is known, within the lease."""
+        """Submit a job, with retries within its lease."""
         clock = self._runtime.clock
         unknown = clock() + MAX_LEASE_SECONDS - LEASE_MARGIN
         lease = _BareLease(self._deadlines.get(job_id, unknown), clock)

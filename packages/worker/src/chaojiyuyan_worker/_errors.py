@@ -1,4 +1,4 @@
-"""What the platform's refusals mean to the author of a worker, as exceptions."""
+"""Convert refusals of the platform to the exceptions of a worker."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def explain(error: Exception, job_id: str = "") -> Exception:
-    """Return the worker's exception for an error of the API; the error itself if there is none.
+    """Return the worker's exception for an API error, or the error itself when there is none.
 
     Args:
         error: The error.
-        job_id: The job that the call was about.
+        job_id: The id of the job of the call.
     """
     if not isinstance(error, HebingAPIError):
         return error
@@ -45,12 +45,12 @@ def explain(error: Exception, job_id: str = "") -> Exception:
 def explain_refused_bid(
     job_id: str, fields: Mapping[str, object], code: str | None = None
 ) -> BidRejected:
-    """Return the exception for a bid that was answered, but not accepted.
+    """Return the exception for a refused bid.
 
     Args:
-        job_id: The job.
-        fields: The members of the answer.
-        code: The code of the refusal, where it is not among the members.
+        job_id: The id of the job.
+        fields: The members of the response.
+        code: The error code, or None to use the code among the members.
     """
     awarded_to = fields.get("awarded_to_agent_id")
     return BidRejected(
@@ -63,12 +63,12 @@ def explain_refused_bid(
 def explain_lost_lease(
     job_id: str, error: Exception | None, *, may_be_settled: bool = False
 ) -> TaskRunNotFound | LeaseExpired:
-    """Return the exception for a job that is not this worker's any more.
+    """Return the exception for a job that no longer belongs to this worker.
 
     Args:
-        job_id: The job.
-        error: What the platform says; None if the lease's deadline passed before.
-        may_be_settled: Whether a submit that was not answered may have settled the job.
+        job_id: The id of the job.
+        error: The error of the platform, or None when the deadline of the lease has passed.
+        may_be_settled: Whether a submit without an answer may have settled the job.
     """
     expired = error is None or getattr(error, "code", None) == "lease_expired"
     kind = LeaseExpired if expired else TaskRunNotFound
@@ -79,8 +79,8 @@ def explain_submission(job_id: str, ended: Submission) -> Exception:
     """Return the exception for a submit that did not settle its job.
 
     Args:
-        job_id: The job.
-        ended: How the submit ended.
+        job_id: The id of the job.
+        ended: The result of the submit.
     """
     if ended.refusal is not None:
         return SubmitValidationFailed(job_id, ended.refusal.validation_errors)

@@ -1,4 +1,4 @@
-"""Where a command, or the process of a pool, finds the worker."""
+"""Import the worker by its name, for the command and for processes of a pool."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def load_worker(place: str) -> Worker:
     """Import a worker and return it.
 
     Args:
-        place: ``package.module:attribute``.
+        place: The module and the name of the worker, ``package.module:attribute``.
 
     Raises:
-        ValueError: There is no worker at that place.
+        ValueError: The attribute does not exist or is not a worker.
     """
     module_name, _, attribute = place.partition(":")
     if not module_name or not attribute:

@@ -1,4 +1,4 @@
-"""What a process of a pool opens before it runs handlers."""
+"""Open a worker's lifespan in the processes of a pool."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from ._run.lifespan import ProcessState, make_manager
 
 
 class lifespan_initializer:  # noqa: N801 - it is called like a function
-    """Opens a worker's lifespan in each process of a pool, and closes it when the process ends.
+    """An initializer that opens a worker's lifespan in each process of a pool.
 
     ::
 
         ProcessPoolExecutor(4, initializer=lifespan_initializer("my_package.jobs:worker"))
 
-    Handlers find what it yields as ``task.state``. It must be a plain one: an async lifespan
-    belongs to the event loop of one process.
+    The lifespan is closed when the process ends. Handlers find the yielded value in ``task.state``.
+    The lifespan must not be async, because an async lifespan belongs to the event loop of one
+    process.
 
     Args:
-        place: Where the worker is: ``module:worker``.
+        place: The module and the name of the worker, ``module:worker``.
     """
 
     def __init__(self, place: str) -> None:
         self._place = place
 
     def __call__(self) -> None:
-        """Open it in this process.
+        """Open the lifespan in this process.
 
         Raises:
-            TypeError: The lifespan is an async one.
-            ValueError: There is no worker at that place, or it has no lifespan.
+            TypeError: The lifespan is async.
+            ValueError: The worker does not exist or has no lifespan.
         """
         from multiprocessing.util import Finalize
 

@@ -1,7 +1,7 @@
-"""``--reload``: a worker in a process of its own, started again when its code changes.
+"""``--reload``: run a worker in a child process, and restart it when its code changes.
 
-This process only watches. It never imports the worker's module, so a module that cannot be imported
-costs nothing but the wait for its next change.
+This process only watches files. It never imports the worker's module. When the module cannot be
+imported, it waits for the next change.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 NOT_LOADED = 75
-"""The exit code of a worker's process that could not import the worker (``EX_TEMPFAIL``)."""
+"""The exit code of a child process that could not import the worker (``EX_TEMPFAIL``)."""
 
 TICK_MS = 200
-"""The longest wait, in milliseconds, between two looks at the worker's process."""
+"""Maximum milliseconds between two checks of the child process."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Reloader:
-    """Runs a command, and runs it again after a change.
+    """Runs a command, and restarts it after a change.
 
     Args:
-        command: The command; SIGTERM makes it finish its running jobs.
+        command: The command. SIGTERM makes it finish its running jobs.
         start: Starts a process.
     """
 
@@ -51,13 +51,13 @@ class Reloader:
         self._stop_signal: int | None = None
 
     def run(self, changes: Changes) -> int:
-        """Run the command until it ends by itself, or a signal ends it.
+        """Run the command until it ends by itself or by a signal.
 
         Args:
-            changes: Yields what has changed; something empty when nothing has for a moment.
+            changes: Yields the changed files, or an empty set after a time without changes.
 
         Returns:
-            The exit code of the command's last process.
+            The exit code of the last child process.
         """
         self._process = self._start(self._command)
         for changed in changes:
@@ -69,14 +69,15 @@ class Reloader:
         return 0
 
     def handle_signal(self, signum: int, _frame: FrameType | None = None) -> None:
-        """Pass a signal on to the process; a repeated one makes it end at once.
+        """Pass a signal on to the child process. A second signal makes it stop at once.
 
         Args:
             signum: The signal.
         """
         is_first = self._stop_signal is None
         self._stop_signal = signum
-        # A process that stops for a change has its first signal already: one more would end it.
+        # A child that stops for a change already has its first signal. Another one would stop it
+        # at once.
         if self._process is not None and not (is_first and self._is_stale):
             self._process.send_signal(signum)
 
@@ -84,12 +85,12 @@ class Reloader:
         if self._process is None:
             self._process = self._start(self._command)
         elif not self._is_stale:
-            log.info("code changed: finishing the running jobs, then starting again")
+            log.info("code changed: finishing the running jobs, then restarting")
             self._is_stale = True
             self._process.terminate()
 
     def _look(self) -> int | None:
-        """See to a process that has ended; return the exit code if that is the end."""
+        """Handle the end of the child process. Return its exit code when the reloader must end."""
         if self._process is None:
             return 0 if self._stop_signal is not None else None
         code = self._process.poll()
@@ -110,7 +111,7 @@ class Reloader:
 
 
 def start_process(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start a process that Ctrl-C in the terminal does not reach: the reloader passes it on.
+    """Start a process without Ctrl-C from the terminal, because the reloader passes it on.
 
     Args:
         command: The command.
@@ -119,14 +120,14 @@ def start_process(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def run_reloading(arguments: Sequence[str], directories: Sequence[str]) -> int:
-    """Run ``python -m chaojiyuyan_worker`` with the arguments, again after each change.
+    """Run ``python -m chaojiyuyan_worker``, and restart it after each change.
 
     Args:
-        arguments: The arguments of the worker's process.
-        directories: Where to watch ``*.py`` besides the working directory.
+        arguments: The arguments of the child process.
+        directories: Folders in which to watch ``*.py``, besides the working directory.
 
     Returns:
-        The exit code of the last process.
+        The exit code of the last child process.
 
     Raises:
         ModuleNotFoundError: watchfiles is not installed.

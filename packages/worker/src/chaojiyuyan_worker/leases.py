@@ -1,6 +1,6 @@
-"""Leases: an awarded job is held by heartbeats until its submit is answered.
+"""Hold the leases of awarded jobs with heartbeats until their submit is answered.
 
-Anything that bids can hold its jobs with this module; it knows nothing of the worker::
+Any program that bids on jobs can use this module without a worker::
 
     keeper = LeaseKeeper(transport)
     sent = keeper.clock()                       # before the bid, not after its answer
@@ -12,8 +12,8 @@ Anything that bids can hold its jobs with this module; it knows nothing of the w
         lease.release()                         # ends the heartbeats
     keeper.close()
 
-A lost lease cannot be renewed: a sibling with the same key may hold the job by then, and the API
-could not tell the two apart, so nothing may be sent for that job any more.
+A lost lease cannot be renewed. Another worker with the same key may hold the job, and the API
+cannot distinguish the two, so nothing more may be sent for this job.
 """
 
 from __future__ import annotations
@@ -42,25 +42,26 @@ __all__ = ["Lease", "LeaseKeeper", "Loss", "boot_clock"]
 log = get_logger(__name__)
 
 MAX_WAIT = 1.0
-"""The longest wait between two looks at the schedule, in seconds: a lease that needs nothing before
-that wakes nobody up when it is held, which a job that ends at once would pay for."""
+"""Maximum seconds between two checks of the schedule. A new lease whose first action is later does
+not wake the thread, which makes short jobs faster."""
 
 
 class LeaseKeeper:
     """Sends the heartbeats of the leases that it holds.
 
-    One thread keeps the schedule, the heartbeats go out side by side, each with a third of what is
-    left of its lease as its timeout. Neither a slow heartbeat nor a fault of a thread costs another
-    lease.
+    One thread keeps the schedule, and other threads send the heartbeats concurrently. The timeout
+    of a heartbeat is a third of the remaining lease. A slow heartbeat or a failed thread does not
+    affect other leases.
 
     Args:
-        wire: Sends the heartbeats; connections of its own keep them free of other traffic.
-        interval: Seconds between the heartbeats of a lease. The default shrinks to half of a short
-            lease; any other interval that is longer than a lease sends none for it.
-        runtime: Gives threads and the clock; the standard library's by default.
-        supervisor: Keeps the schedule's thread running; one of its own by default.
-        on_heartbeat: Called with the seconds that a heartbeat took until its answer or its failure,
-            on the thread that sent it.
+        wire: Sends the heartbeats. Use separate connections, so that other traffic does not delay
+            them.
+        interval: Seconds between the heartbeats of a lease. The default is reduced to half of a
+            short lease. With another interval that is longer than a lease, no heartbeats are sent.
+        runtime: Provides threads and the clock, by default the standard library's.
+        supervisor: Keeps the thread of the schedule running; a new one by default.
+        on_heartbeat: Called with the duration of each heartbeat in seconds, on the thread that sent
+            it.
     """
 
     def __init__(
@@ -99,19 +100,21 @@ class LeaseKeeper:
         max_hold: float | None = None,
         on_lost: Callable[[Lease], object] | None = None,
     ) -> Lease:
-        """Own a lease from now on and send its heartbeats until it is released or lost.
+        """Hold a lease with heartbeats until it is released or lost.
+
+        The requests are ``POST /kernel-jobs/{id}/heartbeat``.
 
         Args:
-            job_id: The job, awarded to this process.
-            sent: When its bid was sent, in seconds of :attr:`clock`.
-            lease_seconds: How long the lease is held from then on: ``Award.lease_seconds``.
-            interval: Seconds between its heartbeats; the keeper's by default.
-            max_hold: Seconds after which the lease is given up whatever happens.
-            on_lost: Called once with the lease, on a thread of the keeper's, when it is lost; it
-                must be quick.
+            job_id: The id of a job that was awarded to this process.
+            sent: The time at which the bid was sent, in seconds of :attr:`clock`.
+            lease_seconds: The length of the lease from `sent`: ``Award.lease_seconds``.
+            interval: Seconds between heartbeats, by default the keeper's.
+            max_hold: Seconds after which the lease is given up; None for no limit.
+            on_lost: Called once with the lease when it is lost, on a thread of the keeper. It must
+                return quickly.
 
         Returns:
-            The lease; one that is lost already, if the keeper is closed.
+            The lease. When the keeper is closed, the lease is already lost.
         """
         times = LeaseTimes(
             sent,
@@ -137,14 +140,14 @@ class LeaseKeeper:
         return lease
 
     def confirm(self, lease: Lease, wait: Callable[[float], object]) -> bool:
-        """Send heartbeats at once, on the calling thread, until one is answered.
+        """Send heartbeats on the calling thread until one succeeds.
 
         Args:
             lease: The lease to confirm.
-            wait: Waits the given seconds.
+            wait: Waits for the given seconds.
 
         Returns:
-            Whether the lease goes on; False when it is lost or released.
+            Whether the lease is still held. It is false when the lease was lost or released.
         """
         while lease.lost is None and not lease.released:
             lease.times.start_heartbeat()
@@ -154,10 +157,10 @@ class LeaseKeeper:
         return False
 
     def close(self, on_idle: Callable[[], object] | None = None) -> None:
-        """Lose every lease that is still held, and let the threads end.
+        """Lose all held leases, and end the threads.
 
         Args:
-            on_idle: Called when no heartbeat is under way any more, such as to close the wire.
+            on_idle: Called when no heartbeat is in flight, for example to close the wire.
         """
         with self._changed:
             self._closed = True
@@ -173,7 +176,7 @@ class LeaseKeeper:
 
     @property
     def problem(self) -> str | None:
-        """Why heartbeats cannot be sent at present, or None."""
+        """Why heartbeats cannot be sent now, or None."""
         return self._pool.problem
 
     def limit(self, lease: Lease, seconds: float | None) -> None:
@@ -192,7 +195,7 @@ class LeaseKeeper:
             self._schedule.forget(lease)
 
     def lose(self, lease: Lease, loss: Loss) -> None:
-        """Mark a lease as lost, unless it is released or lost already."""
+        """Mark a lease as lost, unless it was already released or lost."""
         with self._changed:
             if lease.released or lease.loss is not None:
                 return
@@ -203,17 +206,17 @@ class LeaseKeeper:
             try:
                 on_lost(lease)
             except Exception:
-                # The other leases live by this thread.
-                log.exception("telling of a lost lease failed", extra={"job_id": lease.job_id})
+                # Other leases need this thread.
+                log.exception("on_lost failed for a lost lease", extra={"job_id": lease.job_id})
 
     def _plan(self, lease: Lease) -> None:
-        """Have the schedule look at a lease when something of it is due. The lock is held."""
+        """Plan the next action for a lease. The caller must hold the lock."""
         self._schedule.plan(lease, lease.times.wake)
         if lease.times.wake < self._wakes_at:
             self._changed.notify()
 
     def _keep(self) -> None:
-        """Do what is due for the leases until the keeper is closed."""
+        """Perform the due actions of all leases until the keeper is closed."""
         while True:
             self._lateness.begin_sleep()
             lease = self._take()
@@ -237,7 +240,7 @@ class LeaseKeeper:
             self.lose(lease, Loss.EXPIRED if due is Due.EXPIRED else Loss.HELD_TOO_LONG)
 
     def _take(self) -> Lease | None:
-        """Wait for the next lease of which something is due; None when the keeper is closed."""
+        """Wait for the next lease with a due action, or return None when the keeper is closed."""
         with self._changed:
             while not self._closed:
                 now = self.clock()
@@ -275,7 +278,7 @@ class LeaseKeeper:
                 on_idle()
 
     def _send_heartbeat(self, lease: Lease) -> bool:
-        """Send one heartbeat, plan the next by what comes of it, and return whether it worked."""
+        """Send one heartbeat, plan the next one, and return whether it succeeded."""
         left = lease.remaining()
         if lease.released or left <= 0:
             return False
@@ -283,7 +286,7 @@ class LeaseKeeper:
         try:
             reply = self._wire.send(api.heartbeat(lease.job_id), left / 3)
             reading = read_heartbeat(reply, self._runtime.now())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next heartbeat follows
+        except Exception as error:  # noqa: BLE001 - the next heartbeat follows after any error
             reading = Undecided(error)
         self._on_heartbeat(self.clock() - sent)
         if isinstance(reading, LeaseGone):
@@ -300,6 +303,6 @@ class LeaseKeeper:
                 lease.times.retry(now, reading.retry_after)
             self._plan(lease)
         if isinstance(reading, Undecided):
-            text, fault = "heartbeat failed, %.1f s of the lease left: %s", describe(reading.error)
+            text, fault = "heartbeat failed, lease ends in %.1f s: %s", describe(reading.error)
             log.warning(text, lease.remaining(), fault, extra={"job_id": lease.job_id})
         return worked

@@ -1,4 +1,4 @@
-"""What a handler is given: the job, and its ties to the worker that runs it."""
+"""The argument of a handler: the job and its connection to the worker."""
 
 from __future__ import annotations
 
@@ -26,32 +26,33 @@ TASK_LOGGER = "chaojiyuyan_worker.task"
 _LOGGER = logging.getLogger(TASK_LOGGER)
 
 _MAX_PROGRESS_CHARS = 200
-"""Maximum length of the message of a progress, in characters."""
+"""Maximum characters of a progress message."""
 
 
 class TaskContext:
-    """One awarded job, as its handler sees it.
+    """One awarded job for its handler.
 
     Attributes:
-        job_id: The job.
-        capability_key: Its capability.
+        job_id: The id of the job.
+        capability_key: The key of its capability.
         task_run_id: The id of this run, or None.
-        input_envelope: The job's input, a dict.
-        max_budget_nc: What the caller pays at most, in whole nc.
-        bid_expires_at: When its bid window ends, an aware datetime, or None.
-        lease_expires_at: When its lease ends as of the award, an aware datetime, or None.
+        input_envelope: The input of the job, a dict.
+        max_budget_nc: Maximum payment of the caller in whole nc.
+        bid_expires_at: The end of the bid window as an aware datetime, or None.
+        lease_expires_at: The end of the lease at the award as an aware datetime, or None.
         attempt: 1 for the first run of the handler under this award, then 2, 3, …
-        validation_errors: Why the platform refused the last attempt's output, a text each.
-        artifacts: What :meth:`attach` has added.
-        state: What the worker's lifespan has yielded; None without one.
+        validation_errors: Why the platform refused the output of the last attempt, one string
+            each.
+        artifacts: The artifacts that :meth:`attach` has added.
+        state: The value that the worker's lifespan yielded; None without a lifespan.
         logger: The logger behind :attr:`log`.
-        last_progress: What :meth:`progress` told last in this attempt, or None.
+        last_progress: The last progress of this attempt, or None.
 
     Args:
-        task_data: The offer as the API sent it: ``job_id``, ``capability_key``,
-            ``input_envelope``, ``max_budget_nc``, ``bid_expires_at``.
+        task_data: The offer from the API, with ``job_id``, ``capability_key``,
+            ``input_envelope``, ``max_budget_nc`` and ``bid_expires_at``.
         task_run_id: The id of this run, from the award.
-        lease_expires_at: When the lease ends as of the award, in ISO 8601.
+        lease_expires_at: The end of the lease at the award, in ISO 8601.
     """
 
     def __init__(
@@ -78,53 +79,53 @@ class TaskContext:
         self.last_progress: JobProgress | None = None
         self.logger = _LOGGER
         self._cancelled: str | None = None
-        self._ready_input: list[object] = []  # as its type, for the next run of the handler
+        self._ready_input: list[object] = []  # converted, for the next run of the handler
         self._hooks: list[Callable[[], object]] = []
 
     @property
     def traceparent(self) -> str | None:
-        """The caller's trace (W3C Trace Context), where the job carries one."""
+        """The caller's trace context (W3C Trace Context), or None when the job has none."""
         context = self._data.get("channel_context")
         value = context.get("traceparent") if isinstance(context, dict) else None
         return value if isinstance(value, str) else None
 
     @property
     def input(self) -> JsonObject:
-        """The job's input: ``input_envelope``."""
+        """The input of the job, the same as ``input_envelope``."""
         return self.input_envelope
 
     @property
     def cancelled(self) -> bool:
-        """Whether the result is not wanted any more: lease lost, time over, worker gone.
+        """Whether the result is no longer wanted, because the lease or the time has ended.
 
-        In a handler that runs in another process this is always False.
+        In a handler that runs in another process of a pool, this is always False.
         """
         return self._cancelled is not None
 
     def raise_if_cancelled(self) -> None:
-        """Leave the handler if its result is not wanted any more, by an exception.
+        """Raise an exception when the result is no longer wanted.
 
         Raises:
-            TaskCancelled: See :attr:`cancelled`.
+            TaskCancelled: The task is cancelled, see :attr:`cancelled`.
         """
         if self._cancelled is not None:
             raise TaskCancelled(self.job_id, self._cancelled)
 
     def cancel(self, reason: str) -> None:
-        """Tell the handler that its result is not wanted any more, and why.
+        """Cancel the task, because its result is no longer wanted.
 
         Args:
-            reason: Why.
+            reason: The reason.
         """
         self._cancelled = reason
         for hook in list(self._hooks):
             hook()
 
     def on_cancel(self, hook: Callable[[], object]) -> None:
-        """Have a function called, on any thread, when the task is cancelled; at once if it is.
+        """Call a function when the task is cancelled, or at once when it already is.
 
         Args:
-            hook: The function. It may be called twice.
+            hook: The function. It may be called on any thread and may be called twice.
         """
         self._hooks.append(hook)
         if self._cancelled is not None:
@@ -142,11 +143,11 @@ class TaskContext:
         """Add an artifact to the submit.
 
         Args:
-            kind: Such as ``image``, ``video`` or ``json``.
-            artifact_uri: Where it lies.
-            mime_type: Such as ``image/png``.
-            size_bytes: Its size in bytes.
-            meta: Anything else, as a JSON object.
+            kind: The kind, such as ``image``, ``video`` or ``json``.
+            artifact_uri: The address of the file.
+            mime_type: The MIME type, such as ``image/png``.
+            size_bytes: The size in bytes.
+            meta: Other data, as a JSON object.
         """
         artifact: Artifact = {"kind": kind, "artifact_uri": artifact_uri}
         if mime_type is not None:
@@ -158,14 +159,14 @@ class TaskContext:
         self.artifacts.append(artifact)
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Tell how far the job is: in the log, the worker's health and its metrics.
+        """Report the progress of the job to the log, the worker's health and its metrics.
 
-        The platform has no call for progress yet, so the caller does not see it. A handler in
-        another process of a pool tells its log alone.
+        The platform has no endpoint for progress yet, so the caller does not see it. A handler in
+        another process of a pool reports it only to the log.
 
         Args:
-            fraction: How much is done, from 0 to 1; less counts as 0, more as 1.
-            message: What the job does at present, at most 200 characters; a longer one is cut.
+            fraction: The completed part, from 0 to 1. Other numbers are limited to this range.
+            message: The present activity. It is cut to 200 characters.
 
         Raises:
             ValueError: The fraction is NaN.
@@ -179,18 +180,18 @@ class TaskContext:
             min(max(float(fraction), 0.0), 1.0),
             message[:_MAX_PROGRESS_CHARS],
         )
-        # A handler may tell it in a tight loop; the log has a line for each percent.
+        # Log each percent only once, because a handler may report in a tight loop.
         if before is None or _shown(before) != _shown(now):
             self.log.info("progress %d %%: %s", *_shown(now))
 
     @property
     def log(self) -> Logger:
-        """A logger whose records carry ``job_id``, ``task_run_id`` and ``capability_key``."""
+        """A logger whose records have ``job_id``, ``task_run_id`` and ``capability_key``."""
         return _JobLogger(self.logger, self.labels)
 
     @property
     def labels(self) -> dict[str, object]:
-        """What log records about this job carry."""
+        """The ``extra`` of log records about this job."""
         return {
             "job_id": self.job_id,
             "task_run_id": self.task_run_id,
@@ -198,7 +199,7 @@ class TaskContext:
         }
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what another process needs to make this task again, as plain data."""
+        """Return the task as plain data, for another process."""
         return {
             "task_data": self._data,
             "task_run_id": self.task_run_id,
@@ -209,7 +210,11 @@ class TaskContext:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TaskContext:
-        """Make a task again from :meth:`to_plain`'s data."""
+        """Return a task made from the data of :meth:`to_plain`.
+
+        Args:
+            plain: The data.
+        """
         task = cls(
             plain["task_data"],
             task_run_id=plain["task_run_id"],
@@ -224,7 +229,7 @@ class TaskContext:
 
 
 class _JobLogger(Logger):
-    """Adds the job's labels to what a call passes as ``extra``, instead of replacing it."""
+    """Adds the labels of the job to the ``extra`` of a call, instead of replacing it."""
 
     def process(
         self, msg: object, kwargs: MutableMapping[str, Any]

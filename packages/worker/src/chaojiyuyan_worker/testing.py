@@ -1,4 +1,4 @@
-"""Handlers under test, with no network: a job in memory, in the platform's place."""
+"""Test handlers without a network: run a job in memory instead of on the platform."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ LEASE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class JobRun:
-    """What became of a job under test.
+    """The result of a job under test.
 
     Attributes:
-        output: The output that was accepted, as the platform would get it; None without one.
-        attempts: How often the handler ran, or would have run.
-        artifacts: What was submitted with the output.
-        error: Why the job did not succeed: the last exception of the handler; ``TimeoutError``,
-            :class:`TaskCancelled` or :class:`SubmitValidationFailed`; None if it succeeded.
+        output: The accepted output in the form that the platform would get, or None.
+        attempts: The number of attempts, including one that an invalid input prevented.
+        artifacts: The submitted artifacts.
+        error: Why the job did not succeed: the last exception of the handler, ``TimeoutError``,
+            :class:`TaskCancelled` or :class:`SubmitValidationFailed`. None when it succeeded.
     """
 
     output: JsonObject | None
@@ -62,24 +62,27 @@ def run(
     cancel_after: float | None = None,
     refuse: Refuse | None = None,
 ) -> JsonObject:
-    """Run a worker's handler as a job would, and return its output as the platform would get it.
+    """Run a worker's handler like a job, and return its output.
 
     Args:
-        worker: The worker. Its lifespan is opened before and closed after.
-        capability_key: The handler's capability.
-        payload: The job's input. It goes through JSON, as does the output.
-        max_retries: How often the handler is run again that raised, or whose output was refused.
-        cancel_after: Seconds after which the lease is lost, from the start; None never loses it.
-        refuse: Called with each output in the platform's place; returns what is wrong with it, a
-            text each, or an empty list.
+        worker: The worker. Its lifespan is opened before the job and closed after it.
+        capability_key: The key of the handler's capability.
+        payload: The input of the job. Input and output are converted to JSON and back.
+        max_retries: Maximum number of retries after an exception or a refused output.
+        cancel_after: Seconds from the start after which the lease is lost; None never loses it.
+        refuse: Called with each output instead of the platform's validation. It returns the
+            problems, one string each, or an empty list.
+
+    Returns:
+        The output in the form that the platform would get.
 
     Raises:
         LookupError: The worker has no handler for the capability.
-        TypeError: The output is no object, or holds something that JSON has no form for.
-        ValueError: The input or the output holds NaN, an infinity or a cycle.
+        TypeError: The output is not an object, or contains a type that JSON does not have.
+        ValueError: The input or the output contains NaN, an infinity or a cycle.
         TimeoutError: The handler ran longer than its ``timeout``.
         TaskCancelled: The lease was lost.
-        SubmitValidationFailed: The output was refused, or does not fit its type, to the last.
+        SubmitValidationFailed: The last output was refused or does not match its type.
         Exception: The last exception of the handler.
     """
     done = run_job(
@@ -105,22 +108,22 @@ def run_job(
     cancel_after: float | None = None,
     refuse: Refuse | None = None,
 ) -> JobRun:
-    """Run a worker's handler as a job would, and return what became of the job.
+    """Run a worker's handler like a job, and return the result of the job.
 
     Args:
-        worker: See :func:`run`, as for the rest.
-        capability_key: The handler's capability.
-        payload: The job's input.
-        max_retries: How often the handler is run again.
-        cancel_after: Seconds after which the lease is lost.
-        refuse: Refuses outputs in the platform's place.
+        worker: See :func:`run`.
+        capability_key: See :func:`run`.
+        payload: See :func:`run`.
+        max_retries: See :func:`run`.
+        cancel_after: See :func:`run`.
+        refuse: See :func:`run`.
 
     Returns:
-        The output and the attempts, or the error: a job that failed does not raise.
+        The output and the attempts, or the error. A failed job does not raise an exception.
 
     Raises:
         LookupError: The worker has no handler for the capability.
-        ValueError: The input holds NaN, an infinity or a cycle.
+        ValueError: The input contains NaN, an infinity or a cycle.
     """
     if capability_key not in worker.handlers:
         raise LookupError(f"no handler for {capability_key!r}")
@@ -177,7 +180,7 @@ def _error_of(verdict: Verdict, task: TaskContext, keeper: _Keeper) -> BaseExcep
 
 
 class _Platform:
-    """Answers the heartbeats and the submits of one job, in memory."""
+    """Responds to the heartbeats and the submits of one job in memory."""
 
     def __init__(self, refuse: Refuse | None) -> None:
         self._refuse = refuse
@@ -185,7 +188,7 @@ class _Platform:
         self.artifacts: list[Artifact] = []
 
     def send(self, call: Any, timeout: float | None = None) -> Reply:  # noqa: ARG002
-        """Answer a call."""
+        """Respond to a call."""
         if call.path.endswith("/heartbeat"):
             return _answer(200, {"data": {}})
         body = json.loads(json.dumps(call.body, allow_nan=False))
@@ -197,10 +200,10 @@ class _Platform:
         return _answer(200, {"data": {"settled": True, "job_status": "succeeded"}})
 
     def abort(self) -> None:
-        """Do nothing: an answer in memory takes no time."""
+        """Do nothing, because a response in memory takes no time."""
 
     def close(self) -> None:
-        """Do nothing: there are no connections."""
+        """Do nothing, because there are no connections."""
 
 
 def _answer(status: int, body: JsonObject) -> Reply:
@@ -208,12 +211,12 @@ def _answer(status: int, body: JsonObject) -> Reply:
 
 
 class _Keeper(LeaseKeeper):
-    """Keeps one lease, which a test may lose."""
+    """A keeper of one lease that a test can lose."""
 
     _held: Lease | None = None
 
     def hold(self, *arguments: Any, **options: Any) -> Lease:
-        """Hold the lease, as every keeper does."""
+        """Hold the lease, and remember it."""
         self._held = super().hold(*arguments, **options)
         return self._held
 
@@ -224,7 +227,11 @@ class _Keeper(LeaseKeeper):
 
     @contextmanager
     def losing_after(self, seconds: float | None) -> Iterator[None]:
-        """Lose the lease in so many seconds, while the context lasts."""
+        """Return a context manager that loses the lease after a time.
+
+        Args:
+            seconds: Seconds from the start; None never loses it.
+        """
         over = self._runtime.event()
 
         def lose() -> None:

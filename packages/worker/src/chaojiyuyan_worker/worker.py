@@ -1,4 +1,4 @@
-"""The worker: what a program that offers capabilities holds in its hands."""
+"""The worker, the main class for programs that offer capabilities."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LifespanT = TypeVar("LifespanT", bound="LifespanFunction")
 
 
 class Worker:
-    """Pulls jobs of the capabilities it has handlers for, runs them, and submits what they return.
+    """Gets jobs for the capabilities of its handlers, runs the handlers, and submits the outputs.
 
     ::
 
@@ -59,30 +59,30 @@ class Worker:
         worker.run()
 
     Attributes:
-        api_key: The agent key, or an empty text.
-        base_url: The platform's base URL, without a trailing slash.
-        concurrency: How many jobs may run at a time, all handlers together.
-        executor: Runs the handlers that have none of their own.
-        lifespan_function: What :meth:`lifespan` was put on, or None.
+        api_key: The agent key, or an empty string.
+        base_url: The base URL of the platform, without a trailing slash.
+        concurrency: Maximum number of running jobs of all handlers together.
+        executor: The executor of handlers without their own.
+        lifespan_function: The function that was decorated with :meth:`lifespan`, or None.
 
     Args:
-        api_key: The agent key. An ``http_client`` that authorizes by itself needs none.
-        base_url: The platform's base URL; production by default.
-        publish_artifacts: Publish every output as an artifact.
-        artifact_license: An SPDX identifier for what is published.
-        artifact_tags: Tags for what is published.
-        http_client: A client to use instead of our own; its base URL, headers and timeout win, and
-            it is never closed here.
-        concurrency: How many jobs may run at a time, all handlers together. At 1, plain handlers
-            run on the thread that called :meth:`run`; above, each on a thread of its own. A
-            handler's own ``concurrency`` raises it where that is higher.
-        executor: Any ``concurrent.futures.Executor``, such as a ``ProcessPoolExecutor``. It runs
-            the handlers that have none of their own, gets no more jobs than it has workers, and is
-            never shut down here.
-        graceful_shutdown_timeout: Seconds that running jobs may take once the worker is stopped.
+        api_key: The agent key. It may be missing when ``http_client`` sends its own authorization.
+        base_url: The base URL of the platform, by default the production platform.
+        publish_artifacts: Whether to publish every output as an artifact.
+        artifact_license: The SPDX identifier of the licence for published artifacts.
+        artifact_tags: The tags of published artifacts.
+        http_client: An ``httpx.Client`` to use. Its base URL, headers and timeout win. The worker
+            never closes it.
+        concurrency: Maximum number of running jobs of all handlers together. With 1, plain handlers
+            run on the thread that called :meth:`run`. With more, each runs on its own thread. A
+            higher ``concurrency`` of a handler raises this number.
+        executor: A ``concurrent.futures.Executor``, such as a ``ProcessPoolExecutor``, for handlers
+            without their own. It gets at most as many jobs as it has workers. The worker never
+            shuts it down.
+        graceful_shutdown_timeout: Maximum seconds for running jobs after the worker was stopped.
 
     Raises:
-        ValueError: The key, the base URL or a number is not usable.
+        ValueError: The key, the base URL or a number is invalid.
     """
 
     DEFAULT_BASE_URL = DEFAULT_BASE_URL
@@ -120,7 +120,7 @@ class Worker:
 
     @classmethod
     def from_env(cls, *, profile: str | None = None, **options: Unpack[WorkerOptions]) -> Self:
-        """Make a worker with the key and base URL of the environment, or of the credentials file.
+        """Return a worker with the key and base URL of the environment or the credentials file.
 
         Args:
             profile: The profile of the credentials file.
@@ -147,32 +147,37 @@ class Worker:
         input: Any = None,  # noqa: A002 - what an author would call it
         output: Any = None,
     ) -> Callable[[Function], Function]:
-        """Make a function the handler of a capability and return it as it is.
+        """Return a decorator that makes a function the handler of a capability.
 
-        It takes ``(task)``, ``(data)`` or ``(data, task)``: the task is a :class:`TaskContext`, the
-        data is the job's input, as the type of ``input`` or of the first parameter's annotation. It
-        returns the output envelope: a dict that JSON can carry, a dataclass or a pydantic object.
-        It may be ``async``. One that raises is run again, unless it raises ``NonRetryableError``.
+        The function has the parameters ``(task)``, ``(data)`` or ``(data, task)``. The task is a
+        :class:`TaskContext`. The data is the input of the job, converted to the type of ``input``
+        or of the first parameter's annotation. The function returns the output: a dict that can be
+        written as JSON, a dataclass or a pydantic object. It may be ``async``. After an exception
+        the handler is retried, unless it raised ``NonRetryableError``.
 
-        The types of data may be dataclasses, TypedDicts and pydantic models, and in them text,
-        numbers, booleans, None, lists, dicts, unions, literals and further such types. JSON types
-        are not converted, but an integer is a float; unknown fields are ignored. An input that does
-        not fit gives the job up before any work, as ``InvalidInput``. An output that does not fit
-        is treated as one that the platform refused.
+        Types of data may be dataclasses, TypedDicts and pydantic models. Their fields may be
+        strings, numbers, booleans, None, lists, dicts, unions, literals and other such types. JSON
+        types are not converted, except that an integer is accepted as a float. Unknown fields are
+        ignored. When an input does not match, the job is given up before any work, with
+        ``InvalidInput``. An output that does not match is treated like an output that the platform
+        refused.
 
         Args:
-            capability_key: The capability; the last handler named for it counts.
-            concurrency: How many of its jobs may run at a time; the worker's by default.
-            executor: Where it runs; the function must then be importable there.
-            timeout: Seconds, from its start, after which a run is given up: ``task.cancelled`` is
-                set, a coroutine is cancelled, the job goes to another worker.
-            input: The type of the input; by default that of the first parameter's annotation.
-            output: The type of the output; by default the return annotation, if that is a
-                dataclass, a TypedDict or a pydantic model.
+            capability_key: The key of the capability. A second handler replaces the first.
+            concurrency: Maximum number of its running jobs, by default the worker's.
+            executor: The executor for the handler, which must be able to import the function.
+            timeout: Seconds from its start after which a run is given up: ``task.cancelled`` is
+                set, a coroutine is cancelled, and the job goes to another worker.
+            input: The type of the input, by default the annotation of the first parameter.
+            output: The type of the output, by default the return annotation if it is a dataclass,
+                a TypedDict or a pydantic model.
+
+        Returns:
+            The decorator, which returns the function unchanged.
 
         Raises:
-            TypeError: The function cannot be called like that, or a type is not supported.
-            ValueError: A parameter is out of its range.
+            TypeError: The function cannot be called in this way, or a type is not supported.
+            ValueError: An argument is out of range.
         """
 
         def decorate(function: Function) -> Function:
@@ -184,101 +189,113 @@ class Worker:
         return decorate
 
     def lifespan(self, function: LifespanT) -> LifespanT:
-        """Have a function open what the handlers share, and close it; return it as it is.
+        """Decorate a function that opens and closes resources of the handlers.
 
-        It is a generator function, plain or ``async``, that yields once, or a function that returns
-        a context manager. It takes no parameter or the worker. :meth:`run` opens it once before the
-        first poll and closes it once after the last submit is answered, also when the worker ends
-        by an error, but not while handlers that were abandoned may still use it. What it yields is
-        ``task.state``. An async one runs on the event loop of the async handlers. If it raises,
-        :meth:`run` raises that, and no job is bid on. For process pools see
-        :class:`lifespan_initializer`.
+        The function is a plain or ``async`` generator function that yields once, or a function that
+        returns a context manager. It has no parameter, or the worker as its parameter. The yielded
+        value is ``task.state``.
+
+        :meth:`run` opens it before the first poll and closes it after the last submit, also after
+        an error. It stays open when abandoned handlers may still use it. An async function runs on
+        the event loop of the async handlers. When it raises an exception, :meth:`run` raises the
+        exception and bids on no job. For process pools, see :class:`lifespan_initializer`.
 
         Args:
             function: The function.
+
+        Returns:
+            The function, unchanged.
         """
         self.lifespan_function = function
         return function
 
     def register_handlers(self, *capability_keys: str) -> Registration:
-        """Register capabilities: ``POST /kernel-agents/me/capabilities``, 50 at a time.
+        """Register capabilities (``POST /kernel-agents/me/capabilities``), 50 per request.
 
         Args:
-            *capability_keys: Those of the handlers by default; without any, nothing is sent.
+            *capability_keys: The keys, by default those of the handlers. Without any keys, nothing
+                is sent.
 
         Returns:
-            ``registered`` and ``skipped_unknown``, which the catalog does not have.
+            The keys in ``registered``, and in ``skipped_unknown`` those that the catalog does not
+            have.
 
         Raises:
-            HebingAPIError: The platform refuses.
+            HebingAPIError: The platform refuses the request.
         """
         return self._calls.register(capability_keys or list(self._handlers))
 
     def available(self, *, limit: int = 10, capability_key: str | None = None) -> list[TaskInfo]:
-        """List the jobs that may be bid on: ``GET /kernel-jobs/available``.
+        """Return the offered jobs (``GET /kernel-jobs/available``).
 
         Args:
-            limit: The most jobs, 50 at most.
-            capability_key: Only this capability's; all that are registered by default.
+            limit: Maximum number of jobs, at most 50.
+            capability_key: Filter by capability. By default, jobs of all registered capabilities.
 
         Returns:
-            The offers; malformed rows are left out.
+            The offers, without malformed rows.
 
         Raises:
-            WorkerNotEnabled: The agent has registered nothing.
+            WorkerNotEnabled: The agent has no registered capabilities.
         """
         return self._calls.available(limit, capability_key)
 
     def bid(self, job_id: str) -> BidResult:
-        """Ask for a job: ``POST /kernel-jobs/{id}/bid``. An award starts its lease.
+        """Bid on a job (``POST /kernel-jobs/{id}/bid``). An award starts its lease.
 
         Args:
-            job_id: The job.
+            job_id: The id of the job.
 
         Returns:
             The award, with ``task_run_id`` and ``lease_expires_at``.
 
         Raises:
-            BidRejected: Another worker has it, or its bid window is over.
-            WorkerNotEnabled: The agent has registered nothing.
-            CapabilityNotRegistered: The agent has not registered its capability.
+            BidRejected: Another worker has the job, or its bid window has ended.
+            WorkerNotEnabled: The agent has no registered capabilities.
+            CapabilityNotRegistered: The agent has not registered the capability of the job.
         """
         return self._calls.bid(job_id)
 
     def heartbeat(self, job_id: str) -> LeaseInfo:
-        """Extend a lease: ``POST /kernel-jobs/{id}/heartbeat`` sets it to its full length from now.
+        """Extend a lease to its full length from now (``POST /kernel-jobs/{id}/heartbeat``).
 
         Args:
-            job_id: The job, awarded to this worker.
+            job_id: The id of a job that was awarded to this worker.
+
+        Returns:
+            The new ``lease_expires_at``.
 
         Raises:
-            TaskRunNotFound: The job was re-routed, or is not this agent's.
-            LeaseExpired: The lease expired.
+            TaskRunNotFound: The job was re-routed, or belongs to another agent.
+            LeaseExpired: The lease has expired.
         """
         return self._calls.heartbeat(job_id)
 
     def submit(
         self, job_id: str, output: Mapping[str, object], *, artifacts: Sequence[Artifact] = ()
     ) -> SubmitResult:
-        """Settle a job: ``POST /kernel-jobs/{id}/submit``, repeated until it is answered.
+        """Settle a job (``POST /kernel-jobs/{id}/submit``), with retries until it is answered.
 
-        Nothing is sent once the lease that :meth:`bid` or :meth:`heartbeat` brought has expired.
+        Nothing is sent after the lease from :meth:`bid` or :meth:`heartbeat` has expired.
 
         Args:
-            job_id: The job, awarded to this worker.
-            output: The output envelope.
-            artifacts: What the job has produced besides.
+            job_id: The id of a job that was awarded to this worker.
+            output: The output.
+            artifacts: The artifacts of the job.
+
+        Returns:
+            The settlement, with ``payout_nc`` in nc.
 
         Raises:
-            SubmitValidationFailed: The output does not fit the capability.
-            TaskRunNotFound: The job was re-routed, or settled already; ``may_be_settled`` says
+            SubmitValidationFailed: The output does not match the capability.
+            TaskRunNotFound: The job was re-routed, or is already settled. ``may_be_settled`` says
                 whether an attempt of this call may have settled it.
-            LeaseExpired: The lease expired.
+            LeaseExpired: The lease has expired.
         """
         return self._calls.submit(self._publishing.submit(job_id, output, artifacts), job_id)
 
     def close(self) -> None:
-        """Close the connections; a client that was handed in stays open."""
+        """Close the connections. An `http_client` that was passed in stays open."""
         self._calls.close()
 
     def run(
@@ -290,29 +307,30 @@ class Worker:
         auto_register: bool = True,
         once: bool = False,
     ) -> None:
-        """Work until :meth:`stop`, SIGTERM or SIGINT; the running jobs are finished first.
+        """Run until :meth:`stop`, SIGTERM or SIGINT, and then finish the running jobs.
 
-        On the main thread the two signals are owned while it runs; a second one ends the process.
+        On the main thread, this method handles the two signals while it runs. A second signal stops
+        the process at once.
 
         Args:
-            poll_interval: Seconds between idle polls. A platform that holds polls until there is a
-                job (RFC 7240) is asked to.
-            max_retries: How often a handler is run again that raised, or whose output the platform
-                refused.
-            heartbeat_interval: Seconds between the heartbeats of a job. The default shrinks to half
-                of a short lease. Any other value above the length of the lease sends none, which a
-                test may want.
-            auto_register: Register the handlers' capabilities at the start.
-            once: Do one polling cycle: work off what one poll offers, then return.
+            poll_interval: Seconds between idle polls. Polls use long-polling (``Prefer: wait``,
+                RFC 7240) when the platform supports it.
+            max_retries: Maximum number of retries of a handler after an exception or a refused
+                output.
+            heartbeat_interval: Seconds between the heartbeats of a job. The default is reduced to
+                half of a short lease. With another value that is longer than the lease, no
+                heartbeats are sent, which is useful in tests.
+            auto_register: Whether to register the capabilities of the handlers at the start.
+            once: Whether to poll once, run the offered jobs and return.
 
         Raises:
-            RuntimeError: There is no handler, or the worker is running already.
+            RuntimeError: There is no handler, or the worker is already running.
             ValueError: The heartbeat interval is not above 0.
             HebingAPIError: The API refuses the key; with ``once``, also another error of the poll.
-            httpx.HTTPError: With ``once``: the poll met a fault on the wire.
-            WorkerNotEnabled: Without ``auto_register``, nothing is registered.
-            ExecutorBroken: An executor takes no more work.
-            WorkerError: The time to drain was over before the running jobs were done.
+            httpx.HTTPError: With ``once``: the connection of the poll failed.
+            WorkerNotEnabled: Without ``auto_register``: no capability is registered.
+            ExecutorBroken: An executor accepts no more work.
+            WorkerError: The running jobs did not end within the graceful shutdown timeout.
         """
         if not self._handlers:
             raise RuntimeError("No handlers registered: decorate a function with @worker.handler")
@@ -357,8 +375,8 @@ class Worker:
         auto_register: bool = True,
         once: bool = False,
     ) -> None:
-        """Warn that there is no event stream, and run as :meth:`run` does."""
-        warnings.warn("the platform has no event stream: run_sse() polls, as run()", stacklevel=2)
+        """Warn that the platform has no event stream, and then do the same as :meth:`run`."""
+        warnings.warn("the platform has no event stream: run_sse() polls like run()", stacklevel=2)
         self.run(
             poll_interval,
             max_retries,
@@ -368,22 +386,23 @@ class Worker:
         )
 
     def stop(self) -> None:
-        """Have :meth:`run` finish the running jobs and return; from any thread, also a handler's.
+        """Make :meth:`run` finish the running jobs and return.
 
-        Does nothing when the worker is not running.
+        It may be called from any thread, also from a handler. It does nothing when the worker is
+        not running.
         """
         if (run := self._run) is not None:
             run.stop()
 
     def health(self) -> Health:
-        """Return whether the worker is alive and ready, for probes."""
+        """Return the health of the worker, for probes."""
         run = self._run
         if run is None:
             return IDLE
         return replace(run.health(), progress=self._metrics.progress())
 
     def metrics(self) -> str:
-        """Return the metrics in the Prometheus text format, as ``GET /metrics`` serves them."""
+        """Return the metrics in the Prometheus text format, the same as ``GET /metrics``."""
         run = self._run
         slots, age = (0, 0.0) if run is None else (run.slot_count, run.poll_age)
         return self._metrics.render(self._handlers, slots=slots, poll_age=age)
@@ -407,4 +426,4 @@ class Worker:
 
 
 NexusWorker = Worker
-"""The name that 0.4.0's predecessors used."""
+"""The name of the class before 0.4.0."""

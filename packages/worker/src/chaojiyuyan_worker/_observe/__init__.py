@@ -1,1 +1,1 @@
-"""How a worker is observed: health, probes, logs, traces and metrics."""
+"""Observability of a worker: health, probes, logs, traces and metrics."""

@@ -1,22 +1,22 @@
-"""Whether a worker is alive and ready."""
+"""The health of a worker."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 STALLED_SECONDS = 120.0
-"""Seconds without a step of the poll after which a worker counts as dead."""
+"""Seconds without progress of the poll loop after which a worker is not live."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a running job is, as its handler told by ``task.progress``.
+    """The progress of a running job, as reported with ``task.progress``.
 
     Attributes:
-        job_id: The job.
-        capability_key: Its capability.
-        fraction: How much of it is done, from 0 to 1.
-        message: What it does at present.
+        job_id: The id of the job.
+        capability_key: The key of its capability.
+        fraction: The completed part, from 0 to 1.
+        message: The present activity.
     """
 
     job_id: str
@@ -27,16 +27,16 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a worker does.
+    """The health of a worker.
 
     Attributes:
-        live: Its poll has advanced of late or it drains, and all its threads work. That the process
-            exists would say nothing.
-        ready: Its last poll succeeded, it is live, and it is not draining.
-        draining: It finishes the running jobs and takes no more.
-        running_jobs: How many jobs it runs, those that it bids on included.
-        problems: What does not work at present, a text each; empty for a healthy worker.
-        progress: How far the running jobs are whose handlers tell it.
+        live: Whether all threads work, and the poll loop has made progress in the last two minutes
+            or the worker is draining.
+        ready: Whether the worker is live, its last poll succeeded, and it is not draining.
+        draining: Whether the worker finishes its running jobs and takes no new jobs.
+        running_jobs: The number of running jobs, including jobs that it is bidding on.
+        problems: The present problems, one string each; empty for a healthy worker.
+        progress: The progress of the running jobs whose handlers report it.
     """
 
     live: bool
@@ -48,4 +48,4 @@ class Health:
 
 
 IDLE = Health(live=True, ready=False, draining=False, running_jobs=0)
-"""A worker that does not run."""
+"""The health of a worker that is not running."""

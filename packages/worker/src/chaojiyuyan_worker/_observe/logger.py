@@ -1,4 +1,4 @@
-"""The worker's own loggers: no logging handler can break them, and no text from outside the log."""
+"""The worker's own loggers, which are safe against failing log handlers and hostile texts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ else:
     Adapter = logging.LoggerAdapter  # generic at run time from Python 3.11 on
 
 MAX_TEXT_CHARS = 1000
-"""Maximum length of a text from a server or a handler in a log line, in characters."""
+"""Maximum characters of a text from a server or a handler in a log line."""
 
 
 class SafeLogger(Adapter):
-    """A logger for the worker's own threads: a handler that raises costs a line and no thread.
+    """A logger for the worker's own threads. A failing log handler loses a line but no thread.
 
-    The texts of a message and of its ``extra`` are bounded.
+    Texts in a message and in its ``extra`` are escaped and cut.
     """
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """Log a message as ``Logger.log`` does, and drop what a handler raises."""
+        """Log a message like ``Logger.log``, and ignore exceptions of log handlers."""
         if self.logger.isEnabledFor(level):
             kwargs.setdefault("stacklevel", 2)
             with suppress(Exception):
@@ -39,7 +39,7 @@ class SafeLogger(Adapter):
     def process(
         self, msg: object, kwargs: MutableMapping[str, Any]
     ) -> tuple[object, MutableMapping[str, Any]]:
-        """Leave a message as it is."""
+        """Return the message unchanged."""
         return msg, kwargs
 
 
@@ -47,18 +47,18 @@ def get_logger(name: str) -> SafeLogger:
     """Return the logger of a module.
 
     Args:
-        name: The module's name.
+        name: The name of the module.
     """
     return SafeLogger(logging.getLogger(name), {})
 
 
 def bound_text(text: str) -> str:
-    """Return a text from outside as a log line may show it: one short line without a key.
+    """Return a text from outside as one short line without a key, for the log.
 
     Args:
-        text: What a server or a handler says.
+        text: The text of a server or a handler.
     """
-    # What is cut off may begin with the key.
+    # Cut later again, because this cut may divide a key.
     return escape_text(mask_keys(text[: 2 * MAX_TEXT_CHARS]), MAX_TEXT_CHARS)
 
 
@@ -67,7 +67,7 @@ def _bound(value: object) -> object:
 
 
 def describe(error: Exception) -> str:
-    """Return a line about an error; those of the wire often have no text of their own.
+    """Return one line about an error, with its type, because some errors have no message.
 
     Args:
         error: The error.

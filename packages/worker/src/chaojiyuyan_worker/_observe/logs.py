@@ -1,6 +1,7 @@
-"""Log lines of a worker's process: for people, or as JSON for a collector.
+"""The log formats of a worker's process: text for people, or JSON for a log collector.
 
-A job's text may be part of any record. In neither format can it end a line or steer a terminal.
+A record may contain text from a job. In both formats such text cannot end a line or control a
+terminal.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from chaojiyuyan_core.redaction import mask_keys
 from chaojiyuyan_core.text import escape_text
 
 LABELS = ("job_id", "task_run_id", "capability_key", "port")
-"""What a line of text shows of a record's ``extra``: its job, or where the probes listen."""
+"""The names in a record's ``extra`` that a text line shows."""
 
 INDENT = "    "
-"""What begins each line of a traceback, and no other line."""
+"""The indentation of the lines of a traceback. Other lines are not indented."""
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-"""The attributes of every record; all others come from ``extra``."""
+"""The standard attributes of a record. All other attributes come from ``extra``."""
 
 
 class TextFormatter(logging.Formatter):
-    """One line a record, its labels at the end; a traceback follows, indented; keys masked."""
+    """One line for each record, with labels at the end and masked keys. A traceback is indented."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -42,9 +43,9 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, level, logger, message, exception, ``extra``; keys masked.
+    """One JSON object for each record: time, level, logger, message, exception and ``extra``.
 
-    A field of ``extra`` replaces none of the others.
+    Keys are masked. A field of ``extra`` never replaces another field.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -58,12 +59,12 @@ class JsonFormatter(logging.Formatter):
         texts = {"exception": _traceback(self, record), "stack": record.stack_info}
         fields |= {name: text for name, text in texts.items() if text}
         fields |= {name: value for name, value in _extra(record).items() if name not in fields}
-        # Collectors may take U+2028 or U+0085 for the end of a line.
+        # Escaped, because some log collectors treat U+2028 or U+0085 as the end of a line.
         return mask_keys(escape_text(_to_json(fields)))
 
 
 def configure_logging(log_format: str) -> None:
-    """Send the process's log, from INFO on, to standard error.
+    """Write the log of the process, from level INFO, to standard error.
 
     Args:
         log_format: ``text`` or ``json``.
@@ -71,7 +72,7 @@ def configure_logging(log_format: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
@@ -83,7 +84,7 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
-    """Return a record's traceback; a handler before this one may have left it as text alone."""
+    """Return a record's traceback. An earlier log handler may have replaced it by text."""
     if record.exc_info:
         return formatter.formatException(record.exc_info)
     return record.exc_text

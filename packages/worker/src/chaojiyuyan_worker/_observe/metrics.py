@@ -1,6 +1,6 @@
-"""The metrics of a worker, which ``GET /metrics`` on the health port serves.
+"""The metrics of a worker, served by ``GET /metrics`` on the health port.
 
-No label holds a text of a job: labels are capabilities that have a handler, and outcomes.
+No label contains text from a job. Labels are the capabilities of the handlers, and outcomes.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ HANDLER_BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.
 
 
 class Metrics(Telemetry):
-    """Counts what one worker does, over all of its runs.
+    """The metrics of one worker over all of its runs.
 
     Args:
-        runtime: Gives the lock.
+        runtime: Provides the lock.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -48,7 +48,7 @@ class Metrics(Telemetry):
 
     @contextmanager
     def job(self, task: TaskContext, lease: Lease) -> Iterator[None]:
-        """Count a job as running, from its award to its end."""
+        """Count a job as running from its award to its end."""
         with self._lock:
             self._running[task] = lease
         try:
@@ -58,23 +58,23 @@ class Metrics(Telemetry):
                 del self._running[task]
 
     def handled(self, task: TaskContext, seconds: float) -> None:  # noqa: ARG002
-        """Note how long a run of the handler took."""
+        """Record the duration of a run of the handler."""
         with self._lock:
             self._handlers.observe(seconds)
 
     def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
-        """Note what became of a job, and what was left of its lease."""
+        """Record the outcome of a job, and the remaining time of its lease."""
         with self._lock:
             self._jobs[task.capability_key, verdict.outcome] += 1
             self._margins.observe(max(margin, 0.0))
 
     def heartbeat(self, seconds: float) -> None:
-        """Note how long a heartbeat took until its answer or its failure."""
+        """Record the duration of a heartbeat until its response or failure."""
         with self._lock:
             self._heartbeats.observe(seconds)
 
     def progress(self) -> tuple[JobProgress, ...]:
-        """Return how far the running jobs are whose handlers tell it."""
+        """Return the progress of the running jobs whose handlers report it."""
         with self._lock:
             return tuple(self._told_progress())
 
@@ -85,9 +85,10 @@ class Metrics(Telemetry):
         """Return all series in the Prometheus text format.
 
         Args:
-            keys: The capabilities that have a handler; their series exist from the start.
-            slots: How many jobs may run at a time; 0 while the worker does not run.
-            poll_age: Seconds since the poll last made a step; 0 while the worker does not run.
+            keys: The capabilities of the handlers. Their series exist from the start.
+            slots: The maximum number of running jobs; 0 while the worker is not running.
+            poll_age: Seconds since the last progress of the poll loop; 0 while the worker is not
+                running.
         """
         with self._lock:
             return "\n".join(self._lines(keys, slots, poll_age)) + "\n"
@@ -98,7 +99,7 @@ class Metrics(Telemetry):
         yield from metric(
             "counter",
             f"{PREFIX}_jobs_total",
-            "Jobs that were awarded, by what became of them.",
+            "Awarded jobs by outcome.",
             (
                 ({"capability_key": key, "outcome": outcome.name.lower()}, count)
                 for (key, outcome), count in series.items()
@@ -106,12 +107,12 @@ class Metrics(Telemetry):
         )
         least = min((lease.remaining() for lease in self._running.values()), default=0.0)
         gauges = (
-            ("jobs_running", "Jobs from their award to the answer to their submit.", self.running),
-            ("slots", "How many jobs may run at a time.", slots),
-            ("poll_age_seconds", "Seconds since the poll last made a step.", poll_age),
+            ("jobs_running", "Running jobs, from award to settlement.", self.running),
+            ("slots", "Maximum number of running jobs.", slots),
+            ("poll_age_seconds", "Seconds since the last progress of the poll loop.", poll_age),
             (
                 "lease_margin_min_seconds",
-                "The shortest time left of a running job's lease; 0 without a running job.",
+                "Minimum remaining seconds of a running job's lease; 0 without a running job.",
                 max(least, 0.0),
             ),
         )
@@ -121,7 +122,7 @@ class Metrics(Telemetry):
         yield from metric(
             "gauge",
             f"{PREFIX}_progress_ratio",
-            "Mean progress, 0 to 1, of the running jobs that tell it; 0 without one.",
+            "Mean progress, 0 to 1, of the running jobs that report it; 0 without one.",
             (
                 (
                     {"capability_key": key},
@@ -131,18 +132,18 @@ class Metrics(Telemetry):
             ),
         )
         yield from self._heartbeats.render(
-            f"{PREFIX}_heartbeat_seconds", "Seconds from a heartbeat to its answer or failure."
+            f"{PREFIX}_heartbeat_seconds", "Seconds from a heartbeat to its response or failure."
         )
         yield from self._margins.render(
-            f"{PREFIX}_lease_margin_seconds", "Seconds left of the lease at the end of a job."
+            f"{PREFIX}_lease_margin_seconds", "Remaining seconds of the lease at the end of a job."
         )
         yield from self._handlers.render(
-            f"{PREFIX}_handler_seconds", "Seconds that a run of a handler took."
+            f"{PREFIX}_handler_seconds", "Duration of a run of a handler in seconds."
         )
 
     @property
     def running(self) -> int:
-        """How many jobs run, from their award on."""
+        """The number of running jobs, from their award."""
         return len(self._running)
 
 

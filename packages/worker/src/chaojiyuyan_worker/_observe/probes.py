@@ -1,4 +1,4 @@
-"""The probes of a container: a worker's health and metrics over HTTP."""
+"""The probes of a container: the health and the metrics of a worker over HTTP."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class HealthServer:
-    """Answers ``GET /livez`` and ``GET /readyz`` with 200 or 503 and the :class:`Health` as JSON.
+    """Serves ``GET /livez`` and ``GET /readyz`` with 200 or 503 and the :class:`Health` as JSON.
 
-    ``GET /metrics`` is answered with the metrics in the Prometheus text format.
+    ``GET /metrics`` returns the metrics in the Prometheus text format.
 
     Args:
-        health: Gives the worker's present health.
-        metrics: Gives the worker's present metrics.
-        port: Where to listen, on all addresses; 0 takes a free one, see :attr:`port`.
+        health: Returns the present health of the worker.
+        metrics: Returns the present metrics of the worker.
+        port: The port, on all addresses. 0 uses a free port, see :attr:`port`.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The port is in use.
     """
 
     def __init__(self, health: Callable[[], Health], metrics: Callable[[], str], port: int) -> None:
@@ -38,25 +38,27 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port of the server."""
         return int(self._server.server_address[1])
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Pods may have addresses of either kind.
+    # Pods may have IPv4 or IPv6 addresses.
     address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
 
     def server_bind(self) -> None:
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)  # the parent's asks a name server for its own name
+        self.socket.bind(
+            self.server_address
+        )  # the method of the base class would look up the host name
         self.server_address = self.socket.getsockname()
 
 
@@ -87,6 +89,6 @@ def _handler(
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Probes come every few seconds; they are not worth a line each."""
+            """Log nothing, because probes come every few seconds."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""The Prometheus text format (version 0.0.4): counters, gauges and histograms as lines."""
+"""Write counters, gauges and histograms in the Prometheus text format (version 0.0.4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 class Histogram:
-    """Counts observations by upper bounds. Not thread-safe.
+    """A histogram with fixed upper bounds. It is not thread-safe.
 
     Args:
         bounds: The upper bounds in ascending order, without infinity.
@@ -30,17 +30,17 @@ class Histogram:
         """Count an observation.
 
         Args:
-            value: What was observed.
+            value: The observed value.
         """
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
     def render(self, name: str, text: str) -> Iterator[str]:
-        """Yield the histogram's lines.
+        """Yield the lines of the histogram.
 
         Args:
-            name: The metric's name.
-            text: What it measures.
+            name: The name of the metric.
+            text: The description of the metric.
         """
         yield from _head(name, text, "histogram")
         total = 0
@@ -58,8 +58,8 @@ def metric(
 
     Args:
         kind: ``counter`` or ``gauge``.
-        name: The metric's name.
-        text: What it measures.
+        name: The name of the metric.
+        text: The description of the metric.
         samples: The labels and the value of each series.
     """
     yield from _head(name, text, kind)
@@ -71,9 +71,9 @@ def sample(name: str, value: float, labels: Mapping[str, str] | None = None) -> 
     """Return the line of one series.
 
     Args:
-        name: The metric's name.
-        value: Its value.
-        labels: Its labels; the values are escaped here.
+        name: The name of the metric.
+        value: The value of the series.
+        labels: The labels of the series. The values are escaped here.
     """
     pairs = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in (labels or {}).items())
     return f"{name}{{{pairs}}} {value}" if pairs else f"{name} {value}"

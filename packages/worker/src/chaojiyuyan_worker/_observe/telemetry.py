@@ -1,11 +1,11 @@
-"""Spans and metrics by OpenTelemetry, where the program has loaded it.
+"""OpenTelemetry spans and metrics, when the program has imported OpenTelemetry.
 
-Each job is a span ``process <capability_key>``, current while the handler runs. The metrics:
+Each job is a span ``process <capability_key>``, which is current while the handler runs. Metrics:
 
-- ``chaojiyuyan.worker.jobs``: jobs that were awarded, by ``capability_key`` and ``outcome``
-- ``chaojiyuyan.worker.handler.duration``: seconds that a run of a handler took
-- ``chaojiyuyan.worker.lease.margin``: seconds that were left of the lease at the end of a job
-- ``chaojiyuyan.worker.heartbeat.duration``: seconds that a heartbeat took
+- ``chaojiyuyan.worker.jobs``: awarded jobs by ``capability_key`` and ``outcome``
+- ``chaojiyuyan.worker.handler.duration``: duration of a run of a handler in seconds
+- ``chaojiyuyan.worker.lease.margin``: remaining seconds of the lease at the end of a job
+- ``chaojiyuyan.worker.heartbeat.duration``: duration of a heartbeat in seconds
 - ``chaojiyuyan.worker.slots``: running jobs
 """
 
@@ -37,46 +37,47 @@ log = get_logger(__name__)
 SCOPE = "chaojiyuyan_worker"
 
 PROVIDER_VARIABLES = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER")
-"""Where one is set, OpenTelemetry's API configures itself as soon as it is loaded."""
+"""If one of these is set, the OpenTelemetry API configures itself when it is imported."""
 
 
 class Telemetry:
-    """Tells nobody anything."""
+    """The interface of telemetry. This base class records nothing."""
 
     def job(self, task: TaskContext, lease: Lease) -> AbstractContextManager[None]:  # noqa: ARG002
-        """Surround a job, from its award to its end.
+        """Return a context manager for a job, from its award to its end.
 
         Args:
-            task: The job.
-            lease: Its lease.
+            task: The task of the job.
+            lease: The lease of the job.
         """
         return nullcontext()
 
     def handled(self, task: TaskContext, seconds: float) -> None:
-        """Note how long a run of the handler took."""
+        """Record the duration of a run of the handler."""
 
     def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
-        """Note what became of a job, within :meth:`job`.
+        """Record the outcome of a job, inside :meth:`job`.
 
         Args:
-            task: The job.
-            verdict: What became of it.
-            margin: Seconds that were left of its lease.
+            task: The task of the job.
+            verdict: The outcome of the job.
+            margin: The remaining seconds of its lease.
         """
 
     def heartbeat(self, seconds: float) -> None:
-        """Note how long a heartbeat took until its answer or its failure."""
+        """Record the duration of a heartbeat until its response or failure."""
 
 
 class WithOpenTelemetry(Telemetry):
-    """Tells another one, and OpenTelemetry from when the program has loaded it.
+    """Records to another telemetry, and also to OpenTelemetry once the program has imported it.
 
-    Nobody can have configured it before: loading it costs more than all the rest of a worker's
-    start, and telling an API that drops all costs more than all other bookkeeping of a job.
+    Without the import, the program cannot have configured OpenTelemetry. Importing it here would
+    double the start time of a worker, and recording to an unconfigured API would cost more than the
+    rest of a job's bookkeeping.
 
     Args:
-        own: Surrounds each job, and OpenTelemetry with it.
-        lock: Keeps two slots from creating the instruments twice.
+        own: The other telemetry.
+        lock: Prevents two slots from creating the instruments twice.
     """
 
     def __init__(self, own: Telemetry, lock: Lock) -> None:
@@ -89,24 +90,24 @@ class WithOpenTelemetry(Telemetry):
                 import_module("opentelemetry.trace")
 
     def job(self, task: TaskContext, lease: Lease) -> AbstractContextManager[None]:
-        """Surround a job with what the others surround it with."""
+        """Return a context manager with those of both telemetries."""
         own, late = self._own.job(task, lease), self._loaded()
         return own if late is None else _both(own, late.job(task, lease))
 
     def handled(self, task: TaskContext, seconds: float) -> None:
-        """Tell the others how long a run of the handler took."""
+        """Record the duration of a run of the handler."""
         self._own.handled(task, seconds)
         if (late := self._loaded()) is not None:
             late.handled(task, seconds)
 
     def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
-        """Tell the others what became of a job."""
+        """Record the outcome of a job."""
         self._own.ended(task, verdict, margin)
         if (late := self._loaded()) is not None:
             late.ended(task, verdict, margin)
 
     def heartbeat(self, seconds: float) -> None:
-        """Tell the others how long a heartbeat took."""
+        """Record the duration of a heartbeat."""
         self._own.heartbeat(seconds)
         if (late := self._loaded()) is not None:
             late.heartbeat(seconds)
@@ -121,11 +122,11 @@ class WithOpenTelemetry(Telemetry):
         if self._late is None and not self._is_missing:
             try:
                 self._late = OpenTelemetry()
-            except ImportError:  # another package of that name space, without the API
+            except ImportError:  # another package of this namespace, without the API
                 self._is_missing = True
             except Exception:
                 self._is_missing = True
-                log.exception("OpenTelemetry cannot be used: no spans and metrics by it")
+                log.exception("OpenTelemetry failed to start; it records no spans or metrics")
 
 
 @contextmanager
@@ -137,7 +138,7 @@ def _both(
 
 
 class OpenTelemetry(Telemetry):
-    """Tells the tracer and the meter that the process has configured."""
+    """Records to the tracer and the meter of the process."""
 
     def __init__(self) -> None:
         from opentelemetry import metrics, trace
@@ -155,7 +156,7 @@ class OpenTelemetry(Telemetry):
 
     @contextmanager
     def job(self, task: TaskContext, lease: Lease) -> Iterator[None]:  # noqa: ARG002
-        """Surround a job with a span."""
+        """Make a span for a job."""
         attributes = {
             "chaojiyuyan.job_id": task.job_id,
             "chaojiyuyan.task_run_id": task.task_run_id or "",
@@ -174,7 +175,7 @@ class OpenTelemetry(Telemetry):
             self._slots.add(-1)
 
     def _links(self, traceparent: str | None) -> list[Link]:
-        """Link to the caller's span; as a parent, a stranger would steer the sampling."""
+        """Return a link to the caller's span. A parent would control the sampling."""
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -185,11 +186,11 @@ class OpenTelemetry(Telemetry):
         return [trace.Link(caller)] if caller.is_valid and caller.is_remote else []
 
     def handled(self, task: TaskContext, seconds: float) -> None:
-        """Note how long a run of the handler took."""
+        """Record the duration of a run of the handler."""
         self._duration.record(seconds, {"capability_key": task.capability_key})
 
     def ended(self, task: TaskContext, verdict: Verdict, margin: float) -> None:
-        """Note what became of a job, within :meth:`job`."""
+        """Record the outcome of a job, inside :meth:`job`."""
         outcome = verdict.outcome.value
         labels = {"capability_key": task.capability_key, "outcome": outcome}
         self._jobs.add(1, labels)
@@ -201,5 +202,5 @@ class OpenTelemetry(Telemetry):
             span.set_attribute("chaojiyuyan.reason", verdict.reason)
 
     def heartbeat(self, seconds: float) -> None:
-        """Note how long a heartbeat took."""
+        """Record the duration of a heartbeat."""
         self._heartbeat.record(seconds)

@@ -1,1 +1,1 @@
-"""One run of a worker, from the first poll to the last submit."""
+"""The parts of one run of a worker, from the first poll to the last submit."""

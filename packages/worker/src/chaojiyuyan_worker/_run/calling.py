@@ -1,4 +1,4 @@
-"""The call of a handler where no event loop of the worker is."""
+"""Call a handler on a thread without the worker's event loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def call_handler(function: Callable[[TaskContext], object], task: TaskContext) -> object:
-    """Call a handler where no event loop of ours is: a coroutine gets one of its own."""
+    """Call a handler. A coroutine runs in a new event loop.
+
+    Args:
+        function: The handler.
+        task: Its task.
+    """
     import inspect
 
     try:
@@ -29,7 +34,8 @@ def call_handler(function: Callable[[TaskContext], object], task: TaskContext) -
         import asyncio
         import concurrent.futures
 
-        # asyncio's is no Exception and would end the worker; this one is a handler's failure.
+        # asyncio's CancelledError is not an Exception and would stop the worker. The other one is
+        # a failure of the handler.
         if isinstance(error, asyncio.CancelledError):
             raise concurrent.futures.CancelledError(*error.args) from error
         raise
@@ -39,13 +45,13 @@ def call_handler(function: Callable[[TaskContext], object], task: TaskContext) -
 async def _await_cancellably(
     coroutine: Coroutine[object, object, object], task: TaskContext
 ) -> object:
-    """Await a coroutine, which is cancelled when its task is."""
+    """Await a coroutine, and cancel it when its task is cancelled."""
     import asyncio
 
     loop, inner = asyncio.get_running_loop(), asyncio.ensure_future(coroutine)
 
     def cancel() -> None:
-        with suppress(RuntimeError):  # the loop is closed: the coroutine has ended
+        with suppress(RuntimeError):  # the loop is closed, so the coroutine has ended
             loop.call_soon_threadsafe(inner.cancel)
 
     task.on_cancel(cancel)

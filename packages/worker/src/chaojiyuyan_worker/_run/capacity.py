@@ -1,4 +1,4 @@
-"""How many jobs may run at a time: in all, of each capability, and in each executor."""
+"""Limits on running jobs: in total, for each capability, and for each executor."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 
 class Capacity:
-    """Counts the running jobs against their limits. Pure, and not thread-safe.
+    """Counts the running jobs and compares them with the limits. It is not thread-safe.
 
-    An executor with a known number of workers is given no more jobs than that: a job in its queue
-    would use up its lease there.
+    An executor with a known number of workers gets at most that many jobs, because the lease of a
+    job in its queue would expire there.
 
     Attributes:
-        slots: How many jobs may run at a time, all capabilities together.
+        slots: Maximum number of running jobs of all capabilities together.
 
     Args:
-        slots: See above.
-        limits: How many jobs of each capability may run at a time.
-        pools: For a capability that shares an executor: the executor's name and its workers.
+        slots: Maximum number of running jobs of all capabilities together.
+        limits: Maximum number of running jobs of each capability.
+        pools: For each capability with such an executor, the executor's name and its number of
+            workers.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Capacity:
 
         Args:
             handlers: The handlers by capability.
-            options: What the run is told.
+            options: The options of the run.
         """
         concurrency = options.concurrency
         limits = {key: handler.concurrency or concurrency for key, handler in handlers.items()}
@@ -60,24 +61,24 @@ class Capacity:
 
     @property
     def free_slots(self) -> int:
-        """How many more jobs may run, all capabilities together."""
+        """The number of free slots."""
         return self.slots - self._total
 
     @property
     def keys(self) -> list[str]:
-        """Every capability."""
+        """The keys of all capabilities."""
         return list(self._limits)
 
     @property
     def free_keys(self) -> list[str]:
-        """The capabilities of which one more job may run, as far as slots do not matter."""
+        """The capabilities that may run another job, apart from the number of free slots."""
         return [key for key in self._limits if self.has_room(key)]
 
     def has_room(self, key: str) -> bool:
-        """Return whether one more job of a capability may run, as far as slots do not matter.
+        """Return whether a capability may run another job, apart from the number of free slots.
 
         Args:
-            key: The capability.
+            key: The key of the capability.
         """
         if self._running[key] >= self._limits[key]:
             return False
@@ -85,11 +86,11 @@ class Capacity:
         return pool is None or self._running[pool[0]] < pool[1]
 
     def start(self, key: str) -> None:
-        """Count a job that starts."""
+        """Count the start of a job."""
         self._add(key, 1)
 
     def end(self, key: str) -> None:
-        """Count a job that ends."""
+        """Count the end of a job."""
         self._add(key, -1)
 
     def _add(self, key: str, number: int) -> None:
@@ -100,10 +101,11 @@ class Capacity:
 
 
 def count_workers(executor: Executor | None) -> int | None:
-    """Return how many functions an executor runs at a time; None where it does not tell.
+    """Return the number of workers of an executor, or None when it is unknown.
 
     Args:
-        executor: The executor. The standard library's and loky's tell; a cluster's does not.
+        executor: The executor. The executors of the standard library and of loky have a known
+            number, a cluster does not.
     """
     size = getattr(executor, "_max_workers", None)
     return size if isinstance(size, int) and size > 0 else None

@@ -1,7 +1,7 @@
-"""Handlers on a Dask cluster: their log lines, errors and cancellation cross it.
+"""Run handlers on a Dask cluster, with their log lines, errors and cancellation.
 
-Log lines come by an event topic of Dask. A cancellation goes by a Dask event, for which the node
-waits while the handler runs. Both belong to one run of one handler.
+Log lines come back through a Dask event topic. A cancellation is a Dask event for which the node
+waits while the handler runs.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 WATCH_SECONDS = 10.0
-"""Seconds after which a node asks again whether a handler is cancelled."""
+"""Seconds after which a node checks again whether a handler is cancelled."""
 
 MAX_LINE_CHARS = 10_000
-"""Maximum length of a log line or a traceback that crosses the cluster, in characters."""
+"""Maximum characters of a log line or a traceback from a node."""
 
 
 class RemoteError(Exception):
-    """An error of a handler on another machine that cannot be pickled, as text."""
+    """The text of an error on a node that cannot be pickled."""
 
 
 class _RemoteTraceback(Exception):
-    """The traceback of the other machine, as the cause of the error."""
+    """The traceback of the node, as the cause of the error."""
 
 
 class Call(NamedTuple):
-    """How a node and this process speak about one run of a handler.
+    """The names for the communication about one run of a handler.
 
     Attributes:
-        topic: Where its log lines go.
-        name: The event that is set when its result is not wanted any more.
-        level: The least level of the log lines that are wanted.
+        topic: The Dask topic of the log lines.
+        name: The Dask event that is set when the result is no longer wanted.
+        level: The minimum level of the log lines.
     """
 
     topic: str
@@ -59,15 +59,15 @@ class Call(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a run of a handler brought.
+    """The result of a run of a handler on a node.
 
     Attributes:
-        output: What it returned.
-        artifacts: What it attached.
-        error: Its pickled exception; None where there is none, or where it cannot be pickled.
-        text: Its exception as text; empty where there is none.
+        output: The output.
+        artifacts: The attached artifacts.
+        error: The pickled exception, or None when there is none or it cannot be pickled.
+        text: The exception as text; empty when there is none.
         trace: The traceback of the node.
-        is_final: Whether a retry cannot help.
+        is_final: Whether a retry is useless.
     """
 
     output: object = None
@@ -79,7 +79,7 @@ class Result(NamedTuple):
 
 
 def find_client(executor: Executor) -> Any:
-    """Return the Dask client behind an executor; None for an executor of another kind.
+    """Return the Dask client of an executor, or None for another kind of executor.
 
     Args:
         executor: The executor.
@@ -91,7 +91,7 @@ def find_client(executor: Executor) -> Any:
 
 
 class Cluster:
-    """This process's side of a cluster.
+    """The connection of this process to a cluster.
 
     Args:
         client: The Dask client.
@@ -112,24 +112,24 @@ class Cluster:
         """Run a handler on the cluster and return its output.
 
         Args:
-            submit: Has the cluster call a function.
+            submit: Submits a function to the cluster.
             function: The handler.
-            task: Its task.
+            task: The task of the handler.
             wait: Waits for a future.
 
         Raises:
-            BaseException: Whatever the handler raises.
+            BaseException: The exception of the handler.
         """
         level = logging.getLogger(TASK_LOGGER).getEffectiveLevel()
-        # The name also tells this run from every other, since Dask runs equal calls once.
+        # The name is unique for each run, because Dask runs equal calls only once.
         call = Call(self._topic, f"{self._topic}-{uuid.uuid4().hex}", level)
         future = submit(run_on_node, function, task.to_plain(), call)
-        # The node's function runs on when its future is cancelled, so it is asked to end instead.
+        # By an event, because cancelling the future does not stop the function on the node.
         task.on_cancel(lambda: self._tell("event_set", call.name))
         try:
             result: Result = wait(future)
         finally:
-            # Releases the node, then removes the event.
+            # Ends the wait of the node, then removes the event.
             self._tell("event_set", call.name)
             self._tell("event_clear", call.name)
         if result.text:
@@ -138,12 +138,12 @@ class Cluster:
         return result.output
 
     def close(self) -> None:
-        """Receive no more log lines; the client is not ours to close."""
+        """Stop receiving log lines. The client stays open, because the author owns it."""
         with suppress(Exception):
             self._client.unsubscribe_topic(self._topic)
 
     def _tell(self, operation: str, name: str) -> None:
-        """Call the scheduler without waiting: a lost lease is told on a thread of the leases."""
+        """Call the scheduler without waiting, because a lease thread may call this."""
         call = getattr(self._client.scheduler, operation)
         self._client.loop.add_callback(call, name=name)
 
@@ -156,7 +156,7 @@ def run_on_node(
     Args:
         function: The handler.
         data: The task, from :meth:`TaskContext.to_plain`.
-        call: How the worker's process is spoken to.
+        call: The names for the communication with the worker's process.
     """
     node = _dask("distributed").get_worker()
     task = TaskContext.from_plain(data)
@@ -174,7 +174,7 @@ def run_on_node(
 
 
 async def _watch(node: Any, name: str, task: TaskContext, is_done: list[bool]) -> None:
-    """Cancel the task when its event is set, until its handler is done."""
+    """Wait for the event of the task while its handler runs, and then cancel the task."""
     while not is_done[0]:
         if await node.scheduler.event_wait(name=name, timeout=WATCH_SECONDS):
             if not is_done[0]:
@@ -190,24 +190,24 @@ class _Sender(logging.Handler):
         self._node, self._topic = node, topic
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send a record as JSON, with what JSON cannot carry as text."""
+        """Send a record as JSON. Values that JSON does not have are sent as text."""
         try:
             fields = {**vars(record), "msg": record.getMessage()[:MAX_LINE_CHARS], "args": None}
             if record.exc_info:
                 text = logging.Formatter().formatException(record.exc_info)
                 fields |= {"exc_info": None, "exc_text": text[-MAX_LINE_CHARS:]}
             self._node.log_event(self._topic, json.dumps(fields, default=str, skipkeys=True))
-        except Exception:  # noqa: BLE001 - as every handler of logging does
+        except Exception:  # noqa: BLE001 - as in other log handlers
             self.handleError(record)
 
 
 def _dask(module: str) -> Any:
-    """Return a module of Dask, which is loaded wherever there is a cluster; we declare none."""
+    """Return a module of Dask. It is already imported, and Dask is not a dependency."""
     return sys.modules[module]
 
 
 def _log_line(event: tuple[float, str]) -> None:
-    """Hand a record of a node to the logger of the tasks here."""
+    """Pass a record of a node on to the logger of the tasks."""
     try:
         record = logging.makeLogRecord(json.loads(event[1]))
         logger = logging.getLogger(TASK_LOGGER)
@@ -225,7 +225,7 @@ def _pack(error: BaseException) -> Result:
     try:
         data = pickle.dumps(error)
         pickle.loads(data)
-    except Exception:  # noqa: BLE001 - whatever its own code raises
+    except Exception:  # noqa: BLE001 - the code of the exception may raise anything
         data = None
     return Result(None, None, data, text, trace, isinstance(error, NonRetryableError))
 

@@ -1,8 +1,8 @@
-"""JSON values as typed Python objects, and back. Pure.
+"""Convert JSON values to typed Python objects, and back.
 
-JSON types are not converted: a text is no number and true is no integer, but an integer is a float.
-Fields that a type does not know are ignored, since platforms add fields. A pydantic model reads and
-writes itself, by its own configuration.
+JSON types are not converted: a string is not accepted as a number, and true is not an integer. Only
+an integer is accepted as a float. Unknown fields are ignored, because the platform may add fields.
+A pydantic model is read and written by its own configuration.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 _UNIONS = (Union, types.UnionType)
 _QUALIFIERS = ("NotRequired", "Required", "ReadOnly")
-_SCALARS: dict[object, str] = {str: "a text", bool: "true or false", int: "an integer"}
+_SCALARS: dict[object, str] = {str: "a string", bool: "true or false", int: "an integer"}
 _PLAIN = (str, int, float, bool, type(None))
 _LISTS = (list, Sequence)
 _DICTS = (dict, Mapping)
 MAX_PATH = 200
-"""The longest path in a message, in characters: its parts come from the value."""
+"""Maximum characters of a path in a message, because its parts come from the value."""
 
 
 class Misfit(ValueError):
-    """A value does not fit a type.
+    """A value does not match a type.
 
     Attributes:
-        path: Where in the value, such as ``items[1].price``; empty for the value itself.
-        reason: What is wrong there. It does not hold the value.
+        path: The place in the value, such as ``items[1].price``; empty for the whole value.
+        reason: The problem, without the value.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -42,15 +42,15 @@ class Misfit(ValueError):
 
 
 def read(value: object, hint: Any, path: str = "") -> Any:
-    """Return a JSON value as an object of a type.
+    """Convert a JSON value to an object of a type.
 
     Args:
-        value: The value, as ``json.loads`` returns it.
-        hint: The type, which :func:`check` has passed.
-        path: Where the value stands in what is read.
+        value: A value from ``json.loads``.
+        hint: A type that :func:`check` has accepted.
+        path: The place of the value in the whole.
 
     Raises:
-        Misfit: The value does not fit.
+        Misfit: The value does not match the type.
     """
     hint = _strip(hint)
     if hint in (Any, object):
@@ -76,12 +76,12 @@ def read(value: object, hint: Any, path: str = "") -> Any:
 
 
 def write(value: object) -> object:
-    """Return an object as a JSON value: dataclasses and pydantic models become JSON objects.
+    """Convert an object to a JSON value. Dataclasses and pydantic models become JSON objects.
 
     Args:
-        value: The object. What JSON has no form for stays as it is.
+        value: The object. Types that JSON does not have are not changed.
     """
-    if type(value) in _PLAIN:  # most values are, and the checks below take their time
+    if type(value) in _PLAIN:  # fast path, because most values are plain
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
@@ -96,13 +96,13 @@ def write(value: object) -> object:
 
 
 def check(hint: Any) -> None:
-    """Find out whether values can be read as a type.
+    """Raise an error when values cannot be converted to a type.
 
     Args:
         hint: The type.
 
     Raises:
-        TypeError: It is, or contains, a type that is not supported or cannot be resolved.
+        TypeError: The type, or a type in it, is not supported or cannot be resolved.
     """
     _check(hint, set())
 
@@ -121,13 +121,13 @@ def is_typed_dict(hint: type) -> bool:
 
 
 def is_model(hint: type) -> bool:
-    """Return whether a class is a pydantic model; pydantic itself need not be installed."""
+    """Return whether a class is a pydantic model. This works without pydantic."""
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and issubclass(hint, pydantic.BaseModel)
 
 
 def _strip(hint: Any) -> Any:
-    """Return a type without what says nothing about its values."""
+    """Return a type without wrappers that do not change its values, such as ``Annotated``."""
     while True:
         origin = get_origin(hint)
         if origin is typing.Annotated or getattr(origin, "_name", None) in _QUALIFIERS:
@@ -148,7 +148,7 @@ def _check(hint: Any, seen: set[int]) -> None:
     if origin in (*_UNIONS, *_LISTS, *_DICTS):
         arguments = get_args(hint)
         if origin in _DICTS and arguments and _strip(arguments[0]) not in (str, Any):
-            raise TypeError(f"{hint} has keys that are no texts, which JSON does not have")
+            raise TypeError(f"{hint} has keys that are not strings, which JSON does not allow")
         for argument in arguments:
             _check(argument, seen)
         return
@@ -187,7 +187,7 @@ def _read_union(value: object, members: tuple[Any, ...], path: str) -> Any:
         except Misfit as misfit:  # noqa: PERF203 - the next member may fit
             if _strip(member) is not type(None):
                 misfits.append(misfit)
-    # The member that fits furthest is what was meant.
+    # The error at the deepest place is the most useful one.
     raise max(misfits, key=lambda misfit: len(misfit.path))
 
 
@@ -234,7 +234,7 @@ def _fill(
     try:
         return make(**given)
     except (TypeError, ValueError) as error:
-        # A dataclass's own check; its text may hold the value.
+        # Without the text of the error, which may contain the value.
         raise Misfit(path, f"refused by {make.__name__}: {type(error).__name__}") from error
 
 
@@ -244,7 +244,7 @@ def _has_no_default(field: dataclasses.Field[Any]) -> bool:
 
 
 def _read_model(value: object, hint: Any, path: str) -> Any:
-    pydantic: Any = sys.modules["pydantic"]  # loaded by whoever made the model
+    pydantic: Any = sys.modules["pydantic"]  # imported by the module of the model
     try:
         return hint.model_validate(value)
     except pydantic.ValidationError as error:

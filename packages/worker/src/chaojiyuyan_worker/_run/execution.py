@@ -1,4 +1,4 @@
-"""Where handlers run: this thread, one event loop, or an executor that was handed in."""
+"""Run handlers: on this thread, on an event loop, or in an executor of the author."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from .supervision import Service
 
 START_TICK = 0.1
-"""Seconds between two looks at whether a function has started in another process."""
+"""Seconds between two checks whether a function has started in another process."""
 
 
 class ExecutorBroken(WorkerError):
-    """The executor of a handler broke; it takes no more work. The cause says how."""
+    """The executor of a handler is broken and accepts no more work. The cause has the reason."""
 
 
 class NotStarted(Exception):
-    """A handler's turn in its executor came when its lease was lost already."""
+    """The lease was lost while the handler waited in the queue of its executor."""
 
 
 class Execution:
-    """Runs handlers, each until it returns: a slot is not free while its handler still runs.
+    """Runs handlers until they return. A slot is not free while its handler runs.
 
     Args:
-        runtime: Gives threads and the event loop.
-        executor: Runs every handler that has none of its own; None for no executor.
-        supervisor: Keeps the event loop's thread running; one of its own by default.
+        runtime: Provides threads and the event loop.
+        executor: The executor of handlers without their own; None for no executor.
+        supervisor: Keeps the thread of the event loop running; a new one by default.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Execution:
 
         Args:
             handler: The handler.
-            task: Its task. A handler that waits for its turn in an executor never starts once the
-                task is cancelled.
+            task: The task. A handler in the queue of an executor does not start after its task was
+                cancelled.
             on_start: Called when the handler starts.
 
         Raises:
-            ExecutorBroken: The executor broke.
-            BaseException: Whatever the handler raises.
+            ExecutorBroken: The executor is broken.
+            BaseException: The exception of the handler.
         """
         executor = handler.executor or self._executor
         if executor is not None and (client := find_client(executor)) is not None:
@@ -89,7 +89,7 @@ class Execution:
         return call_handler(handler.call, task)
 
     def close(self) -> None:
-        """Stop the event loop; an executor that was handed in is not ours to shut down."""
+        """Stop the event loop. Executors are not shut down, because the author owns them."""
         with self._lock:
             self._closed = True
             clusters = list(self._clusters.values())
@@ -107,14 +107,14 @@ class Execution:
     ) -> object:
         from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
 
-        # Its subclasses may be something else: InterpreterPoolExecutor is one.
+        # Not its subclasses, such as InterpreterPoolExecutor, which do not share memory.
         here = type(executor) is ThreadPoolExecutor
         future: Future[Any]
         try:
             if here:
                 future = executor.submit(_start, handler.call, task, on_start)
             else:
-                # The arguments tell every run from every other, since Dask runs equal calls once.
+                # The arguments are unique for each run, because Dask runs equal calls only once.
                 future = executor.submit(run_elsewhere, handler.call, task.to_plain())
         except Exception as error:
             raise ExecutorBroken(f"{type(error).__name__}: {error}") from error
@@ -122,7 +122,7 @@ class Execution:
         if count_workers(executor) is None:
             on_start()
         else:
-            # A cluster's future, in contrast, is cancelled at once while its function still runs.
+            # Not for a cluster, whose future is cancelled at once while its function still runs.
             task.on_cancel(future.cancel)
             shows_start = None if here else on_start
         try:
@@ -170,10 +170,10 @@ class Execution:
             try:
                 return await handler.call(task), None
             except (SystemExit, KeyboardInterrupt) as error:
-                return None, error  # raised here it would end the loop, and hang all the others
+                return None, error  # raising it here would stop the event loop for all handlers
 
         async def run() -> tuple[object, BaseException | None]:
-            # Its own asyncio task, so that cancelling waits for what the coroutine does about it.
+            # A separate asyncio task, so that the cancellation waits for the coroutine's cleanup.
             inner = asyncio.ensure_future(call())
             task.on_cancel(lambda: loop.call_soon_threadsafe(inner.cancel))
             return await inner
@@ -184,7 +184,7 @@ class Execution:
         return output
 
     def _result(self, future: Future[Any], on_start: Callable[[], object] | None = None) -> Any:
-        """Wait for a future, and tell when its function starts, as far as the executor shows."""
+        """Wait for a future, and call `on_start` when the executor shows that it has started."""
         done = self._runtime.event()
         future.add_done_callback(lambda _: done.set())
         while on_start is not None and not done.is_set():
@@ -194,17 +194,17 @@ class Execution:
             else:
                 done.wait(START_TICK)
         while not done.wait(max_wait(self._runtime)):
-            pass  # a signal may have come
+            pass  # so that the main thread can handle signals
         return future.result()
 
     def start_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        """Start a coroutine on the event loop of the handlers and return its future."""
+        """Start a coroutine on the event loop of the handlers, and return its future."""
         import asyncio
 
         return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
 
     def call_on_loop(self, function: Callable[[], object]) -> None:
-        """Have the event loop of the handlers call a function soon."""
+        """Call a function on the event loop of the handlers, without waiting."""
         self._running_loop().call_soon_threadsafe(function)
 
     def wait_for(self, future: Future[Any]) -> Any:
@@ -212,7 +212,7 @@ class Execution:
         return self._result(future)
 
     def prepare(self) -> None:
-        """Have the event loop run, for the coroutines to come."""
+        """Start the event loop, if it is not running."""
         with self._lock:
             if self._service is None:
                 self._service = self._supervisor.add("chaojiyuyan-loop", self._serve_loop)
@@ -251,10 +251,10 @@ class Execution:
 def run_elsewhere(
     function: Callable[[TaskContext], object], data: Mapping[str, Any]
 ) -> tuple[object, list[Artifact]]:
-    """Run a handler in the process of an executor; return its output and what it attached.
+    """Run a handler in a process of an executor, and return its output and artifacts.
 
     Args:
-        function: The handler, which the process can import.
+        function: The handler, which the process must be able to import.
         data: The task, from :meth:`TaskContext.to_plain`.
     """
     _leave_interrupts_to_parent()
@@ -266,7 +266,7 @@ def run_elsewhere(
 def _start(
     function: Callable[[TaskContext], object], task: TaskContext, on_start: Callable[[], object]
 ) -> object:
-    """Call a handler on a thread of an executor, unless its lease was lost in the queue."""
+    """Call a handler on a thread of an executor, unless its task is already cancelled."""
     if task.cancelled:
         raise NotStarted("the lease was lost in the queue of the executor")
     on_start()
@@ -274,10 +274,10 @@ def _start(
 
 
 def _leave_interrupts_to_parent() -> None:
-    """Ignore Ctrl-C in a child: the terminal sends it to both, and the parent drains."""
+    """Ignore Ctrl-C in a child process. The terminal sends it to both, and the parent drains."""
     import multiprocessing
     import signal
 
     if multiprocessing.parent_process() is not None:
-        with suppress(ValueError):  # not the main thread: Ctrl-C does not reach it
+        with suppress(ValueError):  # only the main thread can set it
             signal.signal(signal.SIGINT, signal.SIG_IGN)

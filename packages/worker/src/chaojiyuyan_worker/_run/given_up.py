@@ -1,4 +1,4 @@
-"""The jobs that this worker gave up, and when it may bid on them again."""
+"""Remember the jobs that this worker has given up, and when it may bid on them again."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OTHERS_FIRST_SECONDS = 15.0
-"""Seconds that a job given up is left to other workers, once its lease has expired."""
+"""Seconds after the lease of a given-up job in which only other workers bid on it."""
 
 MAX_REMEMBERED = 10_000
-"""How many jobs are remembered."""
+"""Maximum number of remembered jobs."""
 
 NEVER = float("inf")
 
 
 class GivenUp:
-    """Remembers the jobs that were given up. It belongs to the worker, not to one run of it.
+    """The given-up jobs of a worker, over all of its runs.
 
     Args:
-        clock: Gives monotonic seconds.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -28,12 +28,12 @@ class GivenUp:
         self._until: dict[str, float] = {}
 
     def add(self, job_id: str, lease_left: float, *, for_good: bool) -> None:
-        """Remember a job.
+        """Add a job.
 
         Args:
-            job_id: The job.
-            lease_left: Seconds until its lease expires and others may bid on it.
-            for_good: Never bid on it again.
+            job_id: The id of the job.
+            lease_left: Seconds until its lease expires and other workers can bid on it.
+            for_good: Whether this worker must never bid on it again.
         """
         wait = NEVER if for_good else max(lease_left, 0.0) + OTHERS_FIRST_SECONDS
         self._until.pop(job_id, None)
@@ -42,5 +42,5 @@ class GivenUp:
             self._until.pop(next(iter(self._until)))
 
     def __contains__(self, job_id: str) -> bool:
-        """Whether a job is not to be bid on for now."""
+        """Return whether the worker must not bid on a job now."""
         return self._until.get(job_id, 0.0) > self._clock()

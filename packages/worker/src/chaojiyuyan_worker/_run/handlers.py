@@ -1,4 +1,4 @@
-"""The handlers of a worker: a function for each capability, and how it is to be run."""
+"""The handlers of a worker: a function and its options for each capability."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Model(Protocol):
     """An object of a pydantic model."""
 
     def model_dump(self) -> dict[str, Any]:
-        """Return it as a dict."""
+        """Return the object as a dict."""
 
 
 if TYPE_CHECKING:
@@ -38,18 +38,19 @@ Function = TypeVar("Function", bound="HandlerFunction")
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that works a capability's jobs.
+    """A function that does the jobs of a capability.
 
     Attributes:
-        capability_key: The capability.
-        function: Takes the task, the input or both, and returns the output; plain or ``async``.
-        concurrency: How many of its jobs may run at a time; None for the worker's.
-        executor: Where it runs; None for the worker's own threads or event loop.
-        timeout: Seconds, from its start, after which a run of it is given up.
-        input_type: The type of its input; None leaves that to its annotation.
-        output_type: The type of its output; None leaves that to its annotation.
-        signature: How it wants to be called.
-        is_async: Whether it is a coroutine function, an object's ``__call__`` included.
+        capability_key: The key of the capability.
+        function: The function, plain or ``async``. It gets the task, the input or both, and
+            returns the output.
+        concurrency: Maximum number of its running jobs; None uses the worker's.
+        executor: The executor; None uses the worker's threads or event loop.
+        timeout: Seconds from its start after which a run is given up; None for no limit.
+        input_type: The type of the input; None uses the annotation.
+        output_type: The type of the output; None uses the annotation.
+        signature: The arguments that the function expects.
+        is_async: Whether the function, or the ``__call__`` of an object, is a coroutine function.
     """
 
     capability_key: str
@@ -79,7 +80,7 @@ class Handler:
 
     @property
     def call(self) -> Callable[[TaskContext], Any]:
-        """The function, called with the task alone."""
+        """A function that calls the handler with only the task."""
         return (
             TypedCall(self.function, self.signature) if self.signature.takes_data else self.function
         )
@@ -87,18 +88,18 @@ class Handler:
 
 def _is_async(function: Callable[..., object]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - its kind is asked for
+        getattr(function, "__call__", None)  # noqa: B004 - to check its kind
     )
 
 
 def check_concurrency(concurrency: int) -> int:
-    """Return the number of jobs at a time.
+    """Return a valid concurrency.
 
     Args:
-        concurrency: The number.
+        concurrency: The maximum number of running jobs.
 
     Raises:
-        ValueError: It is not a whole number above 0.
+        ValueError: The number is not a whole number above 0.
     """
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         raise ValueError(f"concurrency must be a whole number above 0, not {concurrency!r}")

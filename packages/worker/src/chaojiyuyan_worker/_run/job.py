@@ -1,4 +1,4 @@
-"""One awarded job: its handler runs, and its output is submitted."""
+"""Run one awarded job: call its handler, and submit its output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = get_logger(__name__)
 
 
 class Outcome(Enum):
-    """What became of a job that was awarded."""
+    """The outcome of an awarded job."""
 
     SETTLED = "settled"
     PROBABLY_SETTLED = "probably settled"
@@ -50,19 +50,19 @@ class Outcome(Enum):
 
 
 GIVEN_UP = frozenset({Outcome.FAILED, Outcome.REFUSED, Outcome.GIVEN_UP, Outcome.INVALID_INPUT})
-"""The outcomes of jobs that this worker leaves to others."""
+"""The outcomes after which the job is left to other workers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a job, or one attempt at it, ended.
+    """The result of a job or of one attempt.
 
     Attributes:
-        outcome: What became of it.
-        reason: Why, where it is not settled: one line of limited length.
-        validation_errors: What the platform found wrong with the output.
-        is_for_good: Whether this worker is never to try the job again.
-        error: The exception that the handler raised, or that its output stands for.
+        outcome: The outcome.
+        reason: Why the job is not settled, in one line of limited length; empty when it is.
+        validation_errors: The problems of the output that the platform found.
+        is_for_good: Whether this worker must never try the job again.
+        error: The exception of the handler, or for its output, or None.
     """
 
     outcome: Outcome
@@ -78,17 +78,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What all jobs of a run share.
+    """The objects that all jobs of a run share.
 
     Attributes:
-        runtime: Gives events, the clock and chance.
-        options: What the run is told.
+        runtime: Provides events, the clock and random numbers.
+        options: The options of the run.
         handlers: The handlers by capability.
-        offers: Told what became of each bid.
+        offers: The offers and the slots.
         keeper: Holds the leases.
         execution: Runs the handlers.
-        telemetry: Told about every job.
-        lifespan: What the author opens around the run, or None.
+        telemetry: Records every job.
+        lifespan: The author's lifespan, or None.
     """
 
     runtime: Runtime
@@ -102,14 +102,14 @@ class Parts:
 
 
 class JobRun:
-    """Sees one awarded job through, on the thread of its slot.
+    """Runs one awarded job on the thread of its slot.
 
     Args:
-        parts: What all jobs of the run share.
-        task: The job, as its handler sees it.
-        sent: When its bid was sent.
-        lease_seconds: How long its lease is held from then on.
-        wire: Sends its submits.
+        parts: The objects that all jobs of the run share.
+        task: The task for the handler.
+        sent: The clock time at which the bid was sent.
+        lease_seconds: The length of the lease in seconds from `sent`.
+        wire: Sends the submits.
     """
 
     def __init__(
@@ -126,17 +126,17 @@ class JobRun:
         self._lease = parts.keeper.hold(task.job_id, sent, lease_seconds, on_lost=self._on_lost)
 
     def run(self) -> Verdict:
-        """Run the handler and submit its output, again where that may help; return what came of it.
+        """Run the handler and submit its output, with retries, and return the result.
 
         Raises:
-            ExecutorBroken: The executor broke; the job is given up.
-            BaseException: The handler raised what is not an ``Exception``.
+            ExecutorBroken: The executor is broken. The job is given up.
+            BaseException: The handler raised an exception that is not an ``Exception``.
         """
         try:
             with self._parts.telemetry.job(self._task, self._lease):
                 return self._run()
         finally:
-            self._lease.release()  # also where the telemetry raises: nobody else would end it
+            self._lease.release()  # also if the telemetry raises, or heartbeats go on
 
     def _run(self) -> Verdict:
         parts, task, lease = self._parts, self._task, self._lease
@@ -159,7 +159,8 @@ class JobRun:
         self._task.cancel(lease.lost.value if lease.lost else "")
         self._over.set()
         with self._lock:
-            # The body of a submit may still be on its way, and the next holder's lease be settled.
+            # Stop a submit in flight, because it could settle the job under the next holder's
+            # lease.
             if self._is_submitting:
                 self._wire.abort()
 
@@ -173,7 +174,8 @@ class JobRun:
             reason = verdict.reason
             log.warning("attempt %d of %d: %s", task.attempt, last, reason, extra=task.labels)
             refused = verdict.outcome is Outcome.REFUSED
-            # A refusal may have ended the lease; the API could not tell us from the next holder.
+            # A refusal may have ended the lease, and the API cannot distinguish us from the next
+            # holder with the same key.
             if refused and not self._parts.keeper.confirm(self._lease, self._over.wait):
                 return self._cancelled()
             task.attempt += 1
@@ -182,7 +184,7 @@ class JobRun:
             task.last_progress = None
 
     def _try(self) -> Verdict:
-        """Run the handler once and submit what it returns."""
+        """Run the handler once, and submit its output."""
         task = self._task
         if self._lease.lost is not None:
             return self._cancelled()
@@ -218,12 +220,12 @@ class JobRun:
             return Verdict(Outcome.GIVEN_UP, reason, error=error)
         if not isinstance(value, dict):
             kind = type(output).__name__
-            problem = TypeError(f"the handler returned no dict but {kind}")
+            problem = TypeError(f"the handler returned {kind} instead of a dict")
             return Verdict(Outcome.GIVEN_UP, str(problem), error=problem)
         return self._submit(value)
 
     def _on_start(self) -> None:
-        """Count the handler's timeout from here. A handler in a queue has not started."""
+        """Start the timeout of the handler. It does not include the time in a queue."""
         if self._handler.timeout is not None:
             self._lease.limit(self._handler.timeout)
 
@@ -248,7 +250,7 @@ class JobRun:
             found = ended.refusal.validation_errors
             return Verdict(outcome, "; ".join(found), found)
         if outcome is Outcome.PROBABLY_SETTLED:
-            reason = "a submit was not answered, and the job is not this worker's any more"
+            reason = "a submit got no answer, and the job no longer belongs to this worker"
             return Verdict(outcome, reason)
         if outcome is Outcome.LOST and self._lease.lost is not None:
             return Verdict(outcome, self._lease.lost.value)

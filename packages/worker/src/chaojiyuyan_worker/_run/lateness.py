@@ -1,4 +1,4 @@
-"""Why a heartbeat is late: a handler kept the interpreter lock, or the process stood still."""
+"""Find out why a heartbeat is late: a handler held the interpreter lock, or the process paused."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 log = get_logger("chaojiyuyan_worker.leases")
 
 LATE_SECONDS = 1.0
-"""Seconds after its time at which a heartbeat is late enough for a log line."""
+"""Minimum delay of a heartbeat in seconds that is logged."""
 
 
 class Lateness:
-    """Tells about what the schedule's thread does too late, and the likely cause.
+    """Logs late heartbeats with their likely cause.
 
     Args:
-        runtime: Gives the clock and the CPU time.
+        runtime: Provides the clock and the CPU time.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -27,15 +27,15 @@ class Lateness:
         self._asleep = self._cpu = 0.0
 
     def begin_sleep(self) -> None:
-        """Note that the thread is about to sleep."""
+        """Record that the thread is about to sleep."""
         self._asleep, self._cpu = self._runtime.clock(), self._runtime.cpu_time()
 
     def check(self, planned: float, job_id: str) -> None:
-        """Log that a heartbeat is late, if it is.
+        """Log a heartbeat that is late.
 
         Args:
-            planned: When the thread was to wake up.
-            job_id: The job of the heartbeat.
+            planned: The clock time at which the heartbeat was planned.
+            job_id: The id of the job.
         """
         now = self._runtime.clock()
         late = now - planned
@@ -43,7 +43,7 @@ class Lateness:
             return
         busy = self._runtime.cpu_time() - self._cpu
         if busy >= min(late, now - self._asleep) / 2:
-            cause = "a handler kept the interpreter lock in C code: give it a process executor"
+            cause = "a handler held the interpreter lock in C code: use a process executor for it"
         else:
-            cause = "the process was stopped, suspended, or got no CPU time"
+            cause = "the process was stopped or suspended, or it got no CPU time"
         log.warning("heartbeat %.1f s late: %s", late, cause, extra={"job_id": job_id})

@@ -1,4 +1,4 @@
-"""The hold on one job, as its holder sees it."""
+"""The lease of one job."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Lease:
-    """The hold on one job, made by :meth:`LeaseKeeper.hold`.
+    """The lease of one job, made by :meth:`LeaseKeeper.hold`.
 
     Attributes:
-        job_id: The job.
+        job_id: The id of the job.
     """
 
     __slots__ = ("_keeper", "job_id", "loss", "on_lost", "released", "times")
@@ -32,7 +32,7 @@ class Lease:
     ) -> None:
         self._keeper = keeper
         self.job_id = job_id
-        # The rest is the keeper's, under its lock.
+        # Only the keeper uses the other attributes, under its lock.
         self.times = times
         self.on_lost = on_lost
         self.loss: Loss | None = None
@@ -40,24 +40,28 @@ class Lease:
 
     @property
     def lost(self) -> Loss | None:
-        """Why the lease is lost, or None. It is lost once its deadline has passed."""
+        """Why the lease was lost, or None. It is lost when its deadline has passed."""
         if self.loss is None and not self.released and self.remaining() <= 0:
             self._keeper.lose(self, Loss.EXPIRED)
         return self.loss
 
     @property
     def is_gone(self) -> bool:
-        """Whether the platform has said that the job is not this worker's any more."""
+        """Whether the platform has said that the job no longer belongs to this worker."""
         return self.loss is Loss.GONE
 
     def remaining(self) -> float:
-        """Return the seconds until the deadline; 0 or less once the lease is lost."""
+        """Return the seconds until the deadline, or 0 or less after the lease was lost."""
         return 0.0 if self.loss is not None else self.times.deadline - self._keeper.clock()
 
     def limit(self, seconds: float | None) -> None:
-        """Lose the lease in so many seconds, heartbeats or not; None takes the limit away."""
+        """Lose the lease after a time, whatever heartbeats do.
+
+        Args:
+            seconds: Seconds from now; None removes the limit.
+        """
         self._keeper.limit(self, seconds)
 
     def release(self) -> None:
-        """End the heartbeats; ``on_lost`` is not called any more. Repeating it does nothing."""
+        """Stop the heartbeats. ``on_lost`` is not called afterwards. A repeat does nothing."""
         self._keeper.release(self)

@@ -1,4 +1,4 @@
-"""What a worker opens before its first poll and closes after its last submit."""
+"""Open an author's resources before the first poll, and close them after the last submit."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class Lifespan:
-    """One opening and closing of what a worker needs.
+    """The lifespan of one run.
 
     Attributes:
-        state: What was yielded; None before it is open.
+        state: The yielded value; None before the lifespan is open.
 
     Args:
         function: The author's function.
-        worker: What it is called with, if it takes a parameter.
-        execution: Has the event loop on which an async one is opened and closed.
+        worker: The argument of the function, if it has a parameter.
+        execution: Provides the event loop for an async lifespan.
     """
 
     def __init__(self, function: LifespanFunction, worker: object, execution: Execution) -> None:
@@ -37,11 +37,11 @@ class Lifespan:
         self.state: Any = None
 
     def open(self) -> None:
-        """Open it.
+        """Open the lifespan.
 
         Raises:
-            TypeError: The function returns no context manager.
-            BaseException: What the function raises.
+            TypeError: The function does not return a context manager.
+            BaseException: The exception of the function.
         """
         manager = make_manager(self._function, self._worker)
         if hasattr(manager, "__aenter__"):
@@ -51,17 +51,17 @@ class Lifespan:
             self._close = lambda: manager.__exit__(None, None, None)
 
     def close(self) -> None:
-        """Close it, once.
+        """Close the lifespan. A repeat does nothing.
 
         Raises:
-            BaseException: What the function raises.
+            BaseException: The exception of the function.
         """
         close, self._close = self._close, None
         if close is not None:
             close()
 
     def _open_on_loop(self, manager: Any) -> None:
-        """Open it in a task that closes it too, as task groups and cancel scopes demand."""
+        """Open and close an async lifespan in the same task, as task groups require."""
         import asyncio
         from concurrent.futures import Future
 
@@ -89,14 +89,14 @@ class Lifespan:
 
 
 def make_manager(function: LifespanFunction, worker: object) -> Any:
-    """Call the author's function and return the context manager that it stands for.
+    """Call the author's function, and return a context manager.
 
     Args:
         function: The author's function.
-        worker: What it is called with, if it takes a parameter.
+        worker: The argument of the function, if it has a parameter.
 
     Raises:
-        TypeError: It returns none.
+        TypeError: The function is not a generator function and does not return a context manager.
     """
     arguments: tuple[object, ...] = (worker,) if inspect.signature(function).parameters else ()
     make: Callable[..., Any] = function
@@ -112,6 +112,6 @@ def make_manager(function: LifespanFunction, worker: object) -> Any:
 
 
 class ProcessState:
-    """What :class:`~chaojiyuyan_worker.lifespan_initializer` opened in this process."""
+    """The value from :class:`~chaojiyuyan_worker.lifespan_initializer` in this process."""
 
     value: Any = None

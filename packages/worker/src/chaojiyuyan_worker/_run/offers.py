@@ -1,4 +1,4 @@
-"""The offers that polls have brought, and the slots that take them."""
+"""The offers from polls, and the slots that take them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 MAX_KEPT_AHEAD = 20
-"""How many offers may still be kept when a poll for more is sent ahead of need."""
+"""A poll for more offers is sent early when at most this many offers are kept."""
 
 MAX_KEPT = 40
-"""How many offers are kept, where there are fewer slots, whose capability has no room yet."""
+"""Minimum number of offers that may be kept for capabilities without room."""
 
 NEVER = float("inf")
 
 
 class Offers:
-    """Hands each offer to a free slot, and tells the poll when more are wanted.
+    """Passes each offer to a free slot, and wakes the poll loop when more offers are wanted.
 
-    A slot is taken before the bid, so that an awarded job never queues.
+    A slot is taken before the bid, so an awarded job never waits in a queue.
 
     Attributes:
-        activity: A number that grows with every award and every job that ends: polling pays.
+        activity: A counter of awards and ended jobs. When it has changed, polling is useful.
 
     Args:
-        capacity: How many jobs may run at a time.
-        given_up: The jobs that are not to be bid on.
-        runtime: Gives locks, the clock and chance.
+        capacity: The limits on running jobs.
+        given_up: The jobs on which the worker must not bid.
+        runtime: Provides locks, the clock and random numbers.
     """
 
     def __init__(self, capacity: Capacity, given_up: GivenUp, runtime: Runtime) -> None:
@@ -59,10 +59,10 @@ class Offers:
         self._closed = False
         self.activity = 0
 
-    # --- the slots' side -------------------------------------------------------------------------
+    # --- for the slots ---------------------------------------------------------------------------
 
     def take(self) -> TaskInfo | None:
-        """Wait for an offer whose capability has room, and take it; None when none will come."""
+        """Wait for an offer whose capability has room, and return it, or None when no more come."""
         with self._lock:
             while not self._closed:
                 offer = self._pick()
@@ -74,38 +74,38 @@ class Offers:
                         self._offered.notify_all()
                     return offer
                 if self._last and not self._kept:
-                    self._offered.notify_all()  # the last one may have expired
+                    self._offered.notify_all()  # the last offer may have expired
                     return None
-                self._notify_if_wanted()  # what was kept may have expired
+                self._notify_if_wanted()  # kept offers may have expired
                 self._offered.wait(max_wait(self._runtime))
         return None
 
     def note_award(self) -> None:
-        """Note that a slot's bid was accepted: polling pays."""
+        """Count an award, so that the poll loop polls again soon."""
         with self._lock:
             self.activity += 1
             self._notify_if_wanted()
 
     def note_rival(self) -> None:
-        """Note that a rival had the job: it goes through the same list, so take at random."""
+        """Record that another worker got the job. Then take offers at random, not in list order."""
         self._rivals = True
 
     def give_up(self, job_id: str, lease_left: float, *, for_good: bool) -> None:
-        """Do not bid on a job again, for good or until others had their chance.
+        """Stop bidding on a job, for ever or until other workers could bid on it.
 
         Args:
-            job_id: The job, whose slot is still taken.
+            job_id: The id of the job, whose slot is still taken.
             lease_left: Seconds until its lease expires.
-            for_good: Never bid on it again.
+            for_good: Whether to never bid on it again.
         """
         with self._lock:
             self._given_up.add(job_id, lease_left, for_good=for_good)
 
     def release(self, offer: TaskInfo, *, worked: bool) -> None:
-        """Give the slot of an offer back.
+        """Free the slot of an offer.
 
         Args:
-            offer: What :meth:`take` returned.
+            offer: An offer from :meth:`take`.
             worked: Whether the job was awarded.
         """
         with self._lock:
@@ -117,10 +117,10 @@ class Offers:
                 self._offered.notify()
 
     def suspend(self, seconds: float) -> None:
-        """Drop what is kept and want no more for so long; a longer pause stays as it is.
+        """Drop the kept offers, and request no more for a time. It does not shorten a longer pause.
 
         Args:
-            seconds: How long.
+            seconds: The length of the pause.
         """
         with self._lock:
             self._kept.clear()
@@ -128,21 +128,21 @@ class Offers:
             self._offered.notify_all()
             self._wanted.notify()
 
-    # --- the poll's side -------------------------------------------------------------------------
+    # --- for the poll loop -----------------------------------------------------------------------
 
     def put(
         self, offers: Sequence[tuple[TaskInfo, float]], asked: float, *, more: bool, last: bool
     ) -> int:
-        """Keep what a poll has brought.
+        """Add the offers of a poll.
 
         Args:
-            offers: Each with the time, by the clock, until which it may be bid on.
-            asked: When the poll was sent. A job that ran since then is an old offer.
-            more: Whether there is probably more where these came from.
-            last: Whether there will be no further poll.
+            offers: The offers, each with the clock time at which its bid window ends.
+            asked: The clock time of the poll. An offer of a job that has run since is old.
+            more: Whether the platform probably has more offers.
+            last: Whether this was the last poll.
 
         Returns:
-            How many of them are of use: a slot may take them now, or all slots are taken.
+            The number of useful offers: a slot can take them now, or all slots are taken.
         """
         with self._lock:
             if self._closed:
@@ -170,12 +170,13 @@ class Offers:
             return usable
 
     def wait(self, not_before: float, activity: int, timeout: float) -> bool:
-        """Wait until a poll is wanted, and tell whether it is.
+        """Wait until a poll is wanted, and return whether it is.
 
         Args:
-            not_before: When an idle poll may be sent; one after work may at once.
-            activity: What :attr:`activity` was before the last poll.
-            timeout: Seconds to wait at most.
+            not_before: The clock time before which no idle poll is sent. After activity, a poll is
+                sent at once.
+            activity: The value of :attr:`activity` before the last poll.
+            timeout: Maximum seconds to wait.
         """
         end = self._clock() + timeout
         with self._lock:
@@ -192,7 +193,7 @@ class Offers:
         return False
 
     def need(self) -> tuple[list[str], int]:
-        """Return the capabilities that are to be asked for, and how many offers slots may take."""
+        """Return the capabilities to poll for, and the number of offers that slots can take."""
         with self._lock:
             free = self._capacity.free_keys if self._capacity.free_slots > 0 else []
             ahead = max(self._capacity.slots, MAX_KEPT) if self._more else 0
@@ -200,7 +201,7 @@ class Offers:
 
     @property
     def running(self) -> list[str]:
-        """The ids of the jobs that slots hold, those that are bid on included."""
+        """The ids of the jobs in slots, including jobs that are bid on."""
         with self._lock:
             return list(self._running)
 
@@ -210,7 +211,7 @@ class Offers:
         return self._closed
 
     def close(self) -> None:
-        """Hand out no offer any more."""
+        """Stop passing on offers."""
         with self._lock:
             self._closed = True
             self._kept.clear()
@@ -233,7 +234,7 @@ class Offers:
             return False
         slots = self._capacity.slots
         if self._more and len(self._kept) <= min(MAX_KEPT_AHEAD, slots * 3 // 4):
-            return True  # ahead of need, so that no slot idles while the poll is under way
+            return True  # early, so that no slot is idle during the poll
         return (
             self._capacity.free_slots > 0
             and bool(self._capacity.free_keys)
@@ -241,7 +242,7 @@ class Offers:
         )
 
     def _notify_if_wanted(self) -> None:
-        """Wake the poll only when it is to poll: under load it would be woken for every job."""
+        """Wake the poll loop only when a poll is wanted, and not for every job."""
         if self._wants():
             self._wanted.notify()
 

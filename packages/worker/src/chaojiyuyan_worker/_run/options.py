@@ -1,4 +1,4 @@
-"""What a run is told: its options, and how outputs are published."""
+"""The options of a run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """How outputs are published as artifacts.
+    """The options for publishing outputs as artifacts.
 
     Attributes:
-        publish: Whether they are.
-        license: An SPDX identifier, or None.
-        tags: Their tags, or None.
+        publish: Whether to publish outputs.
+        license: The SPDX identifier of the licence, or None.
+        tags: The tags, or None.
     """
 
     publish: bool = False
@@ -33,7 +33,7 @@ class Publishing:
     def submit(
         self, job_id: str, output: Mapping[str, object], artifacts: Sequence[Artifact]
     ) -> api.Call[SubmitResult]:
-        """Return the submit of a job's output and its artifacts."""
+        """Return the submit request for a job's output and artifacts."""
         return api.submit(
             job_id,
             output,
@@ -46,17 +46,17 @@ class Publishing:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What one run of a worker is told.
+    """The options of one run of a worker.
 
     Attributes:
-        concurrency: How many jobs may run at a time, all handlers together.
-        executor: Runs the handlers that have none of their own; None for the worker's own threads.
-        publishing: How outputs are published.
+        concurrency: Maximum number of running jobs of all handlers together.
+        executor: The executor of handlers without their own; None uses the worker's threads.
+        publishing: The options for publishing outputs.
         poll_interval: Seconds between idle polls.
         heartbeat_interval: Seconds between the heartbeats of a lease.
-        max_retries: How often a handler that failed is run again.
-        auto_register: Whether the handlers' capabilities are registered.
-        graceful_shutdown_timeout: Seconds that running jobs may take once the worker is stopped.
+        max_retries: Maximum number of retries of a failed handler.
+        auto_register: Whether to register the capabilities of the handlers.
+        graceful_shutdown_timeout: Maximum seconds for running jobs after the worker was stopped.
     """
 
     concurrency: int = 1

@@ -1,39 +1,39 @@
-"""When to poll again, and how long the platform may hold the answer. Pure."""
+"""Decide when to poll again, and the length of a long-poll. This module does no I/O."""
 
 from __future__ import annotations
 
 from chaojiyuyan_core.http import Retry
 
 MAX_HOLD = 20.0
-"""Maximum time of a long-poll for jobs, in seconds."""
+"""Maximum seconds of a long-poll for jobs."""
 
 FIRST_HOLD = 2.0
-"""Seconds that the second poll is held; the first is answered at once, to tell how things are."""
+"""Seconds of the second poll's long-poll. The first poll has none, so that problems show early."""
 
 MIN_PAUSE = 0.05
-"""Seconds between the first two polls that come to nothing."""
+"""Seconds between the first two polls without new work."""
 
 PAUSE_GROWTH = 1.5
 
 MIN_TURN = 0.04
-"""The shortest pause between two polls that ask for one capability after the other, in seconds."""
+"""Minimum seconds between two polls for single capabilities in turn."""
 
 FAULTS = Retry(first_delay=0.1, max_delay=5.0)
-"""How soon to ask again after a fault."""
+"""The delays after errors."""
 
 
 class Backoff:
-    """Grows with the faults in a row.
+    """A delay that grows with consecutive errors.
 
     Attributes:
-        faults: How many faults in a row there were.
+        faults: The number of consecutive errors.
     """
 
     def __init__(self) -> None:
         self.faults = 0
 
     def fail(self, retry_after: float | None, draw: float) -> float:
-        """Count a fault and return the seconds to wait.
+        """Count an error, and return the seconds to wait.
 
         Args:
             retry_after: Seconds that the server asks to wait, or None.
@@ -44,19 +44,19 @@ class Backoff:
         return delay
 
     def succeed(self) -> None:
-        """Forget the faults."""
+        """Reset the count."""
         self.faults = 0
 
 
 class Pacing:
-    """Decides when polls are sent that follow one that led to nothing.
+    """Decides when to send a poll after one without new work.
 
     Attributes:
-        not_before: When such a poll may be sent, by the clock of the times handed in.
+        not_before: The clock time before which no such poll is sent.
 
     Args:
-        interval: Seconds between idle polls in the long run, and between two polls for one
-            capability where each is asked for in turn.
+        interval: Maximum seconds between idle polls, and seconds between two polls for the same
+            capability when capabilities are polled in turn.
     """
 
     def __init__(self, interval: float) -> None:
@@ -66,26 +66,26 @@ class Pacing:
         self.not_before = 0.0
 
     def hold(self, *, is_whole: bool) -> float:
-        """Return the seconds that the platform may hold the next poll.
+        """Return the seconds of the next poll's long-poll.
 
         Args:
-            is_whole: Whether the poll asks for everything; while others wait for their turn, none
-                is held.
+            is_whole: Whether the poll is for all capabilities. A poll for one capability in turn
+                has no long-poll, because the others wait for it.
         """
         return self._hold if is_whole else 0.0
 
     def note_work(self) -> None:
-        """Note that work came since the last poll: more may come soon."""
+        """Record work since the last poll, because more may come soon."""
         self._pause = MIN_PAUSE
 
     def note_page(self, asked: float, turns: int, draw: float) -> None:
-        """Note that a poll was answered.
+        """Record the response to a poll.
 
         Args:
-            asked: When it was sent.
-            turns: How many polls it takes to ask for everything.
-            draw: A number from 0 to 1. The jitter only lengthens a pause: at rest there is at most
-                one poll an interval.
+            asked: The clock time of the poll.
+            turns: The number of polls needed for all capabilities.
+            draw: A number from 0 to 1 for the jitter. It only makes a pause longer, so that there
+                is at most one idle poll in each interval.
         """
         self._hold = min(MAX_HOLD, max(FIRST_HOLD, self._hold * 2))
         if turns > 1:
@@ -96,5 +96,5 @@ class Pacing:
         self.not_before = asked + pause * (1 + draw / 10)
 
     def note_fault(self) -> None:
-        """Note a fault. A proxy that cuts long-polls looks like one: the next poll is short."""
+        """Record an error. A proxy may have cut the long-poll, so the next poll is short."""
         self._hold = 0.0

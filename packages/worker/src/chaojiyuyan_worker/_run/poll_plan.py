@@ -1,4 +1,4 @@
-"""What a poll asks for: which capability, and how many rows. Pure."""
+"""Decide the capability and the number of rows of a poll. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ONE_CYCLE_ROWS = 10
-"""How many rows the only poll of a single cycle asks for: the platform's default."""
+"""Number of rows of the only poll with ``once``, the platform's default."""
 
 MAX_MARGIN = 8
-"""How many rows more than there are free slots a poll asks for: rivals take some."""
+"""Maximum extra rows of a poll beyond the free slots, because other workers take some jobs."""
 
 MIN_MARGIN = 2
-"""The same while the size of a row is not known, or where rows are large."""
+"""Minimum extra rows, used while the size of a row is unknown or when rows are large."""
 
 MARGIN_BYTES = 1 << 20
-"""How many bytes the margin may take up."""
+"""Maximum bytes of the extra rows."""
 
 PAGE_BYTES = 16 << 20
-"""How many bytes a page may take up, by the size of the rows before it."""
+"""Maximum bytes of a page, estimated from the size of earlier rows."""
 
 
 class Poll(NamedTuple):
-    """What one poll asks for.
+    """The parameters of one poll.
 
     Attributes:
-        capability_key: The capability; None asks for all that the agent has registered.
-        limit: How many rows.
-        is_whole: Whether it asks for everything that this process can take.
+        capability_key: The capability; None for all registered capabilities of the agent.
+        limit: Maximum number of rows.
+        is_whole: Whether the poll covers all capabilities of this process.
     """
 
     capability_key: str | None
@@ -40,14 +40,14 @@ class Poll(NamedTuple):
 
 
 class PollPlan:
-    """Decides what the polls ask for.
+    """Decides the parameters of the polls.
 
-    One poll for all capabilities is cheapest. Only when a page of the largest size is full, and
-    holds rows that this process cannot take, other rows may be hidden behind them: then each
-    capability is asked for in turn, until the general page has room again.
+    One poll for all capabilities is the cheapest. When a page of the maximum size is full and has
+    rows that this process cannot take, it may hide other rows. Then each capability is polled in
+    turn, until a poll for all capabilities has room again.
 
     Attributes:
-        is_crowded: Whether each capability is asked for in turn.
+        is_crowded: Whether capabilities are polled in turn.
 
     Args:
         keys: The capabilities that this process handles.
@@ -62,24 +62,27 @@ class PollPlan:
         self.is_crowded = False
 
     def next(self, keys: Sequence[str], wanted: int) -> Poll:
-        """Return what the next poll asks for.
+        """Return the parameters of the next poll.
 
         Args:
             keys: The capabilities that have room.
-            wanted: How many offers the slots may take.
+            wanted: The number of offers that slots can take.
         """
         limit = self._limit(wanted)
         if len(self._keys) == 1:
             return Poll(self._keys[0], max(limit, self._within(self._reach)))
         if not self.is_crowded:
             return Poll(None, max(limit, self._within(self._reach)))
-        turns: list[str | None] = [*keys, None]  # None finds out whether the crowd is gone
+        turns: list[str | None] = [
+            *keys,
+            None,
+        ]  # None checks whether the general page has room again
         self._turn += 1
         key = turns[self._turn % len(turns)]
         return Poll(key, limit if key else self._within(self._reach), is_whole=False)
 
     def turns(self, keys: Sequence[str]) -> int:
-        """Return how many polls it takes to ask for everything.
+        """Return the number of polls needed for all capabilities.
 
         Args:
             keys: The capabilities that have room.
@@ -87,13 +90,13 @@ class PollPlan:
         return len(keys) + 1 if self.is_crowded and len(self._keys) > 1 else 1
 
     def note_page(self, poll: Poll, rows: int, usable: int, size: int) -> None:
-        """Learn from the page that a poll brought.
+        """Update the plan from the response to a poll.
 
         Args:
             poll: The poll.
-            rows: How many rows came.
-            usable: How many of them this process can take.
-            size: The bytes of the page.
+            rows: The number of rows.
+            usable: The number of rows that this process can take.
+            size: The size of the page in bytes.
         """
         if rows:
             self._row_bytes = size / rows
@@ -105,7 +108,7 @@ class PollPlan:
         self._reach = min(poll.limit * 2, api.MAX_OFFERS) if is_blocked else 0
 
     def note_fault(self) -> None:
-        """Learn from a fault: the page may have been too large."""
+        """Update the plan after an error, because the page may have been too large."""
         self._cap = max(self._cap // 2, 1)
 
     def _limit(self, wanted: int) -> int:

@@ -1,4 +1,4 @@
-"""The poll: it asks for jobs as often as that pays, and outlives every fault."""
+"""The poll loop: request offers when that is useful, and continue after errors."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 ANSWER_SECONDS = 10.0
-"""Seconds that the answer to a poll may take beyond the time it is held for."""
+"""Timeout in seconds of a poll, in addition to its long-poll."""
 
 REGISTER_SECONDS = 20.0
-"""Seconds that the answer to a registration may take."""
+"""Timeout in seconds of a registration."""
 
 UNDATED_SECONDS = 5.0
-"""Seconds that an offer is kept where nothing tells how long its bid window is open."""
+"""Seconds for which an offer is kept when the end of its bid window is unknown."""
 
 MAX_TOLD_PROBLEMS = 100
-"""How many kinds of malformed offers are logged."""
+"""Maximum number of different problems of offers that are logged."""
 
 TICK = 1.0
-"""Seconds after which a poll that waits for a free slot shows that it is alive."""
+"""Maximum seconds of one wait of the poll loop, so that it shows progress."""
 
 
 class Fault(NamedTuple):
-    """A registration or a poll that was not answered as the API promises.
+    """A failed registration or poll.
 
     Attributes:
-        reply: What came instead.
-        error: The error that it stands for.
+        reply: The reply.
+        error: The error of the reply.
     """
 
     reply: Reply
@@ -58,7 +58,7 @@ class Fault(NamedTuple):
 
     @property
     def is_unregistered(self) -> bool:
-        """Whether the platform says that the agent has not registered."""
+        """Whether the platform says that the agent is not registered."""
         return self.reply.status == 403 and self.reply.code in UNREGISTERED_CODES
 
 
@@ -66,16 +66,16 @@ class Polling:
     """Registers the capabilities, then polls for offers until they are closed.
 
     Attributes:
-        advanced_at: When the loop last made a step, by the runtime's clock.
-        succeeded: Whether the last poll was answered.
+        advanced_at: The clock time of the last progress of the loop.
+        succeeded: Whether the last poll succeeded.
 
     Args:
         wire: Sends the polls.
-        offers: Where they go.
+        offers: Receives the offers.
         keys: The capabilities that this process handles.
-        options: What the run is told.
-        runtime: Gives the clock and chance.
-        check: Called before each step; False keeps it from taking on work.
+        options: The options of the run.
+        runtime: Provides the clock and random numbers.
+        check: Called before each step. When it returns false, no poll is sent.
     """
 
     def __init__(
@@ -106,11 +106,11 @@ class Polling:
         self.lose_registration()
 
     def run(self) -> Exception | None:
-        """Poll until the offers are closed, or the worker cannot go on.
+        """Poll until the offers are closed or a fatal error occurs.
 
         Returns:
-            Why it cannot: a :class:`HebingAPIError` by which the API refuses the key, or a
-            :class:`WorkerNotEnabled`; None if the offers were closed.
+            The fatal error: a :class:`HebingAPIError` that refuses the key, or a
+            :class:`WorkerNotEnabled`. None when the offers were closed.
         """
         while not self._offers.is_closed:
             self.advanced_at = self._runtime.clock()
@@ -123,13 +123,13 @@ class Polling:
         return None
 
     def run_once(self) -> Exception | None:
-        """Poll once and return the error that it met, if any."""
+        """Poll once, and return its error or None."""
         key = self._keys[0] if len(self._keys) == 1 else None
         fault = self._register() or self._poll(Poll(key, ONE_CYCLE_ROWS), is_last=True)
         return fault and (self._fatal(fault) or fault.error)
 
     def lose_registration(self) -> None:
-        """Register before the next poll, if that is wished: the platform does not know us."""
+        """Register again before the next poll when ``auto_register`` is set."""
         if self._registers and not self._unregistered:
             keys = iter(self._keys)
             size = api.MAX_KEYS_PER_REGISTRATION
@@ -148,19 +148,19 @@ class Polling:
         return fatal
 
     def _register(self) -> Fault | None:
-        """Register what is not registered yet, batch by batch; return the fault that stopped it."""
+        """Register the remaining capabilities in batches, and return the fault that stopped it."""
         while self._unregistered:
             call = api.register_capabilities(self._unregistered[0])
             reply = self._wire.send(call, REGISTER_SECONDS)
             try:
                 tell_registration(reply.redact(reply.value(call)))
-            except Exception as error:  # noqa: BLE001 - an error of the API or of the wire
+            except Exception as error:  # noqa: BLE001 - an API error or a connection error
                 return Fault(reply, error)
             self._unregistered.pop(0)
         return None
 
     def _poll(self, poll: Poll, *, is_last: bool) -> Fault | None:
-        """Send a poll and keep what it brings; return the fault that it met."""
+        """Send a poll and add its offers, or return its fault."""
         hold = 0.0 if is_last else self._pacing.hold(is_whole=poll.is_whole)
         call = api.available_jobs(
             limit=poll.limit, capability_key=poll.capability_key, wait=hold or None
@@ -174,7 +174,7 @@ class Polling:
             return None
         try:
             rows = read_offers(reply)
-        except Exception as error:  # noqa: BLE001 - an error of the API or of the wire
+        except Exception as error:  # noqa: BLE001 - an API error or a connection error
             return Fault(reply, error)
         self._recover()
         mine = [row for row in self._sound(rows) if row["capability_key"] in self._keys]
@@ -188,9 +188,9 @@ class Polling:
         return None
 
     def _sound(self, rows: Sequence[TaskInfo | BadOffer]) -> list[TaskInfo]:
-        """Return the rows that are offers, and log what is wrong with another one."""
+        """Return the valid offers, and log the problems of the others."""
         for row in rows:
-            # The same row comes with every poll: one line is enough.
+            # Log each problem once, because the same row comes with every poll.
             told = self._told_problems
             if (
                 isinstance(row, BadOffer)
@@ -202,7 +202,7 @@ class Polling:
         return [row for row in rows if not isinstance(row, BadOffer)]
 
     def _until(self, offer: TaskInfo, date: datetime | None) -> float:
-        """Return when the bid window of an offer ends; one that seems to be over is bid on too."""
+        """Return the clock time at which a bid window ends. A window in the past is not trusted."""
         now = self._runtime.clock()
         until = parse_iso(offer.get("bid_expires_at"))
         if until is None or date is None:
@@ -212,15 +212,15 @@ class Polling:
             if not self._told_closed_window:
                 self._told_closed_window = True
                 log.warning(
-                    "bid window over: job %s is offered all the same and bid on. "
-                    "The Date of the answers may be wrong: check the clock of the proxy.",
+                    "bid window expired: job %s is still offered, so the worker bids on it. "
+                    "The Date of the responses may be wrong: check the clock of the proxy.",
                     offer["job_id"],
                 )
             left = UNDATED_SECONDS
         return now + left
 
     def _fatal(self, fault: Fault) -> Exception | None:
-        """Return the error that ends the worker, if a fault is of that kind."""
+        """Return the error of a fatal fault, or None when the loop must continue."""
         if fault.is_unregistered and not self._registers:
             return WorkerNotEnabled(getattr(fault.error, "detail", ""))
         return fault.error if is_key_refused(fault.reply) else None
@@ -244,10 +244,10 @@ class Polling:
 
 
 def tell_registration(registration: Registration) -> None:
-    """Log what was registered, and what the catalog does not have.
+    """Log the registered capabilities, and those that the catalog does not have.
 
     Args:
-        registration: The answer to a registration.
+        registration: The result of a registration.
     """
     log.info("registered: %s", ", ".join(registration["registered"]) or "nothing")
     if registration["skipped_unknown"]:

@@ -1,4 +1,4 @@
-"""One run of a worker: its threads, wired up, from the first poll to the last submit."""
+"""One run of a worker with all its threads, from the first poll to the last submit."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 LAST_CHANCE_SECONDS = 1.0
-"""Seconds that handlers get to heed their cancellation when the time to drain is over."""
+"""Seconds for handlers to react to their cancellation after the graceful shutdown timeout."""
 
 MAX_HEARTBEAT_CONNECTIONS = 1000
 
 TICK = 1.0
-"""Seconds between two looks at the threads of the slots."""
+"""Seconds between two checks of the threads of the slots."""
 
 
 class Run:
-    """Polls, and works what is offered, until it is stopped.
+    """Polls for jobs and runs them until it is stopped.
 
     Attributes:
-        slot_count: How many jobs may run at a time.
+        slot_count: Maximum number of running jobs.
 
     Args:
-        runtime: Gives threads, locks, clocks and chance.
-        new_wire: Makes a wire with at most so many connections; the run closes it.
-        options: What the run is told.
+        runtime: Provides threads, locks, clocks and random numbers.
+        new_wire: Makes a wire with a maximum number of connections. The run closes it.
+        options: The options of the run.
         handlers: The handlers by capability.
         given_up: The jobs that the worker gave up before this run.
-        new_lifespan: Makes what is opened around the run, or None.
-        metrics: Told about every job and heartbeat, besides OpenTelemetry.
+        new_lifespan: Makes the lifespan of the run, or None.
+        metrics: Records every job and heartbeat, in addition to OpenTelemetry.
     """
 
     def __init__(
@@ -117,17 +117,17 @@ class Run:
         self._fatal: BaseException | None = None
 
     def run(self, *, once: bool) -> None:
-        """Work until :meth:`stop`, or one polling cycle.
+        """Run until :meth:`stop`, or for one poll.
 
         Args:
-            once: Poll once and work off what it offers.
+            once: Whether to poll once and run only the offered jobs.
 
         Raises:
             HebingAPIError: The API refuses the key; with ``once``, also another error of the poll.
-            WorkerNotEnabled: Nothing is registered, nor to be registered.
-            ExecutorBroken: An executor takes no more work.
-            WorkerError: Jobs were abandoned, since they took longer than the shutdown may.
-            BaseException: The lifespan raises.
+            WorkerNotEnabled: No capability is registered, and ``auto_register`` is false.
+            ExecutorBroken: An executor accepts no more work.
+            WorkerError: Jobs were abandoned after the graceful shutdown timeout.
+            BaseException: The exception of the lifespan.
         """
         self._once = once
         if self._lifespan is not None:
@@ -136,7 +136,7 @@ class Run:
         self._supervisor.add("chaojiyuyan-poll", self._poll)
         try:
             with SignalWatch(self._runtime, self._supervisor, self._stop_by_signal):
-                # A single slot serves on this thread, which then looks after no other.
+                # A single slot uses this thread, which then cannot supervise the others.
                 while not (self._supervisor.check() or self._stopping.is_set()):
                     self._runtime.sleep(TICK)
                 if self.slot_count == 1:
@@ -149,7 +149,7 @@ class Run:
             self._offers.close()
             self._keeper.close(self._heartbeat_wire.close)
             try:
-                # What handlers that were abandoned still use stays open.
+                # The lifespan stays open when abandoned handlers may still use it.
                 if self._lifespan is not None and not self._abandoned:
                     self._lifespan.close()
             finally:
@@ -171,17 +171,17 @@ class Run:
             raise
 
     def stop(self) -> None:
-        """Poll no more; :meth:`run` returns when the running jobs are done. From any thread."""
+        """Stop polling, from any thread. :meth:`run` returns when the running jobs are done."""
         self._offers.close()
         self._stopping.set()
 
     def health(self) -> Health:
-        """Return how this run does."""
+        """Return the health of this run."""
         draining = self._offers.is_closed
         problems = [*self._supervisor.problems, *self._slots.problems]
         if self._keeper.problem:
             problems.append(self._keeper.problem)
-        # While it drains, the poll has ended, and the running jobs may take their time.
+        # During draining the poll loop has ended, so its age does not matter.
         live = (draining or self.poll_age < STALLED_SECONDS) and not problems
         return Health(
             live=live,
@@ -193,11 +193,11 @@ class Run:
 
     @property
     def poll_age(self) -> float:
-        """Seconds since the poll last made a step."""
+        """Seconds since the last progress of the poll loop."""
         return self._runtime.clock() - self._polling.advanced_at
 
     def _check(self) -> bool:
-        """Revive internal threads; return whether jobs can be taken on: heartbeats work."""
+        """Restart internal threads, and return whether the worker can take jobs."""
         return self._supervisor.check() and self._keeper.problem is None
 
     def _stop_by_signal(self) -> None:
@@ -205,13 +205,13 @@ class Run:
         self.stop()
 
     def _end_by(self, error: BaseException) -> None:
-        """Stop for an error that :meth:`run` raises; the running jobs are finished as in a stop."""
+        """Stop because of an error, which :meth:`run` raises after the running jobs are done."""
         with self._lock:
             self._fatal = self._fatal or error
         self.stop()
 
     def _limit_drain(self) -> None:
-        """Wait for the stop, and give up what still runs when the time to drain is over."""
+        """Wait for the stop, and abandon the running jobs after the graceful shutdown timeout."""
         self._stopping.wait()
         if self._finished.wait(self._grace):
             return
@@ -222,12 +222,12 @@ class Run:
         self._keeper.close()
         self._finished.wait(LAST_CHANCE_SECONDS)
         self._leaving = True
-        # A handler on the main thread cannot be left; one on another thread is, by run().
+        # run() returns without handlers on other threads, but not without one on the main thread.
         if self._by_signal and not self._finished.wait(LAST_CHANCE_SECONDS):
             end_process(1)
 
     def _poll(self) -> None:
-        """Poll until the end. A poll that is held then is abandoned, and closes up afterwards."""
+        """Poll until the end. A long-poll at the end is abandoned, and closes its wire later."""
         error = self._polling.run_once() if self._once else self._polling.run()
         if error is not None and not self._offers.is_closed:
             self._end_by(error)
@@ -255,7 +255,7 @@ class Run:
         wire = self._new_wire(1)
         try:
             Slot(self._parts, self._bidding, wire).serve()
-        except BaseException as error:  # noqa: BLE001 - run() raises it
+        except BaseException as error:  # noqa: BLE001 - run() raises it later
             self._end_by(error)
         finally:
             wire.close()

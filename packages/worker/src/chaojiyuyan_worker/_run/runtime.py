@@ -1,7 +1,7 @@
-"""What a run takes from the machine: threads, locks, clocks, sleep and random numbers.
+"""Threads, locks, clocks, sleep and random numbers for a run.
 
-The run's modules use these through one :class:`Runtime` and import none of ``threading``, ``time``,
-``queue`` and ``random``. A simulator hands in a runtime of its own and runs the same code in
+The modules of a run use only a :class:`Runtime` and do not import ``threading``, ``time``,
+``queue`` or ``random``. A simulator can therefore pass in another runtime and run the same code in
 virtual time.
 """
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_MAIN_THREAD_WAIT = 0.5
-"""Maximum seconds of one wait on the main thread."""
+"""Maximum seconds of one wait on the main thread, so that signals are handled soon."""
 
 
 class Lock(Protocol):
-    """A mutex: ``threading.Lock`` as a context manager."""
+    """A lock, as a part of ``threading.Lock``."""
 
     def __enter__(self) -> bool:
         """Acquire the lock."""
@@ -43,7 +43,7 @@ class Lock(Protocol):
 
 
 class Condition(Protocol):
-    """A condition on a lock: what is used of ``threading.Condition``."""
+    """A condition on a lock, as a part of ``threading.Condition``."""
 
     def __enter__(self) -> bool:
         """Acquire the lock."""
@@ -68,7 +68,7 @@ class Condition(Protocol):
 
 
 class Event(Protocol):
-    """A flag to wait for: what is used of ``threading.Event``."""
+    """A flag to wait for, as a part of ``threading.Event``."""
 
     def is_set(self) -> bool:
         """Return whether the flag is set."""
@@ -81,17 +81,17 @@ class Event(Protocol):
 
 
 class Queue(Protocol[T]):
-    """An unbounded queue: what is used of ``queue.SimpleQueue``."""
+    """An unbounded queue, as a part of ``queue.SimpleQueue``."""
 
     def put(self, item: T) -> None:
-        """Add an item, also from a signal handler."""
+        """Add an item. It may be called from a signal handler."""
 
     def get(self) -> T:
-        """Wait for an item and take it."""
+        """Wait for an item and return it."""
 
 
 class Thread(Protocol):
-    """A started thread: what is used of ``threading.Thread``."""
+    """A started thread, as a part of ``threading.Thread``."""
 
     def is_alive(self) -> bool:
         """Return whether the thread still runs."""
@@ -107,11 +107,11 @@ class Runtime:
         """Start a daemon thread.
 
         Args:
-            target: What it runs.
-            name: The thread's name.
+            target: The function of the thread.
+            name: The name of the thread.
 
         Raises:
-            RuntimeError: The system has no thread left.
+            RuntimeError: The system cannot start another thread.
         """
         thread = threading.Thread(target=target, name=name, daemon=True)
         thread.start()
@@ -122,7 +122,7 @@ class Runtime:
         return threading.Lock()
 
     def condition(self, lock: Lock | None = None) -> Condition:
-        """Return a new condition on a lock of this runtime, or on one of its own."""
+        """Return a new condition on a lock of this runtime, or on a new lock."""
         owned: Any = lock
         return threading.Condition(owned)
 
@@ -139,7 +139,7 @@ class Runtime:
         return _boot_clock()
 
     def now(self) -> datetime:
-        """Return the local wall clock in UTC. It may be wrong."""
+        """Return the local time in UTC. It may be wrong."""
         return datetime.now(timezone.utc)
 
     def cpu_time(self) -> float:
@@ -152,10 +152,10 @@ class Runtime:
 
     def random(self) -> float:
         """Return a random number from 0 up to 1."""
-        return random.random()  # noqa: S311 - jitter is no secret
+        return random.random()  # noqa: S311 - only for jitter
 
     def is_main_thread(self) -> bool:
-        """Return whether signals may be handled on the calling thread."""
+        """Return whether the calling thread is the main thread, which handles signals."""
         return threading.current_thread() is threading.main_thread()
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
@@ -166,19 +166,19 @@ class Runtime:
 
 
 def max_wait(runtime: Runtime) -> float | None:
-    """Return how many seconds one wait on the calling thread may last; None for any time.
+    """Return the maximum seconds of one wait on the calling thread, or None for no limit.
 
-    Python handles signals on the main thread, and only between two waits: one that comes just
-    before a wait begins, or that another thread receives, does not interrupt it.
+    Python handles signals only on the main thread and only between waits. A signal that arrives
+    just before a wait, or on another thread, does not interrupt the wait.
 
     Args:
-        runtime: Tells which thread is the main one.
+        runtime: Knows the main thread.
     """
     return MAX_MAIN_THREAD_WAIT if runtime.is_main_thread() else None
 
 
 def boot_clock() -> float:
-    """Return seconds that no change of the wall clock touches; a machine's sleep counts too."""
+    """Return monotonic seconds that include the time in which the machine was suspended."""
     return _boot_clock()
 
 

@@ -1,4 +1,4 @@
-"""When each lease needs something. Pure: times go in, decisions come out."""
+"""Decide when a lease needs a heartbeat or ends. This module does no I/O and has no clock."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_HEARTBEAT_INTERVAL = 10.0
-"""Seconds between the heartbeats of a lease; half of a lease that is shorter than twice this."""
+"""Default seconds between the heartbeats of a lease, but at most half of the lease."""
 
 MIN_RETRY_PAUSE = 0.2
-"""The shortest pause after a heartbeat that failed, in seconds, however near the deadline is."""
+"""Minimum seconds before the retry of a failed heartbeat, even near the deadline."""
 
 MAX_RETRY_PAUSE = 2.0
-"""The longest pause after a heartbeat that failed, in seconds, unless the server asks for more."""
+"""Maximum seconds before the retry of a failed heartbeat, unless the server asks for more."""
 
 LAST_ATTEMPT_SECONDS = 2.0
-"""Seconds before the deadline at which a last heartbeat is sent, whatever the server asks for."""
+"""Seconds before the deadline at which a last heartbeat is sent, despite ``Retry-After``."""
 
 NEVER = float("inf")
 
 
 class Due(Enum):
-    """What is due for a lease."""
+    """The action that is due for a lease."""
 
     HEARTBEAT = "a heartbeat is due"
     EXPIRED = "its deadline has passed"
@@ -38,7 +38,7 @@ class Due(Enum):
 
 
 class Loss(Enum):
-    """Why a lease was lost."""
+    """The reason why a lease was lost."""
 
     EXPIRED = "no heartbeat was answered before its deadline"
     GONE = "the platform has re-routed or settled the job"
@@ -50,19 +50,20 @@ class LeaseTimes:
     """The times of one lease, in seconds of one monotonic clock.
 
     Attributes:
-        deadline: When the lease ends.
-        held_until: When it is given up whatever happens.
-        next_heartbeat: When the next heartbeat is due; never, while one is under way.
-        is_kept: Whether heartbeats are sent at all.
+        deadline: The end of the lease.
+        held_until: The time at which the lease is given up in any case.
+        next_heartbeat: The time of the next heartbeat; infinity while one is in flight.
+        is_kept: Whether heartbeats are sent.
 
     Args:
-        sent: When the bid was sent.
-        seconds: How long the lease is held from then on.
-        now: The time.
-        interval: Seconds between heartbeats. An interval other than the default that is longer than
-            the lease sends none.
-        max_hold: Seconds from now after which the lease is given up.
-        spread: A number from 0 to 1, so that leases awarded together do not stay together.
+        sent: The time at which the bid was sent.
+        seconds: The length of the lease from `sent`.
+        now: The present time.
+        interval: Seconds between heartbeats. With an interval that is not the default and is
+            longer than the lease, no heartbeats are sent.
+        max_hold: Seconds from now after which the lease is given up; None for no limit.
+        spread: A number from 0 to 1, so that leases that were awarded together have heartbeats at
+            different times.
     """
 
     __slots__ = ("_interval", "_sent", "deadline", "held_until", "is_kept", "next_heartbeat")
@@ -88,14 +89,14 @@ class LeaseTimes:
 
     @property
     def wake(self) -> float:
-        """When something is due next."""
+        """The time of the next action."""
         return min(self.next_heartbeat, self.deadline, self.held_until)
 
     def due(self, now: float) -> Due | None:
-        """Return what is due; what came first is the reason that a lease ends.
+        """Return the due action, or None. A lease ends by the limit that passed first.
 
         Args:
-            now: The time.
+            now: The present time.
         """
         if self.held_until <= min(now, self.deadline):
             return Due.HELD_TOO_LONG
@@ -104,16 +105,16 @@ class LeaseTimes:
         return Due.HEARTBEAT if self.next_heartbeat <= now else None
 
     def start_heartbeat(self) -> None:
-        """Note that a heartbeat is under way."""
+        """Record that a heartbeat is in flight."""
         self.next_heartbeat = NEVER
 
     def extend(self, sent: float, seconds: float, now: float, spread: float) -> None:
-        """Note that a heartbeat was answered; an answer that a later one has overtaken is old.
+        """Extend the lease after a heartbeat. The response to an older heartbeat is ignored.
 
         Args:
-            sent: When the heartbeat was sent.
-            seconds: How long the lease is held from then on.
-            now: The time.
+            sent: The time at which the heartbeat was sent.
+            seconds: The length of the lease from `sent`.
+            now: The present time.
             spread: A number from 0 to 1, for the jitter.
         """
         if sent >= self._sent:
@@ -123,10 +124,10 @@ class LeaseTimes:
             self.next_heartbeat = now + self._pause(now) * (0.9 + spread / 10)
 
     def retry(self, now: float, retry_after: float | None) -> None:
-        """Note that a heartbeat failed: unknown is not lost, there is time until the deadline.
+        """Plan the retry of a failed heartbeat. The lease is not lost before its deadline.
 
         Args:
-            now: The time.
+            now: The present time.
             retry_after: Seconds that the server asks to wait, or None.
         """
         left = self.deadline - now
@@ -135,12 +136,12 @@ class LeaseTimes:
         self.next_heartbeat = now + max(pause, asked, MIN_RETRY_PAUSE)
 
     def _pause(self, now: float) -> float:
-        """Return the seconds until the next heartbeat: half a lease is left for retries."""
+        """Return the seconds until the next heartbeat. Half of the lease remains for retries."""
         return min(self._interval, max(self.deadline - now, 0.0) / 2)
 
 
 class Schedule(Generic[T]):
-    """Items in the order of the times at which somebody is to look at them."""
+    """A priority queue of items by time, in which the time of an item can be changed."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, T]] = []
@@ -154,7 +155,7 @@ class Schedule(Generic[T]):
         return iter(list(self._planned))
 
     def plan(self, item: T, when: float) -> None:
-        """Plan the next look at an item, in place of the one planned before.
+        """Set the time of an item, which replaces its earlier time.
 
         Args:
             item: The item.
@@ -162,17 +163,17 @@ class Schedule(Generic[T]):
         """
         self._planned[item] = when
         heapq.heappush(self._heap, (when, next(self._order), item))
-        # Most leases are released long before their time.
+        # Remove old entries, because most leases are released long before their time.
         if len(self._heap) > 64 + 2 * len(self._planned):
             self._heap = [entry for entry in self._heap if self._counts(entry)]
             heapq.heapify(self._heap)
 
     def forget(self, item: T) -> None:
-        """Look at an item no more."""
+        """Remove an item."""
         self._planned.pop(item, None)
 
     def first(self) -> float | None:
-        """Return the time of the next look, or None without one."""
+        """Return the earliest time, or None when the schedule is empty."""
         while self._heap:
             if self._counts(self._heap[0]):
                 return self._heap[0][0]
@@ -180,10 +181,10 @@ class Schedule(Generic[T]):
         return None
 
     def take(self, now: float) -> T | None:
-        """Take an item whose time has come; it is not planned any more.
+        """Remove and return an item that is due, or None.
 
         Args:
-            now: The time.
+            now: The present time.
         """
         when = self.first()
         if when is None or when > now:

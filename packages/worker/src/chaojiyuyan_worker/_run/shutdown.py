@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT while a worker runs: the first one drains, the second one ends it."""
+"""Handle SIGTERM and SIGINT: the first drains the worker, the second stops it at once."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 _mask: ContextVar[set[int | signal.Signals] | None] = ContextVar("mask", default=None)
-"""The signal mask of a thread that is forking; each thread has a context of its own."""
+"""The signal mask of a forking thread. Each thread has its own context."""
 
 
 class SignalWatch:
-    """Owns SIGTERM and SIGINT while it is entered, on the main thread; elsewhere it does nothing.
+    """A context manager that handles SIGTERM and SIGINT. It does nothing outside the main thread.
 
     Args:
-        runtime: Gives the queue of the signals.
-        supervisor: Runs the thread that waits for them.
-        drain: Called on that thread with the first signal.
+        runtime: Provides the queue of the signals.
+        supervisor: Runs the thread that waits for signals.
+        drain: Called on this thread at the first signal.
     """
 
     _current: SignalWatch | None = None
@@ -45,7 +45,7 @@ class SignalWatch:
         self._runtime = runtime
         self._supervisor = supervisor
         self._drain = drain
-        # Its put may interrupt itself; an Event set by a handler could wait for its own thread.
+        # A SimpleQueue is reentrant. Setting an Event in a signal handler could deadlock.
         self._arrived: Queue[int | None] = runtime.queue()
         self._before: dict[int, _Handler] = {}
         self._count = 0
@@ -69,13 +69,13 @@ class SignalWatch:
 
     @classmethod
     def block_for_fork(cls) -> None:
-        """Hold the signals back: a child that gets one before :meth:`restore_in_child` loses it."""
+        """Block the signals, because a child would lose one before :meth:`restore_in_child`."""
         if cls._current is not None:
             _mask.set(signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS))
 
     @staticmethod
     def unblock_mask() -> None:
-        """Let the signals through again on the thread that has forked."""
+        """Restore the signal mask on the thread that has forked."""
         mask = _mask.get()
         if mask is not None:
             _mask.set(None)
@@ -83,7 +83,7 @@ class SignalWatch:
 
     @classmethod
     def restore_in_child(cls) -> None:
-        """Give the signals back in a process that a handler has forked: no worker runs there."""
+        """Restore the signal handlers in a forked child, in which no worker runs."""
         if cls._current is not None:
             cls._current._restore()
         cls.unblock_mask()
@@ -91,7 +91,7 @@ class SignalWatch:
     def _restore(self) -> None:
         SignalWatch._current = None
         for signum, handler in self._before.items():
-            # None is one that was not set from Python; there is no way to set it again.
+            # None means that the handler was not set from Python and cannot be restored.
             signal.signal(signum, handler or signal.SIG_DFL)
         self._before.clear()
 
@@ -117,7 +117,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def end_process(code: int) -> None:
-    """End this process at once, with the children that an executor has started."""
+    """Exit this process at once, and kill the child processes of executors."""
     multiprocessing = sys.modules.get("multiprocessing")
     if multiprocessing is not None:
         for child in multiprocessing.active_children():

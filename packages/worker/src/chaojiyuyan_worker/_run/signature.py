@@ -1,4 +1,4 @@
-"""How a handler wants to be called: with the task, with its input as a type, or with both."""
+"""Find the arguments of a handler: the task, the typed input, or both."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ UNTYPED = (inspect.Parameter.empty, Any, object)
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a handler takes and returns.
+    """The arguments and the result of a handler.
 
     Attributes:
-        takes_data: The first argument is the input, not the task.
-        takes_task: The task is the second argument, or the only one.
-        input_type: The type of the input; None leaves it a dict.
-        output_type: The type of the output; None takes any object.
+        takes_data: Whether the first argument is the input.
+        takes_task: Whether the task is the second argument, or the only one.
+        input_type: The type of the input; None passes a dict.
+        output_type: The type of the output; None allows any object.
     """
 
     takes_data: bool = False
@@ -39,40 +39,40 @@ class Signature:
     output_type: Any = None
 
     def prepare(self, task: TaskContext) -> None:
-        """Read a task's input for the next run of the handler in this process.
+        """Convert the input of a task for the next run of the handler in this process.
 
         Args:
             task: The task.
 
         Raises:
-            InvalidInput: The input does not fit its type.
+            InvalidInput: The input does not match its type.
         """
         if self.input_type is not None:
             task._ready_input = [self.read_input(task.input)]
 
     def arguments(self, task: TaskContext) -> tuple[Any, ...]:
-        """Return the handler's arguments.
+        """Return the arguments of the handler.
 
         Args:
             task: The task.
 
         Raises:
-            InvalidInput: The input does not fit its type.
+            InvalidInput: The input does not match its type.
         """
         if not self.takes_data:
             return (task,)
-        # Each run has an object of its own, since a handler may change it.
+        # Each run gets a new object, because a handler may change it.
         data = task._ready_input.pop() if task._ready_input else self.read_input(task.input)
         return (data, task) if self.takes_task else (data,)
 
     def read_input(self, value: JsonObject) -> Any:
-        """Return the input as its type.
+        """Convert the input to its type.
 
         Args:
             value: The input envelope.
 
         Raises:
-            InvalidInput: It does not fit.
+            InvalidInput: The input does not match its type.
         """
         if self.input_type is None:
             return value
@@ -84,14 +84,14 @@ class Signature:
             raise InvalidInput("the input is nested too deeply", path="") from None
 
     def read_output(self, output: object) -> object:
-        """Return what a handler returned as a JSON value.
+        """Convert the result of a handler to a JSON value.
 
         Args:
-            output: What it returned.
+            output: The result.
 
         Raises:
-            Misfit: It does not fit the type of the output.
-            RecursionError: It is nested too deeply.
+            Misfit: The result does not match the type of the output.
+            RecursionError: The result is nested too deeply.
         """
         value = conversion.write(output)
         if self.output_type is not None:
@@ -101,11 +101,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class TypedCall:
-    """Calls a handler with the arguments that it wants. It can be pickled if the handler can.
+    """Calls a handler with the arguments that it expects. It can be pickled if the handler can.
 
     Attributes:
         function: The handler.
-        signature: What it wants.
+        signature: The arguments that it expects.
     """
 
     function: Callable[..., Any]
@@ -122,17 +122,18 @@ def read_signature(
     input_type: Any = None,
     output_type: Any = None,
 ) -> Signature:
-    """Find out how a handler wants to be called.
+    """Find the arguments that a handler expects.
 
     Args:
-        function: The handler. One without a signature is called with the task.
-        capability_key: Its capability, for the error.
-        input_type: The type of its input; by default that of its first parameter.
-        output_type: The type of its output; by default what it is annotated to return, if that is a
-            dataclass, a TypedDict or a pydantic model.
+        function: The handler. Without a readable signature, it is called with the task.
+        capability_key: The key of its capability, for the error.
+        input_type: The type of the input, by default the type of the first parameter.
+        output_type: The type of the output, by default the return annotation if it is a dataclass,
+            a TypedDict or a pydantic model.
 
     Raises:
-        TypeError: It cannot be called with the task, the input or both, or a type is not supported.
+        TypeError: The handler cannot be called with the task, the input or both, or a type is not
+            supported.
     """
     try:
         parameters = _positional(function)
@@ -148,10 +149,10 @@ def read_signature(
 
 
 def _positional(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
-    """Return the parameters that the task and the input may go to; None where nothing tells.
+    """Return the positional parameters, or None when they are unknown.
 
     Raises:
-        TypeError: The parameters do not fit.
+        TypeError: The parameters do not allow such a call.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -166,7 +167,7 @@ def _positional(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     found = [parameter for parameter in parameters if parameter.kind in kinds]
     if not found:
-        raise TypeError("it takes no positional parameter; it needs (task), (data) or (data, task)")
+        raise TypeError("it has no positional parameter; it needs (task), (data) or (data, task)")
     if sum(parameter.default is empty for parameter in found) > 2:
         raise TypeError("it has more than two required parameters; it needs (data, task) at most")
     return found
@@ -193,7 +194,7 @@ def _decide(
 
 
 def _is_for_task(parameter: inspect.Parameter, hints: _Hints) -> bool:
-    """Whether a second parameter gets the task; one with a default of its own may mean another."""
+    """Return whether a second parameter is for the task. With a default, it may be another one."""
     if parameter.default is inspect.Parameter.empty or parameter.name == "task":
         return True
     return _is_task(hints.get(parameter.name))
@@ -204,13 +205,13 @@ def _is_task(hint: Any) -> bool:
 
 
 class _Hints:
-    """The annotations of a function, each resolved on its own when it is asked for."""
+    """The annotations of a function, each of which is resolved separately on demand."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         while isinstance(function, functools.partial):
             function = function.func
         if not inspect.isroutine(function) and not isinstance(function, type):
-            function = getattr(function, "__call__", function)  # noqa: B004 - its hints are meant
+            function = getattr(function, "__call__", function)  # noqa: B004 - for its annotations
         function = inspect.unwrap(function)
         self._function = getattr(function, "__func__", function)
         self._raw = _raw_annotations(self._function)
@@ -219,8 +220,8 @@ class _Hints:
         """Return the type of a parameter, or of ``return``.
 
         Returns:
-            The type; ``Parameter.empty`` without an annotation; None where a parameter is for the
-            task, or the return type is unknown, by an annotation that cannot be resolved.
+            The type, or ``Parameter.empty`` without an annotation. None when an annotation that
+            cannot be resolved is for the task or is the return type.
 
         Raises:
             TypeError: The annotation of another parameter cannot be resolved.
@@ -247,7 +248,7 @@ class _Hints:
 def _raw_annotations(function: Any) -> dict[str, Any]:
     try:
         return getattr(function, "__annotations__", {})
-    except NameError:  # Python 3.14 evaluates them here, those under `if TYPE_CHECKING` too
+    except NameError:  # Python 3.14 evaluates annotations here, also names under `if TYPE_CHECKING`
         annotationlib = import_module("annotationlib")
         forms: dict[str, Any] = annotationlib.get_annotations(
             function, format=annotationlib.Format.STRING

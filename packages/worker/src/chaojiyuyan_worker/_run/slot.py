@@ -1,4 +1,4 @@
-"""A slot: it takes one offer after another, bids, and works the jobs that it is awarded."""
+"""A slot: take an offer, bid on it, run the awarded job, and repeat."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 BID_SECONDS = 20.0
-"""Seconds that the answer to a bid may take: it comes with a lease that began when it was sent."""
+"""Timeout of a bid in seconds. It is short, because the lease starts when the bid is sent."""
 
 
 class Bidding:
-    """What the slots of a run know together about their bids.
+    """The shared knowledge of all slots about their bids.
 
     Args:
-        parts: What all jobs of the run share.
-        on_unregistered: Called when the platform no longer knows the capabilities.
+        parts: The objects that all jobs of the run share.
+        on_unregistered: Called when the platform no longer knows the registration.
     """
 
     def __init__(self, parts: Parts, on_unregistered: Callable[[], object]) -> None:
@@ -42,19 +42,19 @@ class Bidding:
         self._backoff = Backoff()
 
     def note(self, offer: TaskInfo, reading: Award | BidRefused | Undecided) -> None:
-        """Learn from the answer to a bid: rivals, faults, a registration that was lost.
+        """Process the response to a bid.
 
         Args:
-            offer: What was bid on.
-            reading: The answer.
+            offer: The offer.
+            reading: The response.
         """
         labels = {"job_id": offer["job_id"], "capability_key": offer["capability_key"]}
         if isinstance(reading, Award):
             self._backoff.succeed()
             self._parts.offers.note_award()
         elif isinstance(reading, Undecided):
-            # If the bid came through, its lease expires and the job is offered again. Asking would
-            # not tell: siblings with the same key look the same to the platform.
+            # If the bid won, its lease expires and the job is offered again. A question to the
+            # platform would not help, because other workers with the same key look the same.
             self._pause(reading.retry_after)
             log.warning("bid failed: %s", describe(reading.error), extra=labels)
         elif reading.is_unregistered:
@@ -74,12 +74,12 @@ class Bidding:
 
 
 class Slot:
-    """Works one job at a time on the thread that serves it.
+    """Runs one job at a time on its thread.
 
     Args:
-        parts: What all jobs of the run share.
-        bidding: What the slots know together.
-        wire: Sends this slot's bids and submits.
+        parts: The objects that all jobs of the run share.
+        bidding: The shared knowledge of all slots.
+        wire: Sends the bids and submits of this slot.
     """
 
     def __init__(self, parts: Parts, bidding: Bidding, wire: Wire) -> None:
@@ -88,11 +88,11 @@ class Slot:
         self._wire = wire
 
     def serve(self) -> None:
-        """Take offers until none will come.
+        """Take offers until no more come.
 
         Raises:
-            ExecutorBroken: An executor takes no more work.
-            BaseException: A handler raised what is not an ``Exception``.
+            ExecutorBroken: An executor accepts no more work.
+            BaseException: A handler raised an exception that is not an ``Exception``.
         """
         offers = self._parts.offers
         while (offer := offers.take()) is not None:
@@ -103,14 +103,14 @@ class Slot:
                 awarded = True
                 raise
             except Exception:
-                # A fault of ours, which no other job is to pay for.
+                # An error in the SDK must not stop other jobs.
                 log.exception("job failed", extra={"job_id": offer["job_id"]})
                 offers.suspend(1.0)
             finally:
                 offers.release(offer, worked=awarded)
 
     def _work(self, offer: TaskInfo) -> bool:
-        """Bid on an offer; if it is awarded, see it through. Return whether it was."""
+        """Bid on an offer, run the job if it is awarded, and return whether it was."""
         runtime = self._parts.runtime
         sent = runtime.clock()
         reading = read_bid(self._wire.send(api.bid(offer["job_id"]), BID_SECONDS), runtime.now())

@@ -1,4 +1,4 @@
-"""Internal threads that a fault does not end for good."""
+"""Internal threads that are restarted after an error."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 RESTART_PAUSE = 1.0
-"""Seconds from a fault of an internal thread to its next start."""
+"""Seconds before a failed internal thread runs again."""
 
 
 class Service:
-    """A body that runs on a thread of its own, and runs again when it raises.
+    """A function that runs on its own thread, and is called again when it raises.
 
     Attributes:
         name: The name of the thread.
-        problem: Why the body does not run at present; None while it runs or has returned.
-        returned: Whether the body has returned.
+        problem: Why the function does not run now; None while it runs or after it returned.
+        returned: Whether the function has returned.
     """
 
     def __init__(self, runtime: Runtime, name: str, body: Callable[[], object]) -> None:
@@ -41,7 +41,7 @@ class Service:
         return self._thread is not None and self._thread.is_alive()
 
     def ensure(self) -> None:
-        """Start the thread unless it runs or has done its work."""
+        """Start the thread, unless it is running or its function has returned."""
         if self.returned or self.is_alive:
             return
         with self._starting:
@@ -50,7 +50,7 @@ class Service:
             self.problem = None
             try:
                 self._thread = self._runtime.start(self._serve, name=self.name)
-            except Exception as error:  # noqa: BLE001 - it is tried again, whatever it is
+            except Exception as error:  # noqa: BLE001 - it is retried after any error
                 self.problem = f"{self.name} cannot be started: {error}"
                 log.error("%s", self.problem)
 
@@ -75,7 +75,7 @@ class Service:
 
 
 class Supervisor:
-    """Keeps services running. Whoever has a moment calls :meth:`check`, from any thread.
+    """Keeps services running. Other threads call :meth:`check` regularly.
 
     Args:
         runtime: Starts the threads.
@@ -87,11 +87,11 @@ class Supervisor:
         self._services: list[Service] = []
 
     def add(self, name: str, body: Callable[[], object]) -> Service:
-        """Have a body run on a thread from the next check on, until it returns.
+        """Add a service, which starts at the next check and runs until it returns.
 
         Args:
             name: The name of the thread.
-            body: What it runs; it is called again when it raises.
+            body: The function, which is called again when it raises.
         """
         service = Service(self._runtime, name, body)
         with self._lock:
@@ -99,7 +99,7 @@ class Supervisor:
         return service
 
     def check(self) -> bool:
-        """Start the services that do not run; return whether all of them do now."""
+        """Start the services that are not running, and return whether all of them run now."""
         with self._lock:
             for service in self._services:
                 service.ensure()
@@ -107,6 +107,6 @@ class Supervisor:
 
     @property
     def problems(self) -> list[str]:
-        """What does not work at present, a text each."""
+        """The present problems, one string each."""
         with self._lock:
             return [service.problem for service in self._services if service.problem]

@@ -1,4 +1,4 @@
-"""A pool of daemon threads that grows only when it gets stuck."""
+"""A pool of daemon threads that grows only when its threads are blocked."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 EAGER_THREADS = 8
-"""Threads that are started as soon as there is work for them. More come when these are stuck."""
+"""Number of threads that are started for work at once. More start only when these are blocked."""
 
 STALL_SECONDS = 0.25
-"""Seconds without any finished function after which waiting ones get more threads."""
+"""Seconds without a finished function after which more threads are started."""
 
 
 class ThreadPool:
-    """Runs functions side by side on a few threads, on more when those make no progress.
+    """Runs functions on a few threads, and on more threads when these make no progress.
 
-    Functions that wait for a slow server would hold up the others; functions that only use the CPU
-    gain nothing from more threads. ``concurrent.futures.ThreadPoolExecutor`` cannot tell the two
-    apart, and makes the interpreter wait for threads that hang.
+    Functions that wait for a slow server would delay the others, but functions that use the CPU
+    gain nothing from more threads. ``concurrent.futures.ThreadPoolExecutor`` does not distinguish
+    the two, and at exit the interpreter waits for its threads.
 
     Args:
         name: The name of the threads.
@@ -44,10 +44,10 @@ class ThreadPool:
         self.problem: str | None = None
 
     def run(self, function: Callable[[], object]) -> None:
-        """Have a function run soon, and return.
+        """Run a function on a thread, without waiting for it.
 
         Args:
-            function: What to run. What it raises is logged.
+            function: The function. Its exceptions are logged.
         """
         with self._changed:
             if not self._waiting:
@@ -58,10 +58,10 @@ class ThreadPool:
             self._changed.notify()
 
     def relieve(self) -> float | None:
-        """Start more threads if those that run make no progress.
+        """Start more threads when the running threads make no progress.
 
         Returns:
-            Seconds until this is to be called again; None when nothing waits.
+            Seconds until the next call of this method, or None when no function waits.
         """
         with self._changed:
             if not self._waiting:
@@ -73,16 +73,16 @@ class ThreadPool:
             return STALL_SECONDS
 
     def close(self) -> None:
-        """Let the threads end, each when its function has; what waits still runs."""
+        """End the threads when all functions have run, including the waiting ones."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _start(self) -> None:
-        """Start a thread. The lock is held."""
+        """Start a thread. The caller must hold the lock."""
         try:
             self._runtime.start(self._serve, name=f"{self._name}-{self._started + 1}")
-        except Exception as error:  # noqa: BLE001 - it is tried again, whatever it is
+        except Exception as error:  # noqa: BLE001 - it is retried after any error
             self.problem = f"{self._name} threads cannot be started: {error}"
             log.error("%s", self.problem)
             return
@@ -101,7 +101,7 @@ class ThreadPool:
                 self._progress = self._runtime.clock()
 
     def _next(self) -> Callable[[], object] | None:
-        """Wait for a function; None ends the thread: enough others are idle, or the pool closed."""
+        """Wait for a function, or return None when the thread must end."""
         with self._changed:
             while not self._waiting:
                 if self._closed or self._idle >= EAGER_THREADS:

@@ -1,4 +1,4 @@
-"""What a run sends its calls by."""
+"""The interface with which a run sends its calls."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class Wire(Protocol):
-    """What sends calls: a :class:`~chaojiyuyan_core.http.Transport`, or the like."""
+    """An object that sends calls, such as a :class:`~chaojiyuyan_core.http.Transport`."""
 
     def send(self, call: Call[object] | Fetch, timeout: float | None = None) -> Reply:
-        """Send a call once and return what came of it, ``timeout`` seconds later at most."""
+        """Send a call once, and return its reply after at most ``timeout`` seconds."""
 
     def abort(self) -> None:
-        """End what is being sent, from another thread: ``send`` returns a fault."""
+        """End running calls from another thread. ``send`` then returns a fault."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
 NewWire = Callable[[int], Wire]
-"""Makes a wire with at most so many connections."""
+"""Makes a wire with a maximum number of connections."""
