@@ -35,6 +35,8 @@ def test_a_trailing_slash_is_removed() -> None:
         "https://user:secret@x.example",
         "https://x.example/?a=b",
         "https://x.example/#a",
+        "https://x.example/v1?",
+        "https://x.example/v1#",
         "https://x.exa mple",
         "https://x.example/\r\nHost: y",
     ],

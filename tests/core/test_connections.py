@@ -14,7 +14,7 @@ import pytest
 from chaojiyuyan_core import api
 from chaojiyuyan_core.http import AsyncTransport, Reply, RequestBuilder, Transport
 from chaojiyuyan_core.http._shelf import MAX_IDLE_SECONDS
-from chaojiyuyan_core.http._stack import ConnectionStack
+from chaojiyuyan_core.http._stack import AsyncConnectionStack, ConnectionStack
 from chaojiyuyan_core.http._timeouts import Deadline
 from support.hostile import JOB, Peer, hostile
 
@@ -309,3 +309,19 @@ def test_a_wait_for_a_connection_ends_when_its_deadline_is_moved() -> None:
             break
     assert faults
     stack.drop(used)
+
+
+def test_two_event_loops_share_no_connections() -> None:
+    made: Any = Made
+
+    async def main() -> None:
+        first = await stack.take(ONE, 0)
+        waiting = asyncio.create_task(stack.take(ONE, 0.05))
+        await asyncio.sleep(0)
+        other = await asyncio.to_thread(asyncio.run, stack.take(ONE, 0))
+        assert other is not first
+        with pytest.raises(httpx.PoolTimeout):
+            await waiting
+
+    stack = AsyncConnectionStack(made, 1)
+    asyncio.run(main())

@@ -98,3 +98,18 @@ def test_a_tunnel_of_a_proxy_is_reused(kind: str, monkeypatch: pytest.MonkeyPatc
     assert all(reply.is_success for reply in replies)
     assert [line.split(b"\r\n")[0] for line in seen] == [b"CONNECT api.example:443 HTTP/1.1"]
     assert b"nxt_ag_key" not in seen[0]
+
+
+def send_an_invalid_record(peer: Peer) -> None:
+    raw = peer.socket.dup()
+    secured(peer)
+    peer.read_request()
+    peer.use(raw)
+    raw.sendall(b"\x17\x03\x03\x00\x30" + b"x" * 0x30)
+
+
+def test_an_invalid_tls_record_is_a_connection_error(kind: str) -> None:
+    with hostile(send_an_invalid_record) as server:
+        (reply,) = send(kind, f"https://localhost:{server.port}/v1", CALL)
+    assert isinstance(reply.fault, httpx.ReadError)
+    assert reply.is_transient

@@ -74,7 +74,7 @@ def parsed_base_url(base_url: str | None) -> str:
         raise ValueError(
             f"base URL {url!r} must be an http or https URL, such as {DEFAULT_BASE_URL}"
         )
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in url or "#" in url:
         raise ValueError("base URL must not have a user, password, query or fragment")
     return url
 

@@ -9,7 +9,6 @@ asyncio and on trio.
 from __future__ import annotations
 
 import contextlib
-import ssl
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -26,11 +25,15 @@ from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Iterable
 
     from anyio.abc import ByteStream
 
     from ._shelf import Origin
+
+# OSError, because anyio raises an invalid TLS record as ssl.SSLError.
+_BROKEN = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 class AsyncConnection:
@@ -100,9 +103,6 @@ class AsyncConnection:
                 await self._pool.aclose()
             await self._backend.aclose()
 
-    def abandon(self) -> None:
-        """Do nothing: the connection belongs to the parent process or to another event loop."""
-
 
 class _Backend(httpcore.AsyncNetworkBackend):
     """Opens the stream of the connection with anyio.
@@ -127,7 +127,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         try:
             with anyio.move_on_after(left):
                 return self.own(await anyio.connect_tcp(host, port))
-        except (OSError, anyio.BrokenResourceError, UnicodeError, OverflowError) as fault:
+        except (*_BROKEN, UnicodeError, OverflowError) as fault:
             raise httpcore.ConnectError(str(fault)) from fault
         raise httpcore.ConnectTimeout("timed out")
 
@@ -167,7 +167,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                 return await self._stream.receive(max_bytes)
         except anyio.EndOfStream:
             return b""
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
+        except _BROKEN as fault:
             raise httpcore.ReadError(str(fault)) from fault
         raise httpcore.ReadTimeout("timed out")
 
@@ -186,7 +186,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         try:
             with anyio.move_on_after(left):
                 return await self._stream.send(buffer)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
+        except _BROKEN as fault:
             raise httpcore.WriteError(str(fault)) from fault
         raise httpcore.WriteTimeout("timed out")
 
@@ -210,7 +210,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                     server_side=False,
                 )
                 return self._backend.own(wrapped)
-        except (ssl.SSLError, anyio.BrokenResourceError, anyio.EndOfStream) as fault:
+        except (*_BROKEN, anyio.EndOfStream) as fault:
             raise httpcore.ConnectError(str(fault)) from fault
         raise httpcore.ConnectTimeout("timed out")
 

@@ -22,9 +22,6 @@ class Pooled(Protocol):
     def origin(self) -> Origin:
         """The origin of the server."""
 
-    def abandon(self) -> None:
-        """Leave the connection to the parent process."""
-
 
 C = TypeVar("C", bound=Pooled)
 
@@ -40,7 +37,6 @@ class Shelf(Generic[C]):
     def __init__(self, max_connections: int, clock: Callable[[], float]) -> None:
         self.max_connections = max_connections
         self.clock = clock
-        self.is_closed = False
         self.in_use: set[C] = set()
         self._idle: dict[Origin, deque[tuple[float, C]]] = {}
         self._idle_count = 0
@@ -95,11 +91,11 @@ class Shelf(Generic[C]):
         self._idle_count = 0
         return found
 
-    def abandon_all(self) -> None:
-        """Forget all connections, because they belong to the parent process."""
-        for connection in [*self.pop_all(), *self.in_use]:
-            connection.abandon()
+    def forget_all(self) -> list[C]:
+        """Remove and return all connections, idle or in use."""
+        found = [*self.pop_all(), *self.in_use]
         self.in_use.clear()
+        return found
 
 
 def has_leftovers(connection: object) -> bool:
@@ -114,17 +110,9 @@ def has_leftovers(connection: object) -> bool:
     return state is not None and bool(state.trailing_data[0])
 
 
-def check_open(shelf: Shelf[C]) -> None:
-    """Raise an error when the shelf is closed.
-
-    Args:
-        shelf: The shelf of a stack.
-
-    Raises:
-        RuntimeError: The shelf is closed.
-    """
-    if shelf.is_closed:
-        raise RuntimeError("The client is closed: create a new one")
+def closed_fault() -> Exception:
+    """Return the error of a request on a closed stack."""
+    return RuntimeError("The client is closed: create a new one")
 
 
 def all_in_use_fault(max_connections: int, waited: float) -> Exception:

@@ -13,7 +13,7 @@ from threading import Condition
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from ._shelf import Origin, Shelf, all_in_use_fault, check_open
+from ._shelf import Origin, Shelf, all_in_use_fault, closed_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +44,7 @@ class ConnectionStack:
         self._connect = connect
         self._shelf: Shelf[Connection] = Shelf(max_connections, clock)
         self._changed = Condition()
+        self._is_closed = False
         _stacks.add(self)
 
     def take(self, origin: Origin, max_wait: float, deadline: Deadline) -> Connection:
@@ -74,7 +75,8 @@ class ConnectionStack:
         shelf = self._shelf
         with self._changed:
             while True:
-                check_open(shelf)
+                if self._is_closed:
+                    raise closed_fault()
                 connection = shelf.pop(origin)
                 if connection is not None:
                     return connection, []
@@ -94,7 +96,7 @@ class ConnectionStack:
             connection: The connection. The caller must not use it any more.
         """
         with self._changed:
-            if self._shelf.is_closed or connection not in self._shelf.in_use:
+            if self._is_closed or connection not in self._shelf.in_use:
                 unused = [connection]
                 self._shelf.in_use.discard(connection)
             else:
@@ -128,7 +130,7 @@ class ConnectionStack:
     def close(self) -> None:
         """Close the idle connections. Connections in use are closed when they are returned."""
         with self._changed:
-            self._shelf.is_closed = True
+            self._is_closed = True
             unused = self._shelf.pop_all()
             self._changed.notify_all()
         for each in unused:
@@ -137,7 +139,8 @@ class ConnectionStack:
     def forget_parent(self) -> None:
         """Reset the stack in a forked child. A thread of the parent may have held the lock."""
         self._changed = Condition()
-        self._shelf.abandon_all()
+        for connection in self._shelf.forget_all():
+            connection.abandon()
 
 
 class AsyncConnectionStack:
@@ -157,9 +160,10 @@ class AsyncConnectionStack:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
-        self._shelf: Shelf[AsyncConnection] = Shelf(max_connections, clock)
-        self._waiting: deque[anyio.Event] = deque()
-        self._loop: object = None
+        self._max_connections = max_connections
+        self._clock = clock
+        self._is_closed = False
+        self.forget_parent()
         _stacks.add(self)
 
     async def take(self, origin: Origin, max_wait: float) -> AsyncConnection:
@@ -173,21 +177,17 @@ class AsyncConnectionStack:
             httpx.PoolTimeout: No connection became free in time.
             RuntimeError: The stack is closed.
         """
-        import anyio.lowlevel
-
-        loop = anyio.lowlevel.current_token()
-        if loop != self._loop:
-            self.forget_parent()  # the connections belong to another event loop
-            self._loop = loop
-        shelf = self._shelf
-        ends = shelf.clock() + max_wait
+        here = self._here()
+        shelf = here.shelf
+        ends = self._clock() + max_wait
         while True:
-            check_open(shelf)
+            if self._is_closed:
+                raise closed_fault()
             connection = shelf.pop(origin)
             if connection is None:
                 unused = shelf.pop_unused(for_origin=origin)
                 if shelf.is_full:
-                    await self._wait(ends - shelf.clock(), max_wait)
+                    await here.wait(ends - self._clock(), max_wait)
                     continue
                 connection = self._connect(origin)
                 shelf.in_use.add(connection)
@@ -208,12 +208,13 @@ class AsyncConnectionStack:
         Args:
             connection: The connection. The caller must not use it any more.
         """
-        if self._shelf.is_closed or connection not in self._shelf.in_use:
+        here = self._state
+        if self._is_closed or connection not in here.shelf.in_use:
             await self.drop(connection)
             return
-        self._shelf.push(connection)
-        self._wake_one()
-        for each in self._shelf.pop_unused():
+        here.shelf.push(connection)
+        here.wake_one()
+        for each in here.shelf.pop_unused():
             await each.aclose()
 
     async def drop(self, connection: AsyncConnection) -> None:
@@ -222,25 +223,47 @@ class AsyncConnectionStack:
         Args:
             connection: The connection. The caller must not use it any more.
         """
-        self._shelf.in_use.discard(connection)
-        self._wake_one()
+        here = self._state
+        if connection in here.shelf.in_use:
+            here.shelf.in_use.remove(connection)
+            here.wake_one()
         await connection.aclose()
 
     async def close(self) -> None:
         """Close the idle connections. Connections in use are closed when they are returned."""
-        self._shelf.is_closed = True
-        while self._waiting:
-            self._wake_one()
-        for each in self._shelf.pop_all():
+        self._is_closed = True
+        here = self._state
+        here.wake_all()
+        for each in here.shelf.pop_all():
             await each.aclose()
 
     def forget_parent(self) -> None:
-        """Reset the stack in a forked child or on another event loop."""
-        self._loop = None
-        self._waiting.clear()
-        self._shelf.abandon_all()
+        """Forget all connections in a forked child. They are the parent's."""
+        self._state = _LoopState(None, self._max_connections, self._clock)
 
-    async def _wait(self, left: float, max_wait: float) -> None:
+    def _here(self) -> _LoopState:
+        """Return the state of the running event loop, which replaces that of another one.
+
+        Two event loops on two threads may do so in turn. Each then loses its idle connections, but
+        it never gets a connection of the other one.
+        """
+        import anyio.lowlevel
+
+        loop, state = anyio.lowlevel.current_token(), self._state
+        if state.loop != loop:
+            state = self._state = _LoopState(loop, self._max_connections, self._clock)
+        return state
+
+
+class _LoopState:
+    """The connections of one event loop, and its tasks that wait for one."""
+
+    def __init__(self, loop: object, max_connections: int, clock: Callable[[], float]) -> None:
+        self.loop = loop
+        self.shelf: Shelf[AsyncConnection] = Shelf(max_connections, clock)
+        self._waiting: deque[anyio.Event] = deque()
+
+    async def wait(self, left: float, max_wait: float) -> None:
         import anyio
 
         changed = anyio.Event()
@@ -250,17 +273,21 @@ class AsyncConnectionStack:
                 await changed.wait()
         except BaseException:
             if changed.is_set():
-                self._wake_one()  # cancelled after it was woken, so wake the next one
+                self.wake_one()  # cancelled after it was woken, so wake the next one
             else:
                 self._waiting.remove(changed)
             raise
         if not changed.is_set():
             self._waiting.remove(changed)
-            raise all_in_use_fault(self._shelf.max_connections, max_wait)
+            raise all_in_use_fault(self.shelf.max_connections, max_wait)
 
-    def _wake_one(self) -> None:
+    def wake_one(self) -> None:
         if self._waiting:
             self._waiting.popleft().set()
+
+    def wake_all(self) -> None:
+        while self._waiting:
+            self.wake_one()
 
 
 _stacks: WeakSet[ConnectionStack | AsyncConnectionStack] = WeakSet()
