@@ -330,6 +330,26 @@ def test_a_killed_run_is_resumed(kernel: Any) -> None:
 # --- leaving early -------------------------------------------------------------------------------
 
 
+def test_without_further_threads_the_running_ones_take_turns(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = threading.Thread.start, []
+
+    def start_two(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    transport = httpx.MockTransport(platform)
+    client = NexusClient("nxt_ag_key", http_client=httpx.Client(transport=transport))
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    results = list(client.map(KEY, numbers(20), concurrency=7))
+    assert [result.output for result in results] == numbers(20)
+    for thread in started:
+        thread.join(5)
+
+
 def test_leaving_the_loop_stops_further_orders(platform: Platform) -> None:
     transport = httpx.MockTransport(platform)
     client = NexusClient("nxt_ag_key", http_client=httpx.Client(transport=transport))

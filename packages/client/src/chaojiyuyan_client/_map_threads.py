@@ -107,9 +107,15 @@ class _Threads:
         context = contextvars.copy_context()  # each order is part of the reader's trace
         self._work.put(lambda: context.run(self._order, index, item))
         if self._count < self._open:
-            self._count += 1
             # A daemon, so that the program can exit during a wait.
-            threading.Thread(target=self._serve, name="chaojiyuyan-map", daemon=True).start()
+            thread = threading.Thread(target=self._serve, name="chaojiyuyan-map", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no thread left, so those that run take turns
+                if self._count == 0:
+                    raise
+            else:
+                self._count += 1
 
     def ended(self) -> Iterator[MapResult[Job]]:
         if self._interruption is not None:
