@@ -1,4 +1,4 @@
-"""What the tests of the console share: a browser without scripts, and Chromium."""
+"""Fixtures of the console's tests: a browser without scripts, and Chromium."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def browser(kernel: LocalKernel) -> Iterator[PlainBrowser]:
 
 @pytest.fixture
 def call() -> Callable[..., str]:
-    """Calls a capability; returns the job's id."""
+    """Return a function that calls a capability and returns the job's id."""
 
     def make(client: httpx.Client, capability: str = "test.echo.v1", **payload: object) -> str:
         body = {"capability_key": capability, "input_payload": payload}
@@ -46,7 +46,7 @@ def call() -> Callable[..., str]:
 
 @pytest.fixture
 def register() -> Callable[..., None]:
-    """Makes a client's agent a worker."""
+    """Return a function that registers a client's agent as a worker."""
 
     def make(client: httpx.Client, *capabilities: str) -> None:
         body = {"capability_keys": capabilities}
@@ -55,7 +55,7 @@ def register() -> Callable[..., None]:
     return make
 
 
-# a module each: while Playwright runs, asyncio.run() is refused in this thread
+# one for each module: asyncio.run() fails in this thread while Playwright runs
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
@@ -69,13 +69,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What the page logged as an error or a warning, and the exceptions in it."""
+    """The errors and warnings that the page logged, and its exceptions."""
     return []
 
 
 @pytest.fixture
 def page(chromium: Browser, kernel: LocalKernel, complaints: list[str]) -> Iterator[Page]:
-    """A page in Chromium at the kernel's console; it may not complain about anything."""
+    """A page in Chromium at the kernel's console; logged errors and warnings fail the test."""
     context = chromium.new_context(base_url=site(kernel))
     context.set_default_timeout(15_000)
     page = context.new_page()
@@ -84,7 +84,7 @@ def page(chromium: Browser, kernel: LocalKernel, complaints: list[str]) -> Itera
         "console",
         lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
     )
-    page.goto(kernel.console_url)  # leaves the console's token as a cookie
+    page.goto(kernel.console_url)  # sets the console's token as a cookie
     yield page
     context.close()
     assert complaints == []

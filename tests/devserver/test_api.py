@@ -15,13 +15,13 @@ ECHO = {"capability_key": "test.echo.v1", "input_payload": {"a": 1}}
 
 
 def data(answer: httpx.Response, status: int = 200) -> Any:
-    """What an answer carries."""
+    """Return the ``data`` of a response."""
     assert answer.status_code == status, answer.text
     return answer.json()["data"]
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """With which status and code an answer refuses."""
+    """Return the status and the error code of a response."""
     return answer.status_code, answer.json()["detail"]["code"]
 
 
@@ -80,7 +80,7 @@ def test_a_job_from_call_to_history(kernel_client: httpx.Client) -> None:
     assert events[-1]["payload"]["published"] == {"license": "CC-BY-4.0", "tags": ["test"]}
 
 
-def test_a_repeated_idempotency_key_gives_the_first_job(
+def test_a_repeated_idempotency_key_returns_the_first_job(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     call = {**ECHO, "idempotency_key": "k"}
@@ -109,7 +109,7 @@ def test_jobs_are_listed_by_page_status_and_capability(
     assert listed(capability_key="media.echo.v1") == []
 
 
-def test_another_agents_job_is_as_absent_as_none(
+def test_another_agents_job_is_answered_like_a_missing_one(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     job_id = data(kernel_client.post("/kernel-jobs", json=ECHO), 201)["id"]
@@ -129,7 +129,7 @@ def test_another_agents_job_is_as_absent_as_none(
         )
 
 
-def test_what_needs_a_registration(kernel_client: httpx.Client) -> None:
+def test_worker_operations_need_a_registration(kernel_client: httpx.Client) -> None:
     answer = kernel_client.get("/kernel-jobs/available")
     assert refusal(answer) == (403, "worker_not_enabled")
     assert "hint" in answer.json()["detail"]
@@ -142,7 +142,9 @@ def test_what_needs_a_registration(kernel_client: httpx.Client) -> None:
     assert data(other) == {"jobs": []}
 
 
-def test_an_expired_lease_over_the_wire(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
+def test_an_expired_lease_is_answered_with_410(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
     register(kernel_client, "test.echo.v1")
     path = f"/kernel-jobs/{data(kernel_client.post('/kernel-jobs', json=ECHO), 201)['id']}"
     data(kernel_client.post(f"{path}/bid", json={}))
@@ -157,7 +159,9 @@ def test_an_expired_lease_over_the_wire(kernel: LocalKernel, kernel_client: http
         assert refusal(answer) == (404, "task_run_not_found")
 
 
-def test_an_output_that_does_not_fit(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
+def test_an_invalid_output_is_rejected_until_the_attempt_ends(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
     register(kernel_client, "text.digest.v1")
     call = {"capability_key": "text.digest.v1", "input_payload": {"text": "a"}}
     path = f"/kernel-jobs/{data(kernel_client.post('/kernel-jobs', json=call), 201)['id']}"
@@ -206,7 +210,7 @@ def test_the_price_is_held_paid_and_released(
         ("GET", "/kernel-jobs/a/bid", 405, "Method Not Allowed"),
     ],
 )
-def test_paths_that_are_not_there(
+def test_unknown_paths_are_answered_with_404(
     kernel_client: httpx.Client, method: str, path: str, status: int, detail: str
 ) -> None:
     answer = kernel_client.request(method, path)
@@ -232,7 +236,7 @@ def test_paths_that_are_not_there(
         (b'{"input_payload": {"a": ' + b"[" * 5000, ["body"], "json_invalid"),
     ],
 )
-def test_a_body_that_does_not_fit_gets_fastapis_list(
+def test_an_invalid_body_gets_fastapis_error_list(
     kernel_client: httpx.Client, body: bytes, place: list[str], kind: str | None
 ) -> None:
     answer = kernel_client.post(
@@ -244,7 +248,7 @@ def test_a_body_that_does_not_fit_gets_fastapis_list(
     assert kind in (error["type"], None)
 
 
-def test_a_query_that_does_not_fit(kernel_client: httpx.Client) -> None:
+def test_an_invalid_query_is_refused(kernel_client: httpx.Client) -> None:
     answer = kernel_client.get("/kernel-jobs", params={"limit": "many"})
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["query", "limit"]
@@ -252,7 +256,7 @@ def test_a_query_that_does_not_fit(kernel_client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer nxt_ag_wrong", "Basic eDp5"])
-def test_without_a_key_nothing_is_served(kernel_client: httpx.Client, header: str | None) -> None:
+def test_no_operation_works_without_a_key(kernel_client: httpx.Client, header: str | None) -> None:
     del kernel_client.headers["Authorization"]
     headers = {} if header is None else {"Authorization": header}
     answer = kernel_client.get("/capability-specs", headers=headers)
@@ -260,14 +264,16 @@ def test_without_a_key_nothing_is_served(kernel_client: httpx.Client, header: st
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_dates_are_the_kernels(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
+def test_the_date_header_has_the_kernels_time(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
     kernel.skip(86400 * 365)
     answer = kernel_client.post("/kernel-jobs", json=ECHO)
     year = data(answer, 201)["created_at"][:4]
     assert year in answer.headers["date"]
 
 
-def test_json_too_deep_to_be_read_again_is_refused(
+def test_json_that_is_nested_too_deeply_is_refused(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     job_id = data(kernel_client.post("/kernel-jobs", json=ECHO), 201)["id"]

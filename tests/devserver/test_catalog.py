@@ -1,4 +1,4 @@
-"""Catalog files, and what they make of inputs and outputs."""
+"""Catalog files, and the validation of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ YAML = """
 """
 
 
-def test_a_file_in_yaml_or_json(tmp_path: Path) -> None:
+def test_a_catalog_is_read_from_yaml_or_json(tmp_path: Path) -> None:
     one = tmp_path / "catalog.yaml"
     one.write_text(YAML)
     other = tmp_path / "catalog.json"
@@ -59,7 +59,7 @@ def test_a_file_in_yaml_or_json(tmp_path: Path) -> None:
         ("- {capability_key: a, price_nc: 1, input_schema: {type: 7}}", "not a JSON Schema"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, complaint: str) -> None:
+def test_errors_of_a_catalog_file_are_reported(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "catalog.yaml"
     path.write_text(text)
     with pytest.raises(CatalogError, match=complaint):
@@ -68,7 +68,7 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, complaint:
         load_catalog(str(tmp_path / "missing.yaml"))
 
 
-def test_what_is_wrong_is_named_with_its_place(tmp_path: Path) -> None:
+def test_validation_errors_have_a_path(tmp_path: Path) -> None:
     path = tmp_path / "catalog.yaml"
     schema = "{type: object, properties: {item: {type: strin}}}"
     path.write_text(f"{YAML}- {{capability_key: b, price_nc: 1, output_schema: {schema}}}")
@@ -77,7 +77,7 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path: Path) -> None:
         load_catalog(str(path))
 
 
-def test_a_catalog_from_a_url(
+def test_a_catalog_is_read_from_a_url(
     kernel_client: httpx.Client, kernel_factory: Callable[..., LocalKernel], tmp_path: Path
 ) -> None:
     answer = kernel_client.get("/capability-specs").content
@@ -90,7 +90,7 @@ def test_a_catalog_from_a_url(
     assert [item["capability_key"] for item in items] == ["test.echo.v1", "from.afar.v1"]
 
 
-def test_a_url_that_gives_no_catalog() -> None:
+def test_a_url_without_a_catalog_is_an_error() -> None:
     with serving(b"<html>") as url, pytest.raises(CatalogError, match="expected a list"):
         load_catalog(url)
     with pytest.raises(CatalogError, match=r"catalog\.json"):
@@ -99,7 +99,7 @@ def test_a_url_that_gives_no_catalog() -> None:
 
 @contextmanager
 def serving(body: bytes) -> Iterator[str]:
-    """A server that answers everything with the same body; gives its URL."""
+    """Serve the same body for every request; yield the server's URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -119,7 +119,9 @@ def serving(body: bytes) -> Iterator[str]:
         thread.join()
 
 
-def test_the_kernel_serves_it(tmp_path: Path, kernel_factory: Callable[..., LocalKernel]) -> None:
+def test_the_kernel_serves_a_catalog_file(
+    tmp_path: Path, kernel_factory: Callable[..., LocalKernel]
+) -> None:
     path = tmp_path / "catalog.yaml"
     path.write_text(YAML)
     kernel = kernel_factory(catalog=path, ephemeral=True)

@@ -1,4 +1,4 @@
-"""The command as a process: its flags, its two lines, its end, and ``trigger``."""
+"""The command as a process: its flags, its output, its shutdown, and ``trigger``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_two_lines_and_a_clean_end(tmp_path: Path, number: signal.Signals) -> None:
+def test_it_prints_two_lines_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "chaojiyuyan_devserver", "--port", "0", "--data", tmp_path]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -45,7 +45,7 @@ def test_two_lines_and_a_clean_end(tmp_path: Path, number: signal.Signals) -> No
         assert re.fullmatch(link, process.stderr.read())
 
 
-def test_memory_leaves_nothing_behind(kernel_factory: Callable[..., LocalKernel]) -> None:
+def test_an_ephemeral_kernel_leaves_no_files(kernel_factory: Callable[..., LocalKernel]) -> None:
     kernel = kernel_factory(ephemeral=True)
     with kernel.client() as client:
         assert client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"}).is_success
@@ -53,7 +53,7 @@ def test_memory_leaves_nothing_behind(kernel_factory: Callable[..., LocalKernel]
     assert [path.name for path in kernel.folder.iterdir()] == ["kernel.log"]
 
 
-def test_faults_from_the_command_line(kernel_factory: Callable[..., LocalKernel]) -> None:
+def test_faults_are_set_on_the_command_line(kernel_factory: Callable[..., LocalKernel]) -> None:
     kernel = kernel_factory(ephemeral=True, fault=["catalog=503@1", "list=418"])
     with kernel.client() as client:
         statuses = [client.get("/capability-specs").status_code for _ in range(2)]
@@ -72,14 +72,18 @@ def test_faults_from_the_command_line(kernel_factory: Callable[..., LocalKernel]
         (["--allow-remote", "--no-console-token"], "not allowed with"),
     ],
 )
-def test_wrong_usage(capsys: pytest.CaptureFixture[str], flags: list[str], complaint: str) -> None:
+def test_invalid_arguments_are_refused(
+    capsys: pytest.CaptureFixture[str], flags: list[str], complaint: str
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(flags)
     assert caught.value.code == 2
     assert complaint in capsys.readouterr().err
 
 
-def test_what_it_cannot_start_with(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_it_does_not_start_with_unusable_files(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main(["--ephemeral", "--catalog", str(tmp_path / "none.yaml")]) == 1
     assert "none.yaml" in capsys.readouterr().err
     (tmp_path / "file").touch()
@@ -87,14 +91,14 @@ def test_what_it_cannot_start_with(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "cannot start" in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["--ephemeral", "--port", str(port)]) == 1
     assert f"Port {port} is in use. Choose another with --port" in capsys.readouterr().err
 
 
-def test_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_prints_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
     assert caught.value.code == 0

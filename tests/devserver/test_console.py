@@ -1,4 +1,4 @@
-"""The console's pages over HTTP, as any client gets them: what they show and what they refuse."""
+"""The console's pages over HTTP, without a browser: their content and their refusals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def post_paths() -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_needs_nothing_from_a_network(browser: PlainBrowser, path: str) -> None:
+def test_pages_load_nothing_from_other_servers(browser: PlainBrowser, path: str) -> None:
     page = browser.get(path)
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -59,7 +59,9 @@ def test_a_page_needs_nothing_from_a_network(browser: PlainBrowser, path: str) -
     assert not re.search(r"<style|<script>|\son\w+=|style=", page.text)
 
 
-def test_the_printed_url_leads_to_the_console(kernel: LocalKernel, browser: PlainBrowser) -> None:
+def test_the_printed_url_redirects_to_the_console(
+    kernel: LocalKernel, browser: PlainBrowser
+) -> None:
     assert browser.get(kernel.base_url).url.path == "/"
 
 
@@ -67,14 +69,14 @@ def test_every_form_needs_its_token(browser: PlainBrowser) -> None:
     paths = post_paths()
     assert len(paths) >= 8
     for path in paths:
-        if path == "/enter":  # it asks for another secret
+        if path == "/enter":  # this form has the console's token instead
             continue
         url = re.sub(r"\{[^}]*\}", "x", path) + "?account=x"
         for fields in ({}, {"csrf_token": "0" * 64}, {"csrf_token": "ü"}):
             form = {"name": "x", "code": "x", "grace": "1", **fields}
             answer = browser.post(url, data=form)
             assert answer.status_code == 403, url
-            assert "did not come from this server" in answer.text
+            assert "is not from a page of this server" in answer.text
 
 
 def test_another_host_name_is_refused(browser: PlainBrowser) -> None:
@@ -95,22 +97,22 @@ def test_another_host_name_is_refused(browser: PlainBrowser) -> None:
         "/nothing/at/all",
     ],
 )
-def test_what_is_not_there_is_said_in_a_page(browser: PlainBrowser, path: str) -> None:
+def test_a_missing_thing_gets_a_404_page(browser: PlainBrowser, path: str) -> None:
     answer = browser.get(path)
     assert answer.status_code == 404
     assert "There is no such" in answer.text
 
 
-def test_assets_are_only_the_files_that_are_meant(browser: PlainBrowser) -> None:
+def test_only_the_listed_assets_are_served(browser: PlainBrowser) -> None:
     assert browser.get("/assets/htmx.min.js").headers["content-type"].startswith("text/javascript")
     for name in ("page.py", "..%2fpage.py", "nothing.css"):
         assert browser.get(f"/assets/{name}").status_code == 404
 
 
-# -- what others sent --
+# -- untrusted content --
 
 
-def test_content_is_escaped_wherever_it_is_shown(
+def test_content_is_escaped_everywhere(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     browser: PlainBrowser,
@@ -145,7 +147,7 @@ def test_content_is_escaped_wherever_it_is_shown(
     assert raw.json() == {"a": SCRIPT}
 
 
-def test_a_very_large_payload_is_cut_on_the_page_and_whole_beside_it(
+def test_a_large_payload_is_cut_on_the_page_and_complete_raw(
     kernel_client: httpx.Client, browser: PlainBrowser, call: Callable[..., str]
 ) -> None:
     text = "é" * 1_000_000
@@ -157,7 +159,9 @@ def test_a_very_large_payload_is_cut_on_the_page_and_whole_beside_it(
 # -- keys --
 
 
-def test_a_key_is_shown_once_named_and_revoked(kernel: LocalKernel, browser: PlainBrowser) -> None:
+def test_a_key_is_shown_once_renamed_and_revoked(
+    kernel: LocalKernel, browser: PlainBrowser
+) -> None:
     made = browser.press("/keys", name="printer").text
     (api_key,) = re.findall(r"nxt_ag_[\w-]{32}", made)
     (agent_id,) = re.findall(r'/keys/(agt_\w+)"><bdi>printer<', made)
@@ -195,7 +199,7 @@ def agent_id(kernel: LocalKernel) -> str:
     return kernel.me().id
 
 
-def test_a_call_from_fields(kernel: LocalKernel, browser: PlainBrowser) -> None:
+def test_a_form_with_fields_calls_a_capability(kernel: LocalKernel, browser: PlainBrowser) -> None:
     form = {"agent": agent_id(kernel), "input.prompt": "tea", "input.count": "2"}
     form |= {"idempotency_key": "k1", "timeout_sec": "60"}
     job_id = browser.press("/catalog/media.image.campaign", **form).url.path.split("/")[-1]
@@ -206,9 +210,7 @@ def test_a_call_from_fields(kernel: LocalKernel, browser: PlainBrowser) -> None:
     assert again.url.path == f"/jobs/{job_id}"
 
 
-def test_what_is_wrong_with_fields_stands_beside_them(
-    kernel: LocalKernel, browser: PlainBrowser
-) -> None:
+def test_errors_are_shown_beside_their_fields(kernel: LocalKernel, browser: PlainBrowser) -> None:
     form = {"agent": agent_id(kernel), "input.prompt": "tea", "input.count": "9"}
     answer = browser.press("/catalog/media.image.campaign", **form)
     assert answer.status_code == 400
@@ -220,7 +222,7 @@ def test_what_is_wrong_with_fields_stands_beside_them(
     assert "whole number of seconds" in answer.text
 
 
-def test_a_call_from_json(kernel: LocalKernel, browser: PlainBrowser) -> None:
+def test_a_form_with_json_calls_a_capability(kernel: LocalKernel, browser: PlainBrowser) -> None:
     form = {"agent": agent_id(kernel), "json": '{"a": [1, {"b": null}]}'}
     job_id = browser.press("/catalog/test.echo.v1", **form).url.path.split("/")[-1]
     assert kernel.job(job_id)["input_envelope"] == {"a": [1, {"b": None}]}

@@ -1,4 +1,4 @@
-"""axe-core, in Chromium, finds nothing wrong with any page of the console."""
+"""axe-core, in Chromium, finds no accessibility problem on any page of the console."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def paths(
     call: Callable[..., str],
     register: Callable[..., None],
 ) -> list[str]:
-    """The address of every kind of page, with something on each."""
+    """The address of each kind of page, with content on each."""
     register(kernel_client, "test.echo.v1", "media.echo.v1")
     kernel.configure_webhook("http://127.0.0.1:9/hook", "whsec_x")
     jobs = [call(kernel_client, number=number) for number in range(5)]
@@ -67,7 +67,7 @@ def paths(
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_axe_finds_nothing(
+def test_axe_finds_no_problems(
     page: Page, complaints: list[str], paths: list[str], width: int, scheme: Any
 ) -> None:
     page.set_viewport_size({"width": width, "height": 900})
@@ -78,4 +78,4 @@ def test_axe_finds_nothing(
         page.evaluate(AXE.read_text())
         found[path] = page.evaluate(VIOLATIONS)
     assert {path: violations for path, violations in found.items() if violations} == {}
-    complaints.clear()  # a page that is missing is a 404
+    complaints.clear()  # also a 404 page

@@ -24,7 +24,7 @@ def expect_text(page: Page, selector: str, text: str) -> None:
 
 
 def mark(page: Page) -> None:
-    """Leave a mark that a reload of the page would wipe out."""
+    """Set a mark on the page that a reload would remove."""
     page.evaluate("window.mark = 'still here'")
 
 
@@ -32,10 +32,10 @@ def assert_not_reloaded(page: Page) -> None:
     assert page.evaluate("window.mark") == "still here"
 
 
-def test_a_key_is_made_and_shown_once(page: Page, kernel: LocalKernel) -> None:
+def test_a_key_is_created_and_shown_once(page: Page, kernel: LocalKernel) -> None:
     page.goto("/keys")
     page.get_by_label("Name").fill("printer")
-    page.get_by_role("button", name="Make key").click()
+    page.get_by_role("button", name="Create key").click()
     key = page.locator("#new-key").inner_text()
     with NexusClient(key, kernel.base_url) as client:
         assert client.capabilities()
@@ -44,7 +44,7 @@ def test_a_key_is_made_and_shown_once(page: Page, kernel: LocalKernel) -> None:
     assert key not in page.content()
 
 
-def test_a_capability_is_called_and_its_job_watched_until_it_settles(
+def test_a_job_page_is_live_until_the_job_settles(
     page: Page, kernel: LocalKernel, kernel_client: httpx.Client, register: Callable[..., None]
 ) -> None:
     register(kernel_client, "media.image.campaign")
@@ -78,7 +78,7 @@ def test_a_capability_is_called_and_its_job_watched_until_it_settles(
     assert_not_reloaded(page)
 
 
-def test_new_jobs_appear_by_themselves(
+def test_new_jobs_appear_without_a_reload(
     page: Page, kernel_client: httpx.Client, call: Callable[..., str]
 ) -> None:
     first = call(kernel_client)
@@ -92,7 +92,7 @@ def test_new_jobs_appear_by_themselves(
     expect_text(page, ".empty", "No job matches")
 
 
-def test_new_jobs_do_not_move_what_one_reads(
+def test_new_jobs_do_not_move_the_rows_being_read(
     page: Page, kernel: LocalKernel, kernel_client: httpx.Client, call: Callable[..., str]
 ) -> None:
     first = call(kernel_client)
@@ -103,7 +103,7 @@ def test_new_jobs_do_not_move_what_one_reads(
     place = row.bounding_box()
     second = call(kernel_client)
     kernel.cancel(first)
-    expect_text(page, f"#row-{first}", "cancelled")  # what is read stays true
+    expect_text(page, f"#row-{first}", "cancelled")  # times on the page are updated
     fresh = page.get_by_role("link", name="1 new job")
     fresh.wait_for()
     assert page.locator(f"#row-{second}").count() == 0
@@ -158,7 +158,7 @@ def test_the_connect_box_closes_after_the_first_call(
     page.goto("/")
     box = page.locator("#connect")
     assert box.get_attribute("open") is not None
-    page.get_by_role("button", name="Make a key and show the lines").click()
+    page.get_by_role("button", name="Create a key and show the commands").click()
     lines = page.locator("#shell").inner_text()
     key = re.search(r"CHAOJIYUYAN_API_KEY=(nxt_ag_\S+)", lines)
     assert key is not None
@@ -173,7 +173,7 @@ def test_the_connect_box_closes_after_the_first_call(
 def test_every_page_is_reachable_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/balances")
-    more = page.get_by_role("button", name="Balances")  # the tab says where one is
+    more = page.get_by_role("button", name="Balances")  # the current tab is marked
     assert more.bounding_box()["y"] + 40 < 844  # type: ignore[index]
     more.click()
     page.get_by_role("link", name="Time and faults").click()
@@ -188,7 +188,7 @@ def test_every_page_is_reachable_on_a_phone(page: Page) -> None:
     assert box["x"] + box["width"] <= 390
 
 
-def test_a_page_finds_the_kernel_again_after_a_restart(
+def test_a_page_reconnects_after_a_restart(
     page: Page,
     kernel: LocalKernel,
     kernel_client: httpx.Client,
@@ -200,11 +200,11 @@ def test_a_page_finds_the_kernel_again_after_a_restart(
     mark(page)
     page.locator(f"#row-{first}").wait_for()
     kernel.stop()
-    page.get_by_text("The kernel does not answer").wait_for()
+    page.get_by_text("The kernel does not respond").wait_for()
     kernel.start()
     second = call(kernel_client)
     page.locator(f"#row-{second}").wait_for()
-    page.get_by_text("The kernel does not answer").wait_for(state="hidden")
+    page.get_by_text("The kernel does not respond").wait_for(state="hidden")
     assert_not_reloaded(page)
     assert all(re.search("Failed to|network error", complaint) for complaint in complaints)
     complaints.clear()
@@ -232,7 +232,7 @@ def test_a_script_in_a_payload_is_shown_and_not_run(
     ]
     submission = {"output_envelope": {"a": HOSTILE}, "artifacts": artifacts}
     assert kernel_client.post(f"/kernel-jobs/{job_id}/submit", json=submission).is_success
-    # it comes over the live part as well as with the page
+    # both in the live update and in the loaded page
     for _ in range(2):
         expect_text(page, "section[aria-labelledby=output]", "<script>window.pwned=1</script>")
         assert (
@@ -242,10 +242,10 @@ def test_a_script_in_a_payload_is_shown_and_not_run(
         page.reload()
 
 
-def test_a_delivery_is_sent_again_by_a_click(
+def test_a_click_resends_a_delivery(
     page: Page, kernel: LocalKernel, call: Callable[..., str]
 ) -> None:
-    # nobody listens there: the tries fail, and are to be seen
+    # no server listens there, so the tries fail and are shown
     kernel.configure_webhook("http://127.0.0.1:9/hook", "whsec_x")
     with kernel.client() as client:
         job_id = call(client)
@@ -275,7 +275,7 @@ PAGES = (
 )
 
 
-def test_nothing_scrolls_sideways_and_everything_is_labelled(
+def test_no_page_scrolls_sideways_and_all_controls_have_labels(
     page: Page,
     kernel: LocalKernel,
     kernel_client: httpx.Client,
@@ -309,7 +309,7 @@ def test_nothing_scrolls_sideways_and_everything_is_labelled(
         assert page.evaluate(f"{nameless}.length") == 0
 
 
-def test_both_colour_schemes_can_be_read(
+def test_both_colour_schemes_have_enough_contrast(
     page: Page, kernel_client: httpx.Client, call: Callable[..., str], register: Callable[..., None]
 ) -> None:
     register(kernel_client, "test.echo.v1")
@@ -330,7 +330,7 @@ def test_both_colour_schemes_can_be_read(
     assert len(grounds) == 2
 
 
-# the texts whose contrast with what is behind them is below WCAG AA's 4.5 to 1
+# the texts whose contrast with their background is below WCAG AA's 4.5 to 1
 FAINT = """
 () => {
   const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});

@@ -1,4 +1,4 @@
-"""The console's charts, and the counts behind them."""
+"""The console's charts and their counts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_jobs_are_counted_in_the_interval_of_their_end() -> None:
     assert window[-1].start <= NOW < window[-1].start + INTERVAL
 
 
-def test_what_is_older_than_the_window_is_forgotten() -> None:
+def test_jobs_older_than_the_window_are_dropped() -> None:
     activity = Activity()
     for number in range(3 * INTERVALS):
         activity.add("succeeded", NOW, NOW + number * INTERVAL)
@@ -38,7 +38,7 @@ def test_what_is_older_than_the_window_is_forgotten() -> None:
     assert not any(i.outcomes for i in activity.window(later + 2 * INTERVALS * INTERVAL))
 
 
-def test_a_stored_history_is_counted_in_any_order() -> None:
+def test_stored_jobs_are_counted_in_any_order() -> None:
     ended = [("succeeded", NOW, NOW + at) for at in (25, 1, 13)]
     activity = Activity()
     activity.restore(ended)
@@ -56,7 +56,7 @@ def test_percentiles_are_of_successes_and_within_five_percent() -> None:
     assert activity.window(NOW)[0].percentile(0.5) is None
 
 
-def test_bars_stack_the_outcomes_to_the_scale() -> None:
+def test_bars_stack_the_outcomes() -> None:
     activity = Activity()
     for outcome, number in (("succeeded", 3), ("failed", 1)):
         for _ in range(number):
@@ -71,7 +71,7 @@ def test_bars_stack_the_outcomes_to_the_scale() -> None:
     assert 'aria-label="4 jobs ended in the last 15 minutes"' in svg
 
 
-def test_lines_do_not_bridge_a_pause() -> None:
+def test_lines_are_interrupted_at_a_pause() -> None:
     activity = Activity()
     for at in (0, 10, 200, 210):
         activity.add("succeeded", NOW + at - 0.2, NOW + at)
@@ -86,7 +86,7 @@ def test_empty_charts_are_drawn() -> None:
     assert "no job succeeded" in latency_chart(window, ENGLISH)
 
 
-def test_no_chart_styles_by_attribute() -> None:
+def test_charts_have_no_style_attributes() -> None:
     activity = Activity()
     activity.add("succeeded", NOW - 1, NOW)
     for chart in (throughput_chart, latency_chart):

@@ -1,4 +1,4 @@
-"""The lines that the overview offers for copying, run as they are."""
+"""Run the commands that the overview shows for copying, unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def shown(page: str, name: str) -> str:
     return unescape(found.group(1))
 
 
-def test_the_copied_lines_work(kernel: LocalKernel, browser: PlainBrowser, tmp_path: Path) -> None:
+def test_the_copied_commands_work(
+    kernel: LocalKernel, browser: PlainBrowser, tmp_path: Path
+) -> None:
     assert "nxt_ag_" not in browser.get("/").text
     page = browser.press("/connect").text
     lines = [shown(page, "shell"), shown(page, "first"), "kill %1", "wait"]

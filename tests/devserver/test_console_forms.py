@@ -1,4 +1,4 @@
-"""Forms from JSON Schemas: which schemas become fields, and what is read back."""
+"""Forms from JSON Schemas: which schemas become fields, and how values are read."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def test_a_flat_object_becomes_fields() -> None:
         },
     ],
 )
-def test_other_schemas_are_written_as_json(schema: dict[str, object]) -> None:
+def test_other_schemas_get_a_json_field(schema: dict[str, object]) -> None:
     assert fields_of(schema) is None
 
 
-def test_what_was_filled_in_is_read_by_kind() -> None:
+def test_submitted_texts_are_converted_by_kind() -> None:
     form = {
         "input.title": "",
         "input.body": "one\r\ntwo",
@@ -89,7 +89,7 @@ def test_what_was_filled_in_is_read_by_kind() -> None:
     }
     done, value = read_fields(fields(), form, ENGLISH)
     assert value == {
-        "title": "",  # required, so it is there, and the schema says whether it may be empty
+        "title": "",  # required, so it is kept; the schema decides whether it may be empty
         "body": "one\ntwo",
         "count": 3,
         "scale": 0.5,
@@ -107,7 +107,7 @@ def test_empty_fields_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("name", "text"), [("count", "3.5"), ("count", "x"), ("scale", "nan"), ("draft", "perhaps")]
 )
-def test_a_text_of_another_kind_is_marked_and_kept(name: str, text: str) -> None:
+def test_a_text_that_cannot_be_converted_is_kept_with_an_error(name: str, text: str) -> None:
     done, value = read_fields(fields(), {"input.title": "x", f"input.{name}": text}, ENGLISH)
     field = next(field for field in done if field.name == name)
     assert field.error
@@ -128,11 +128,11 @@ def test_validation_errors_go_to_their_fields() -> None:
         ('{\n"a": 1,\n}', "line 3"),
         ("[1]", "must be a JSON object"),
         ('{"a": NaN}', "not JSON"),
-        ('{"a": "\\ud800"}', "not JSON"),  # half a character, which no database could store
+        ('{"a": "\\ud800"}', "not JSON"),  # a lone surrogate, which cannot be stored
         ("[" * 100_000, "recursion limit"),
     ],
 )
-def test_json_that_is_none_says_where(text: str, reason: str) -> None:
+def test_invalid_json_is_reported_with_its_position(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse_object(text, ENGLISH)
 

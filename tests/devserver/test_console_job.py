@@ -1,4 +1,4 @@
-"""A job's page: what happened, why it failed, and running it again."""
+"""A job's page: its timeline, why it failed, and running it again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lose(kernel: LocalKernel, client: httpx.Client, job_id: str, times: int = 3)
 # -- the timeline --
 
 
-def test_events_stand_under_their_attempt_in_seconds(
+def test_events_are_listed_by_attempt_with_seconds(
     kernel: LocalKernel, browser: PlainBrowser, echo: httpx.Client, call: Callable[..., str]
 ) -> None:
     job_id = call(echo)
@@ -63,7 +63,7 @@ def test_events_stand_under_their_attempt_in_seconds(
     assert "min ago" not in "".join(groups)
 
 
-def test_a_waiting_job_says_so_in_english(
+def test_a_waiting_job_is_shown_as_waiting(
     kernel: LocalKernel, browser: PlainBrowser, kernel_client: httpx.Client, call: Any
 ) -> None:
     text = text_of(browser.get(f"/jobs/{call(kernel_client)}"))
@@ -81,7 +81,7 @@ def test_a_lost_lease_is_explained(
     lose(kernel, echo, job_id)
     text = text_of(browser.get(f"/jobs/{job_id}"))
     assert "attempt_exhausted" in text
-    assert "the worker's lease expired: no heartbeat came in time" in text
+    assert "the worker's lease expired because no heartbeat arrived in time" in text
     assert "Read the worker's log" in text
 
 
@@ -94,7 +94,7 @@ def test_an_invalid_output_is_explained(
         for _ in range(3):
             echo.post(f"/kernel-jobs/{job_id}/submit", json={"output_envelope": {"lines": "x"}})
     text = text_of(browser.get(f"/jobs/{job_id}"))
-    assert "do not fit the output schema of text.digest.v1" in text
+    assert "did not match the output schema of text.digest.v1" in text
     assert "'words' is a required property" in text
     assert "output invalid" in text
 
@@ -103,7 +103,7 @@ def test_an_invalid_output_is_explained(
     ("seconds", "timeout", "said"),
     [
         (601, 3600, "no worker bid for it in time. Workers that handle test.echo.v1 now: 0"),
-        (31, 30, "whole time, 30 s, was over before any worker took it"),
+        (31, 30, "timeout of 30 s passed before any worker took it"),
     ],
 )
 def test_an_expired_job_is_explained(
@@ -122,7 +122,7 @@ def test_an_expired_job_is_explained(
     assert "Start a worker: chaojiyuyan worker test.echo.v1" in text
 
 
-def test_a_code_of_ones_own_is_explained(
+def test_an_unknown_error_code_is_explained(
     kernel: LocalKernel, browser: PlainBrowser, kernel_client: httpx.Client, call: Any
 ) -> None:
     job_id = call(kernel_client)
@@ -130,7 +130,7 @@ def test_a_code_of_ones_own_is_explained(
     page = browser.get(f"/jobs/{job_id}")
     assert "&lt;b&gt;mine&lt;/b&gt;" in page.text
     assert "<i>it broke" not in page.text
-    assert "not one of the kernel's own" in text_of(page)
+    assert "an error code that the kernel itself does not use" in text_of(page)
 
 
 # -- running it again --
@@ -152,7 +152,7 @@ def test_a_job_is_run_again(
     assert kernel.job(edited)["input_envelope"] == {"text": "ebb"}
 
 
-def test_what_is_wrong_with_a_rerun_is_said(
+def test_errors_of_a_rerun_are_shown(
     kernel: LocalKernel, browser: PlainBrowser, kernel_client: httpx.Client, call: Any
 ) -> None:
     job_id = call(kernel_client, "text.digest.v1", text="x")
@@ -169,7 +169,7 @@ def test_what_is_wrong_with_a_rerun_is_said(
     assert len(kernel_client.get("/kernel-jobs").json()["data"]["items"]) == 1
 
 
-def test_an_input_too_long_to_edit_is_run_again_whole(
+def test_an_input_too_long_to_edit_is_rerun_unchanged(
     kernel: LocalKernel, browser: PlainBrowser, kernel_client: httpx.Client, call: Any
 ) -> None:
     job_id = call(kernel_client, text="é" * 200_000)
@@ -179,7 +179,7 @@ def test_an_input_too_long_to_edit_is_run_again_whole(
     assert kernel.job(again)["input_envelope"] == {"text": "é" * 200_000}
 
 
-def test_the_ready_agent_stands_in_for_a_revoked_one(
+def test_the_ready_agent_pays_for_a_revoked_callers_rerun(
     kernel: LocalKernel, browser: PlainBrowser, call: Callable[..., str]
 ) -> None:
     other = kernel.new_agent("other")
@@ -212,7 +212,7 @@ PIXEL = (
 )
 
 
-def test_artifacts_are_shown_and_never_run(
+def test_artifacts_are_shown_but_not_run(
     kernel: LocalKernel, browser: PlainBrowser, kernel_client: httpx.Client, call: Any
 ) -> None:
     artifacts = [

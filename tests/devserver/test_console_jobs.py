@@ -1,4 +1,4 @@
-"""Jobs, workers and balances in the console, and how a page is told of changes."""
+"""Jobs, workers and balances in the console, and live updates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def listed(page: httpx.Response) -> list[str]:
     return re.findall(r'<tr id="row-(job_\w+)"', page.text)
 
 
-def test_pages_of_jobs_hold_each_once_there_and_back(
+def test_paging_shows_each_job_once_in_both_directions(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     browser: PlainBrowser,
@@ -47,7 +47,7 @@ def test_pages_of_jobs_hold_each_once_there_and_back(
     assert listed(browser.get("/jobs?status=nonsense")) == []
 
 
-def test_a_change_is_told_to_a_page_that_listens(
+def test_a_live_page_is_told_of_a_change(
     kernel_factory: Callable[..., LocalKernel],
     open_browser: Callable[[LocalKernel], PlainBrowser],
     call: Callable[..., str],
@@ -58,14 +58,14 @@ def test_a_change_is_told_to_a_page_that_listens(
         with browser.stream("GET", f"/live?on={job_id}") as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
             lines = (line for line in stream.iter_lines() if line.startswith("event:"))
-            assert next(lines) == "event: changed"  # at once: the page may be old already
+            assert next(lines) == "event: changed"  # at once: the page may be out of date
             kernel.cancel(job_id)
             assert next(lines) == "event: changed"
             kernel.stop()
             assert list(lines) == []
 
 
-def test_workers_and_balances(
+def test_workers_and_balances_are_shown(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     browser: PlainBrowser,

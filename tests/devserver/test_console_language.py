@@ -35,14 +35,14 @@ def sources() -> str:
     return "\n".join(f.read_text() for f in files if f.name.endswith((".py", ".html")))
 
 
-def test_the_catalogs_have_the_same_keys_and_places() -> None:
+def test_the_catalogs_have_the_same_keys_and_placeholders() -> None:
     assert ENGLISH.messages.keys() == CHINESE.messages.keys()
     for key, message in ENGLISH.messages.items():
         assert places(message) == places(CHINESE.messages[key]), key
         assert tags(message) == tags(CHINESE.messages[key]), key
 
 
-# what a template or module asks for: t("key"), language.count("key", …), t("group." ~ word)
+# the uses in templates and modules: t("key"), language.count("key", …), t("group." ~ word)
 ASKED = re.compile(
     r"""\b(?:t|language|said|language_of\(request\))(?:\.(?:count|name))?\(\s*f?"([^"{]+)(["{])(\s~)?"""
 )
@@ -98,7 +98,7 @@ def test_values_in_messages_are_escaped() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_come_in_chinese(browser: PlainBrowser, path: str) -> None:
+def test_pages_are_served_in_chinese(browser: PlainBrowser, path: str) -> None:
     page = browser.get(path, headers={"Accept-Language": "zh-CN,zh;q=0.9"})
     assert page.headers["content-language"] == "zh-Hans"
     assert '<html lang="zh-Hans"' in page.text

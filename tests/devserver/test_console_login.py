@@ -1,4 +1,4 @@
-"""A device login of the real client, decided in a real browser."""
+"""A device login of the SDK's client, approved or denied in a real browser."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def background() -> Iterator[ThreadPoolExecutor]:
 
 
 class Login:
-    """The real client's device login, under way in a thread."""
+    """A device login of the SDK's client, running in a thread."""
 
     def __init__(self, kernel: LocalKernel, pool: ThreadPoolExecutor) -> None:
         self._shown = threading.Event()
@@ -50,12 +50,12 @@ class Login:
             self._shown.set()
 
 
-def test_a_login_of_the_real_client_is_approved(
+def test_a_login_is_approved(
     page: Page, kernel: LocalKernel, background: ThreadPoolExecutor
 ) -> None:
     page.goto("/")
     login = Login(kernel, background)
-    # the overview that is open already says so by itself
+    # the open overview shows it without a reload
     page.get_by_role("link", name="Review").click()
     assert page.url == login.url
     page.get_by_text("my laptop").wait_for()
@@ -74,7 +74,7 @@ def test_a_login_is_denied(page: Page, kernel: LocalKernel, background: ThreadPo
         login.client.result(15)
 
 
-def test_a_login_is_approved_by_keyboard_alone(
+def test_a_login_is_approved_with_the_keyboard(
     page: Page, kernel: LocalKernel, background: ThreadPoolExecutor
 ) -> None:
     login = Login(kernel, background)

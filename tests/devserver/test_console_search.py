@@ -27,7 +27,7 @@ def listed(page: httpx.Response) -> list[str]:
     return re.findall(r'<tr id="row-(job_\w+)"', page.text)
 
 
-def test_jobs_are_found_by_what_they_hold(
+def test_jobs_are_found_by_their_content(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     browser: PlainBrowser,
@@ -85,7 +85,7 @@ def test_jobs_are_found_by_time(
     assert browser.get("/jobs?since=yesterday").status_code == 400
 
 
-def test_what_is_the_same_in_every_row_is_said_once(
+def test_a_value_common_to_all_rows_is_shown_once(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     browser: PlainBrowser,
@@ -116,7 +116,7 @@ def test_what_is_the_same_in_every_row_is_said_once(
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    """5,000 jobs, one each second; every thousandth has a needle."""
+    """A store with 5,000 jobs, one a second; every thousandth contains "needle"."""
     store = Store(None)
     records: list[object] = []
     for number in range(1, 5001):
@@ -143,7 +143,7 @@ def store() -> Iterator[Store]:
     store.close()
 
 
-def test_a_search_that_takes_too_long_goes_on_by_a_link(store: Store) -> None:
+def test_a_slow_search_can_be_continued_with_a_link(store: Store) -> None:
     async def search() -> None:
         wanted = JobFilter(text="needle")
         whole = await find_jobs(store, wanted)
@@ -162,7 +162,7 @@ def test_a_search_that_takes_too_long_goes_on_by_a_link(store: Store) -> None:
     asyncio.run(search())
 
 
-def test_pages_of_a_search_lead_there_and_back(store: Store) -> None:
+def test_a_search_can_be_paged_in_both_directions(store: Store) -> None:
     async def search() -> None:
         wanted = JobFilter(text="hay")
         first = await find_jobs(store, wanted)
@@ -177,5 +177,5 @@ def test_pages_of_a_search_lead_there_and_back(store: Store) -> None:
 @pytest.mark.parametrize(
     ("moment", "number"), [(0, 0), (2, 2), (2500, 2500), (2500.5, 2501), (5000, 5000), (9999, 5001)]
 )
-def test_a_moment_is_found_by_halving(store: Store, moment: float, number: int) -> None:
+def test_a_time_is_found_by_binary_search(store: Store, moment: float, number: int) -> None:
     assert number_from(store, moment) == number

@@ -49,7 +49,7 @@ def test_seconds_are_skipped(
 
 
 @pytest.mark.parametrize("seconds", ["0", "-5", "nan", "1e99", "soon", ""])
-def test_only_a_length_of_time_is_skipped(browser: PlainBrowser, seconds: str) -> None:
+def test_only_a_valid_duration_is_skipped(browser: PlainBrowser, seconds: str) -> None:
     assert browser.press("/simulate/skip", seconds=seconds).status_code == 400
     assert "The clock is" not in browser.get("/jobs").text
 
@@ -66,7 +66,7 @@ def test_a_preset_is_turned_on_and_off(
     assert "Faults are set" not in browser.get("/jobs").text
 
 
-def test_faults_are_written_by_hand(
+def test_faults_can_be_written_as_text(
     kernel: LocalKernel, kernel_client: httpx.Client, browser: PlainBrowser
 ) -> None:
     page = browser.press("/simulate/faults", faults="list=503@1\r\nget=404").text
@@ -79,7 +79,7 @@ def test_faults_are_written_by_hand(
     assert kernel_client.get("/kernel-jobs/x").json()["detail"]["code"] == "injected_fault"
 
 
-def test_what_a_fault_did_is_told_in_the_timeline(
+def test_the_timeline_shows_faults(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     browser: PlainBrowser,
@@ -95,10 +95,10 @@ def test_what_a_fault_did_is_told_in_the_timeline(
     assert kernel_client.get(f"/kernel-jobs/{job_id}").is_success
     page = browser.get(f"/jobs/{job_id}").text
     first, second = re.findall(r'<ol class="events">.*?</ol>', page, re.DOTALL)
-    assert "<code>heartbeat</code> was answered with 503 and not served" in first
-    assert "the lease was ended before <code>heartbeat</code> was served" in first
+    assert "<code>heartbeat</code> got status 503 and was not served" in first
+    assert "the lease expired before <code>heartbeat</code> was served" in first
     assert "heartbeat=expire-lease@2" in first
-    assert "<code>get</code> was served 0.01 s late" in second
+    assert "<code>get</code> was delayed by 0.01 s" in second
 
 
 def test_the_next_deadline_is_the_lease_that_a_heartbeat_moved(

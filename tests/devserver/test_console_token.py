@@ -1,4 +1,4 @@
-"""The console of a kernel that is open to the network asks for its token."""
+"""The console of a kernel asks for its token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def with_console_token(steps: Callable[[httpx.AsyncClient, KernelService], Any]) -> None:
-    """Run some steps against an application whose console asks for the token ``open-sesame``."""
+    """Run ``steps`` against an application whose console token is ``open-sesame``."""
 
     async def run() -> None:
         service = KernelService(Catalog(load_builtin()), Rules(), None, lambda: None)
@@ -39,7 +39,7 @@ def with_console_token(steps: Callable[[httpx.AsyncClient, KernelService], Any])
     asyncio.run(run())
 
 
-def test_with_a_token_the_console_opens_only_to_it() -> None:
+def test_the_console_opens_only_with_its_token() -> None:
     async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
         login, _ = service.start_login("program")
         csrf = service.form_token
@@ -73,7 +73,7 @@ def test_with_a_token_the_console_opens_only_to_it() -> None:
     with_console_token(steps)
 
 
-def test_the_token_is_told_to_who_starts_the_kernel(kernel: LocalKernel) -> None:
+def test_the_token_is_printed_at_the_start(kernel: LocalKernel) -> None:
     log = (kernel.folder / "kernel.log").read_text()
     *_, link = re.findall(r"^console: (\S+)$", log, re.MULTILINE)
     with httpx.Client(trust_env=False, follow_redirects=True) as browser:
@@ -85,7 +85,7 @@ def test_the_token_is_told_to_who_starts_the_kernel(kernel: LocalKernel) -> None
 
 
 @pytest.mark.parametrize("token", ["open-sesame", " http://kernel.test/?token=open-sesame\n"])
-def test_the_token_is_taken_alone_or_with_its_link(token: str) -> None:
+def test_the_form_accepts_the_token_or_the_link(token: str) -> None:
     async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
         assert (await client.post("/enter", data={"token": token})).status_code == 303
         assert (await client.get("/jobs")).status_code == 200
@@ -94,7 +94,7 @@ def test_the_token_is_taken_alone_or_with_its_link(token: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["芝麻开门", "\ud800", "\x00", ""])
-def test_any_text_may_be_given_as_the_token(token: str) -> None:
+def test_a_wrong_token_of_any_text_is_refused(token: str) -> None:
     async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
         form = {"token": token.encode("utf-8", "surrogatepass")}
         answer = await client.post("/enter", data=form)
@@ -105,7 +105,7 @@ def test_any_text_may_be_given_as_the_token(token: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["密码", "\udcff", "\n", ""])
-def test_a_token_in_any_letters_is_wrong_and_no_error(token: str) -> None:
+def test_any_wrong_token_is_refused_and_the_right_one_works(token: str) -> None:
     async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
         body = {"token": token.encode("utf-8", "surrogateescape"), "target": "/密码"}
         assert (await client.post("/enter", data=body)).status_code in (400, 401)
@@ -151,7 +151,7 @@ def test_the_api_document_needs_the_token_on_a_network(
         ("", "/"),
     ],
 )
-def test_the_token_leads_only_to_this_server(target: str, location: str) -> None:
+def test_the_token_page_redirects_only_to_this_server(target: str, location: str) -> None:
     async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
         form = {"token": "open-sesame", "target": target}
         entered = await client.post("/enter", data=form)

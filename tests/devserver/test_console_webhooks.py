@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, queue.Queue[tuple[bytes, str]]]]:
-    """A webhook's receiver: its URL, and what arrived, body and signature."""
+    """A webhook receiver: its URL, and the received bodies and signatures."""
     arrived: queue.Queue[tuple[bytes, str]] = queue.Queue()
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,7 +47,7 @@ def signed(secret: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def test_webhooks_are_set_delivered_rotated_and_sent_again(
+def test_webhooks_are_set_delivered_rotated_and_resent(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     browser: PlainBrowser,
@@ -66,7 +66,7 @@ def test_webhooks_are_set_delivered_rotated_and_sent_again(
     page = browser.press(f"/webhooks/secret?account={account}", grace="3600")
     (rotated,) = re.findall(r'id="secret"[^>]*>(whsec_[\w-]+)<', page.text)
     assert rotated != secret
-    assert secret in page.text  # accepted for an hour more
+    assert secret in page.text  # accepted for another hour
     delivery = re.findall(r'<tr id="row-(dlv_\w+)"', page.text)[0]
     again = browser.press(f"/deliveries/{delivery}/resend")
     assert again.url.path.startswith("/deliveries/dlv_")
@@ -78,7 +78,7 @@ def test_webhooks_are_set_delivered_rotated_and_sent_again(
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "javascript:alert(1)", "nonsense"])
-def test_only_web_addresses_are_taken(kernel: LocalKernel, browser: PlainBrowser, url: str) -> None:
+def test_only_http_urls_are_accepted(kernel: LocalKernel, browser: PlainBrowser, url: str) -> None:
     answer = browser.press(f"/webhooks?account={kernel.me().account_id}", url=url)
     assert answer.status_code == 400
     assert "must start with http" in answer.text

@@ -1,4 +1,4 @@
-"""Killed at random under load: what a client was told stays true, and no job is settled twice."""
+"""Random kills under load: no answered change is lost, and no job is settled twice."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CAPABILITY = "test.echo.v1"
 
 @dataclass
 class Told:
-    """What the kernel has told its clients."""
+    """What the kernel has answered to its clients."""
 
     made: dict[str, str] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
 
 
 def settle_jobs(base_url: str, api_key: str, name: int, told: Told, stop: threading.Event) -> None:
-    """Call, bid and submit without end, and come back after every crash."""
+    """Call, bid and submit in an endless loop, and reconnect after every crash."""
     count = 0
     headers = {"Authorization": f"Bearer {api_key}"}
     with httpx.Client(base_url=base_url, headers=headers, timeout=5, trust_env=False) as client:
@@ -52,11 +52,15 @@ def settle_jobs(base_url: str, api_key: str, name: int, told: Told, stop: thread
                         told.settled.add(job["id"])
                 count += 1
             except (httpx.HTTPError, KeyError):
-                stop.wait(0.05)  # it is down; a KeyError is a run that a crash took away
+                stop.wait(
+                    0.05
+                )  # the kernel is down; a KeyError is a task run that was lost in a crash
                 count += 1
 
 
-def test_killed_at_random_under_load(kernel_factory: Callable[..., LocalKernel]) -> None:
+def test_random_kills_under_load_lose_no_answered_change(
+    kernel_factory: Callable[..., LocalKernel],
+) -> None:
     kernel = kernel_factory(lease=600)
     chance = random.Random(7)
     told, stop = Told(), threading.Event()
@@ -102,7 +106,7 @@ def test_killed_at_random_under_load(kernel_factory: Callable[..., LocalKernel])
     assert paid >= len(told.settled)
 
 
-def test_a_restart_takes_up_what_was_open(kernel_factory: Callable[..., LocalKernel]) -> None:
+def test_a_restart_continues_the_open_jobs(kernel_factory: Callable[..., LocalKernel]) -> None:
     kernel = kernel_factory(lease=30)
     with kernel.client() as client:
         client.post("/kernel-agents/me/capabilities", json={"capability_keys": [CAPABILITY]})
@@ -126,12 +130,12 @@ def test_a_restart_takes_up_what_was_open(kernel_factory: Callable[..., LocalKer
         assert client.post(f"/kernel-jobs/{ids[0]}/heartbeat").status_code == 410
 
 
-def test_when_the_disk_is_full_nobody_is_told_anything() -> None:
+def test_a_full_disk_stops_the_kernel_before_it_answers() -> None:
     async def scenario() -> None:
         failed = asyncio.Event()
         service = KernelService(Catalog(load_builtin()), Rules(), None, failed.set)
         await service.prepare()
-        # no page more than there are now: SQLite itself says that the database is full
+        # no more pages than now, so SQLite reports a full database
         service.store.database.execute("PRAGMA max_page_count=1")
         order = Order(CAPABILITY, {"text": "x" * 5_000_000})
         service.create_job(service.ready_agent, order)

@@ -1,4 +1,4 @@
-"""Faults on demand, over the wire."""
+"""Injected faults over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CALL = {"capability_key": "test.echo.v1"}
 
 
-def test_a_status_strikes_the_request_that_was_named(
+def test_a_status_fault_applies_to_the_named_request(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     kernel.set_faults(["create=503@2"])
@@ -27,19 +27,19 @@ def test_a_status_strikes_the_request_that_was_named(
 
 
 @pytest.mark.parametrize(("effect", "made"), [("drop-before", 0), ("drop-after", 1)])
-def test_a_dropped_answer(
+def test_a_dropped_response_was_served(
     kernel: LocalKernel, kernel_client: httpx.Client, effect: str, made: int
 ) -> None:
     with kernel.client(kernel.new_agent().api_key) as client:
         kernel.set_faults([f"create={effect}"])
-        # A server that closes with bytes unread, here those of the body, may reset the connection.
+        # A server that closes with unread bytes, here the body, may reset the connection.
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             client.post("/kernel-jobs", json=CALL)
         kernel.clear_faults()
         assert len(client.get("/kernel-jobs").json()["data"]["items"]) == made
 
 
-def test_broken_and_late_answers(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
+def test_responses_are_broken_or_delayed(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
     kernel.set_faults(["catalog=junk@1", "catalog=html@2", "catalog=delay:0.3s@3"])
     junk = kernel_client.get("/capability-specs")
     assert junk.status_code == 200
@@ -53,13 +53,13 @@ def test_broken_and_late_answers(kernel: LocalKernel, kernel_client: httpx.Clien
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_is_a_fault_by_its_name(kernel: LocalKernel, name: str) -> None:
+def test_a_preset_is_set_by_its_name(kernel: LocalKernel, name: str) -> None:
     kernel.set_faults([name, "catalog=418"])
     with kernel.client() as client, suppress(httpx.TransportError):
         assert client.get("/capability-specs").status_code in (418, 429, 502)
 
 
-def test_any_endpoint_is_struck_and_told_when_to_retry(
+def test_any_applies_to_all_endpoints_with_retry_after(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     kernel.set_faults(["any=429"])
@@ -80,7 +80,7 @@ def test_an_expired_lease_is_re_routed(kernel: LocalKernel, kernel_client: httpx
     assert kernel.job(job_id)["attempts"][0]["status"] == "lease_expired"
 
 
-def test_a_job_remembers_what_struck_it(
+def test_a_job_records_the_faults_of_its_requests(
     kernel: LocalKernel, kernel_client: httpx.Client, browser: PlainBrowser
 ) -> None:
     kernel.set_faults(["create=delay:0.01s@1", "get=503@1", "events=drop-before@1"])
@@ -95,7 +95,7 @@ def test_a_job_remembers_what_struck_it(
     assert [event["event_type"] for event in events] == ["job.created", "job.bidding"]
 
 
-def test_a_share_of_the_requests() -> None:
+def test_a_fault_applies_to_a_share_of_requests() -> None:
     faults = Faults()
     faults.set(["submit=503@10%"])
     struck = sum(bool(faults.pick("submit")) for _ in range(5000))
@@ -115,6 +115,6 @@ def test_a_share_of_the_requests() -> None:
         "get=expire-lease",
     ],
 )
-def test_what_is_not_a_fault_is_refused(text: str) -> None:
+def test_an_invalid_fault_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected ENDPOINT=EFFECT"):
         parse(text)

@@ -1,4 +1,4 @@
-"""The state machine step by step, without I/O and with the clock in the test's hand."""
+"""The state machine step by step, without I/O and with the test's clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ START = 1_800_000_000.0
 
 
 class Machine:
-    """The pure kernel with a caller and two workers; ``now`` is its time."""
+    """A kernel without I/O with a caller and two workers; ``now`` is its time."""
 
     def __init__(self) -> None:
         self.now = START
@@ -31,41 +31,41 @@ class Machine:
             self.kernel.register(worker, ["test.echo.v1", "text.digest.v1"])
 
     def agent(self, name: str, balance_nc: int = 100) -> Agent:
-        """An agent with an account of its own."""
+        """Add an agent with a new account."""
         account = self.kernel.open_account(name, balance_nc)
         return self.kernel.create_agent(account.id, name)[0]
 
     def call(self, capability_key: str = "test.echo.v1", **more: Any) -> Job:
-        """A job of the caller's."""
+        """Create a job of the caller."""
         payload = more.pop("payload", {"text": "one"})
         return self.kernel.jobs.create(self.caller, Order(capability_key, payload, **more))
 
     def balance(self, agent: Agent) -> tuple[int, int]:
-        """What an agent's account has available, and what is held of it."""
+        """Return the available and the held balance of an agent's account."""
         account = self.kernel.ledger.accounts[agent.account_id]
         return account.available_nc, account.held_nc
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the time ahead and apply the deadlines."""
         self.now += seconds
         self.kernel.jobs.expire()
 
 
 @pytest.fixture
 def machine() -> Machine:
-    """A pure kernel."""
+    """A kernel without I/O."""
     return Machine()
 
 
 def refused(action: Callable[..., Any], *arguments: Any) -> tuple[int, str]:
-    """The status and code with which an action is refused."""
+    """Return the status and code with which an action is refused."""
     with pytest.raises(Refusal) as caught:
         action(*arguments)
     return caught.value.status, caught.value.code
 
 
 def history(job: Job) -> list[str]:
-    """The names of a job's events."""
+    """Return the names of a job's events."""
     return [event.event_type for event in job.events]
 
 
@@ -85,7 +85,7 @@ def test_a_job_is_settled_and_paid_in_one_step(machine: Machine) -> None:
     assert history(job) == ["job.created", "job.bidding", "job.awarded", "job.succeeded"]
 
 
-def test_who_cannot_pay_gets_no_job(machine: Machine) -> None:
+def test_a_caller_without_enough_balance_gets_no_job(machine: Machine) -> None:
     poor = machine.agent("poor", balance_nc=4)
     assert refused(machine.jobs.create, poor, Order("media.echo.v1")) == (
         402,
@@ -94,7 +94,7 @@ def test_who_cannot_pay_gets_no_job(machine: Machine) -> None:
     assert machine.balance(poor) == (4, 0)
 
 
-def test_what_the_catalog_does_not_take_is_refused(machine: Machine) -> None:
+def test_a_call_outside_the_catalog_is_refused(machine: Machine) -> None:
     assert refused(machine.call, "no.such.v1") == (400, "unknown_capability")
     with pytest.raises(Refusal) as caught:
         machine.call("text.digest.v1", payload={"text": 7})
@@ -123,7 +123,7 @@ def test_only_a_worker_with_the_capability_may_bid(machine: Machine) -> None:
     assert machine.jobs.available(machine.worker, None, 10) == []
 
 
-def test_a_beat_holds_the_lease_from_now_on(machine: Machine) -> None:
+def test_a_heartbeat_extends_the_lease_from_now(machine: Machine) -> None:
     job = machine.call()
     machine.jobs.bid(machine.worker, job)
     for _ in range(5):
@@ -133,7 +133,7 @@ def test_a_beat_holds_the_lease_from_now_on(machine: Machine) -> None:
     assert job.status == "bidding"
 
 
-def test_a_lost_lease_is_re_routed_and_gone_for_its_old_holder(machine: Machine) -> None:
+def test_a_lost_lease_is_rerouted_and_refused_to_its_holder(machine: Machine) -> None:
     job = machine.call()
     machine.jobs.bid(machine.worker, job)
     machine.wait(30)
@@ -147,7 +147,7 @@ def test_a_lost_lease_is_re_routed_and_gone_for_its_old_holder(machine: Machine)
     assert machine.balance(machine.worker) == (100, 0)
 
 
-def test_a_lease_that_is_over_is_over_before_any_timer_has_run(machine: Machine) -> None:
+def test_a_lease_expires_without_a_timer(machine: Machine) -> None:
     job = machine.call()
     machine.jobs.bid(machine.worker, job)
     machine.now += 30
@@ -155,7 +155,7 @@ def test_a_lease_that_is_over_is_over_before_any_timer_has_run(machine: Machine)
     assert job.status == "bidding"
 
 
-def test_a_submit_repeated_after_it_was_accepted_finds_no_run(machine: Machine) -> None:
+def test_a_repeated_submit_finds_no_task_run(machine: Machine) -> None:
     job = machine.call()
     machine.jobs.bid(machine.worker, job)
     machine.jobs.submit(machine.worker, job, Result({}))
@@ -163,7 +163,7 @@ def test_a_submit_repeated_after_it_was_accepted_finds_no_run(machine: Machine) 
     assert machine.balance(machine.worker) == (101, 0)
 
 
-def test_attempts_run_out(machine: Machine) -> None:
+def test_a_job_fails_after_its_last_attempt(machine: Machine) -> None:
     job = machine.call()
     for _ in range(3):
         machine.jobs.bid(machine.worker, job)
@@ -173,7 +173,7 @@ def test_attempts_run_out(machine: Machine) -> None:
     assert refused(machine.jobs.bid, machine.worker, job) == (410, "attempt_exhausted")
 
 
-def test_an_invalid_output_may_be_mended_twice(machine: Machine) -> None:
+def test_an_invalid_output_may_be_corrected_twice(machine: Machine) -> None:
     job = machine.call("text.digest.v1")
     machine.jobs.bid(machine.worker, job)
     for expected in (422, 422, 200):
@@ -184,7 +184,7 @@ def test_an_invalid_output_may_be_mended_twice(machine: Machine) -> None:
     assert (job.status, job.attempts[0].status) == ("bidding", "validation_failed")
 
 
-def test_nobody_bids_and_the_job_expires(machine: Machine) -> None:
+def test_a_job_without_bids_expires(machine: Machine) -> None:
     job = machine.call()
     machine.wait(599)
     assert job.status == "bidding"
@@ -194,7 +194,7 @@ def test_nobody_bids_and_the_job_expires(machine: Machine) -> None:
     assert machine.balance(machine.caller) == (100, 0)
 
 
-def test_the_timeout_ends_a_job_that_is_still_running(machine: Machine) -> None:
+def test_the_timeout_ends_a_running_job(machine: Machine) -> None:
     job = machine.call(timeout_sec=40)
     machine.jobs.bid(machine.worker, job)
     machine.wait(20)
@@ -249,7 +249,7 @@ def test_a_login_is_denied_or_expires(machine: Machine) -> None:
     assert refused(logins.poll, "late", machine.now + 600) == (410, "expired_token")
 
 
-def test_a_revoked_key_opens_nothing(machine: Machine) -> None:
+def test_a_revoked_key_is_refused(machine: Machine) -> None:
     agent, api_key = machine.kernel.create_agent(machine.caller.account_id, "another")
     assert machine.kernel.agents.authenticate(api_key) is agent
     machine.kernel.agents.revoke(agent.id, machine.now)
@@ -257,7 +257,7 @@ def test_a_revoked_key_opens_nothing(machine: Machine) -> None:
     assert api_key not in repr(agent)
 
 
-def test_deadlines_of_ended_jobs_do_not_pile_up(machine: Machine) -> None:
+def test_deadlines_of_ended_jobs_are_removed(machine: Machine) -> None:
     board = machine.jobs.board
     for _ in range(1000):
         job = machine.call(timeout_sec=86400)

@@ -1,4 +1,4 @@
-"""Random histories of the pure kernel: money is conserved, jobs end once, and the disk agrees."""
+"""Random histories of the kernel: money is conserved, jobs end once, the disk agrees."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _store = Store(None)
 
 
 class Histories(RuleBasedStateMachine):
-    """Three agents call, bid, extend leases, submit and wait in any order; all is written."""
+    """Three agents call, bid, extend leases, submit and wait in any order; all is stored."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(agent=agents, capability=st.sampled_from(CAPABILITIES), timeout=st.integers(1, 200))
     def call(self, agent: int, capability: str, timeout: int) -> None:
-        with suppress(Refusal):  # it may not have the money
+        with suppress(Refusal):  # its balance may be too low
             order = Order(capability, {"text": ""}, timeout_sec=timeout)
             job = self.kernel.jobs.create(self.agents[agent], order)
             self.jobs.append(job)
@@ -139,7 +139,7 @@ class Histories(RuleBasedStateMachine):
         assert queued == Counter(job.id for job in self.jobs if job.terminal)
 
     def teardown(self) -> None:
-        """What was written is what a restart takes over."""
+        """Check that a restart loads exactly the stored state."""
         again = self.start()
         again.restore(load_state(self.store))
         assert again.snapshot() == self.kernel.snapshot()

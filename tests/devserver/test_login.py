@@ -1,4 +1,4 @@
-"""The device login, up to the key, over the page's own form."""
+"""The device login from start to key, with the page's form."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 def start(client: httpx.Client, name: str = "laptop") -> dict[str, str]:
-    """Begin a login."""
+    """Start a login."""
     answer = client.post("/oauth/device/authorize", json={"client_name": name})
     started: dict[str, str] = answer.json()["data"]
     return started
 
 
 def poll(client: httpx.Client, login: dict[str, str]) -> httpx.Response:
-    """Ask for the outcome."""
+    """Poll for the key."""
     return client.post("/oauth/device/token", json={"device_code": login["device_code"]})
 
 
 def form(page: httpx.Response) -> dict[str, str]:
-    """The hidden fields of a page's form."""
+    """Return the hidden fields of a page's form."""
     return dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
 
 
 @pytest.mark.parametrize("decision", ["approve", "deny"])
-def test_a_login_is_decided_in_the_page(
+def test_a_login_is_decided_on_the_page(
     kernel: LocalKernel, kernel_client: httpx.Client, browser: PlainBrowser, decision: str
 ) -> None:
     login = start(kernel_client)
@@ -55,7 +55,7 @@ def test_a_login_is_decided_in_the_page(
     assert poll(kernel_client, login).status_code == 410
 
 
-def test_too_fast_a_poll_is_told_so(kernel_client: httpx.Client) -> None:
+def test_polling_too_often_is_refused(kernel_client: httpx.Client) -> None:
     login = start(kernel_client)
     answers = [poll(kernel_client, login) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [428, 429]
@@ -71,7 +71,7 @@ def test_a_login_expires(
     assert browser.get(login["verification_url_complete"]).status_code == 404
 
 
-def test_a_form_without_its_token_decides_nothing(
+def test_a_form_without_its_csrf_token_is_refused(
     kernel_client: httpx.Client, browser: PlainBrowser
 ) -> None:
     login = start(kernel_client)

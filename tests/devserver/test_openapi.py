@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: schemathesis asks for what it says, and for what it does not."""
+"""The OpenAPI document is correct: schemathesis sends valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
 
 IGNORED = [negative_data_rejection]  # FastAPI ignores query parameters that it does not know
-STATES = {"token": [positive_data_acceptance]}  # 410 and 428 tell the login's state
+STATES = {"token": [positive_data_acceptance]}  # 410 and 428 report the login's state
 
 
 @pytest.fixture(scope="module")
 def document(_shared_kernel: LocalKernel) -> dict[str, Any]:
-    """The document as it is served."""
+    """The served document."""
     root = _shared_kernel.base_url.removesuffix("/api/v1")
     answer: dict[str, Any] = httpx.get(f"{root}/openapi.json", trust_env=False).json()
     return answer
@@ -34,7 +34,7 @@ def schema(document: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_no_answer_is_unexpected(kernel: LocalKernel, schema: Any, name: str) -> None:
+def test_every_response_matches_the_document(kernel: LocalKernel, schema: Any, name: str) -> None:
     operation = schema.find_operation_by_id(name)
     cases = [
         operation.as_strategy(generation_mode=mode)
@@ -44,7 +44,7 @@ def test_no_answer_is_unexpected(kernel: LocalKernel, schema: Any, name: str) ->
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=st.one_of(cases))
     def ask(case: Any) -> None:
-        case.headers.pop("Prefer", None)  # it would wait
+        case.headers.pop("Prefer", None)  # the request would wait
         case.call_and_validate(
             base_url=kernel.base_url,
             headers={"Authorization": f"Bearer {kernel.api_key}"},
@@ -54,12 +54,12 @@ def test_no_answer_is_unexpected(kernel: LocalKernel, schema: Any, name: str) ->
     ask()
 
 
-def test_a_path_names_all_of_its_methods(kernel_client: httpx.Client) -> None:
+def test_a_405_lists_all_methods_of_the_path(kernel_client: httpx.Client) -> None:
     answer = kernel_client.delete("/kernel-jobs")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
 
 
-def test_what_is_assumed_is_marked(document: dict[str, Any]) -> None:
+def test_assumptions_are_marked(document: dict[str, Any]) -> None:
     operations = {
         operation["operationId"]: operation
         for path in document["paths"].values()

@@ -1,4 +1,4 @@
-"""The fixtures that other packages' tests rest on."""
+"""The fixtures that the tests of other packages use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def test_a_job_runs_from_call_to_settlement(
     assert job["settlements"] == 1
 
 
-def test_steering(kernel_client: httpx.Client, kernel: LocalKernel) -> None:
+def test_the_kernel_fixture_controls_the_kernel(
+    kernel_client: httpx.Client, kernel: LocalKernel
+) -> None:
     def call() -> str:
         answer = kernel_client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"})
         return str(answer.json()["data"]["id"])
@@ -73,7 +75,7 @@ def test_another_agent_sees_nothing(kernel_client: httpx.Client, kernel: LocalKe
         assert other.get("/kernel-jobs").json()["data"]["items"] == []
 
 
-def test_a_killed_kernel_comes_back_with_its_jobs(
+def test_a_killed_kernel_restarts_with_its_jobs(
     kernel_factory: Callable[..., LocalKernel],
 ) -> None:
     kernel = kernel_factory(lease=5)
@@ -87,7 +89,7 @@ def test_a_killed_kernel_comes_back_with_its_jobs(
     assert kernel.stop() == 0
 
 
-def test_the_plugin_costs_nothing_until_it_is_used() -> None:
+def test_the_plugin_imports_nothing_until_it_is_used() -> None:
     code = (
         "import sys, chaojiyuyan_devserver.pytest_plugin;"
         "print({'fastapi', 'sqlite3', 'httpx', 'uvicorn', 'yaml'} & set(sys.modules))"
@@ -96,7 +98,7 @@ def test_the_plugin_costs_nothing_until_it_is_used() -> None:
     assert printed.stdout.strip() == "set()"
 
 
-def test_a_reset_leaves_nothing_but_the_ready_agent(
+def test_a_reset_keeps_only_the_ready_agent(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     me, balance = kernel.me(), kernel.balance()

@@ -62,7 +62,7 @@ print("key", client.api_key, client.capabilities()[0]["capability_key"], flush=T
 
 @pytest.fixture(scope="session")
 def released() -> Path:
-    """The folder of scripts of a venv with the released SDK."""
+    """The scripts folder of a virtual environment with the released SDK."""
     home = PEERS / "devserver-0.4.0"
     if not home.exists():
         PEERS.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def released() -> Path:
 def start(
     released: Path, kernel: LocalKernel, tmp_path: Path
 ) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts a script of the venv, with the kernel and an empty home in its environment."""
+    """Return a function that starts a script of the virtual environment with an empty home."""
     environment = {
         **os.environ,
         "HOME": str(tmp_path),
@@ -95,7 +95,7 @@ def start(
     started: list[subprocess.Popen[str]] = []
 
     def run(script: str, *arguments: str) -> subprocess.Popen[str]:
-        # by its interpreter: the scripts' own first line names the folder they were made in
+        # run with the interpreter, since the first line of a script has the path of its creation
         command = (
             [released / "python", *arguments]
             if script == "python"
@@ -118,7 +118,7 @@ def start(
         process.communicate()
 
 
-def test_its_client_and_worker(
+def test_the_released_client_and_worker_run(
     start: Callable[..., subprocess.Popen[str]], kernel: LocalKernel
 ) -> None:
     printed, complaint = start("python", "-c", CALLER_AND_WORKER).communicate(timeout=60)
@@ -130,7 +130,9 @@ def test_its_client_and_worker(
     assert kernel.job(outcome["done"]["id"])["settlements"] == 1
 
 
-def test_its_device_login(start: Callable[..., subprocess.Popen[str]], kernel: LocalKernel) -> None:
+def test_the_released_device_login_runs(
+    start: Callable[..., subprocess.Popen[str]], kernel: LocalKernel
+) -> None:
     process = start("python", "-c", LOGIN)
     assert process.stdout is not None
     code = ""
@@ -144,7 +146,7 @@ def test_its_device_login(start: Callable[..., subprocess.Popen[str]], kernel: L
     assert "key nxt_ag_" in printed, complaint
 
 
-def test_its_command_line(start: Callable[..., subprocess.Popen[str]]) -> None:
+def test_the_released_command_line_runs(start: Callable[..., subprocess.Popen[str]]) -> None:
     printed, _ = start("chaojiyuyan", "capabilities").communicate(timeout=60)
     assert "text.digest.v1" in printed
     printed, _ = start("chaojiyuyan", "call", "test.echo.v1", "--input", '{"a": 1}').communicate(
@@ -153,7 +155,9 @@ def test_its_command_line(start: Callable[..., subprocess.Popen[str]]) -> None:
     assert "Job created: job_" in printed
 
 
-def test_its_mcp_server(start: Callable[..., subprocess.Popen[str]], kernel: LocalKernel) -> None:
+def test_the_released_mcp_server_runs(
+    start: Callable[..., subprocess.Popen[str]], kernel: LocalKernel
+) -> None:
     server = start("chaojiyuyan", "mcp-server")
     assert server.stdin is not None
     assert server.stdout is not None

@@ -1,4 +1,4 @@
-"""What a page, a neighbour or a careless flag could do, tried."""
+"""Attacks from web pages, from other machines and users, and by careless flags."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ CONTROL_PATHS = [
 
 
 def root(kernel: LocalKernel) -> str:
-    """The kernel's address without a path."""
+    """Return the kernel's address without a path."""
     return kernel.base_url.removesuffix("/api/v1")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", ""])
-def test_a_name_that_is_not_ours_is_not_served(kernel_client: httpx.Client, host: str) -> None:
+def test_an_unknown_host_name_is_refused(kernel_client: httpx.Client, host: str) -> None:
     for path in ("/api/v1/capability-specs", "/activate", "/", "/_control/reset"):
         answer = kernel_client.get(
             httpx.URL(kernel_client.base_url).copy_with(path=path), headers={"Host": host}
@@ -46,7 +46,7 @@ def test_a_name_that_is_not_ours_is_not_served(kernel_client: httpx.Client, host
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "LOCALHOST", "127.0.0.1", "[::1]:8787"])
-def test_names_and_addresses_that_are_ours(kernel_client: httpx.Client, host: str) -> None:
+def test_known_host_names_are_served(kernel_client: httpx.Client, host: str) -> None:
     assert kernel_client.get("/capability-specs", headers={"Host": host}).status_code == 200
 
 
@@ -64,7 +64,9 @@ def test_the_control_endpoints_need_their_token(
 
 
 @pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
-def test_no_page_gets_control_even_with_the_token(kernel: LocalKernel, header: str) -> None:
+def test_web_pages_are_refused_control_even_with_the_token(
+    kernel: LocalKernel, header: str
+) -> None:
     token = kernel._token
     answer = httpx.post(
         root(kernel) + "/_control/reset",
@@ -74,7 +76,7 @@ def test_no_page_gets_control_even_with_the_token(kernel: LocalKernel, header: s
     assert answer.status_code == 403
 
 
-def test_no_other_site_may_read_an_answer(kernel_client: httpx.Client) -> None:
+def test_other_sites_cannot_read_responses(kernel_client: httpx.Client) -> None:
     answer = kernel_client.get("/capability-specs", headers={"Origin": "https://evil.example"})
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
@@ -85,7 +87,7 @@ def test_a_body_has_a_limit(kernel_client: httpx.Client, declared: bool) -> None
     content = piece * 9 if declared else iter([piece] * 9)
     try:
         answer = kernel_client.post("/kernel-jobs", content=content)
-    except httpx.WriteError:  # it need not read what it refuses
+    except httpx.WriteError:  # the server need not read a refused body
         return
     assert (answer.status_code, answer.json()["detail"]["code"]) == (413, "payload_too_large")
 
@@ -101,7 +103,7 @@ def test_a_large_payload_within_the_limit_comes_back_whole(
     assert job["input_envelope"]["text"] == job["output_envelope"]["text"] == text
 
 
-def test_no_key_or_token_is_kept_in_the_clear(
+def test_keys_and_tokens_are_not_stored_or_logged(
     kernel_factory: Callable[..., LocalKernel],
 ) -> None:
     kernel = kernel_factory()
@@ -138,7 +140,7 @@ def test_a_second_kernel_on_the_same_folder_is_refused(
     assert kernel_client.get("/kernel-jobs").status_code == 200
 
 
-def test_a_folder_that_holds_no_database_of_ours_is_refused(
+def test_a_folder_with_another_database_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "kernel.db").write_bytes(b"not a database" * 1000)
@@ -146,17 +148,17 @@ def test_a_folder_that_holds_no_database_of_ours_is_refused(
     assert "cannot start" in capfd.readouterr().err
 
 
-def test_a_host_that_others_reach_needs_a_second_word(
+def test_a_remote_host_needs_allow_remote(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.7", "example.org"):
         with pytest.raises(SystemExit) as caught:
             main(["--host", host, "--ephemeral"])
         assert caught.value.code == 2
-    assert "Add --allow-remote if that" in capfd.readouterr().err
+    assert "Add --allow-remote to allow this" in capfd.readouterr().err
 
 
-def test_a_name_that_begins_like_an_address_is_no_loopback(
+def test_a_name_that_starts_like_a_loopback_address_is_not_one(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):
@@ -165,7 +167,7 @@ def test_a_name_that_begins_like_an_address_is_no_loopback(
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_no_other_site_may_start_a_login(kernel_client: httpx.Client, site: str) -> None:
+def test_other_sites_cannot_start_a_login(kernel_client: httpx.Client, site: str) -> None:
     answer = kernel_client.post(
         "/oauth/device/authorize",
         content=b'{"client_name": "evil"}',
@@ -186,7 +188,7 @@ def test_a_body_without_a_content_type_is_refused(kernel_client: httpx.Client) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file descriptors are limited on POSIX")
-def test_half_open_requests_keep_nobody_out(
+def test_incomplete_requests_do_not_block_new_clients(
     kernel_factory: Callable[..., LocalKernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("subprocess.Popen", functools.partial(subprocess.Popen, preexec_fn=few))
@@ -210,13 +212,13 @@ FEW = 420
 
 
 def few() -> None:
-    """Leave a process few file descriptors."""
+    """Limit a process to a few file descriptors."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
 
 
-def test_it_listens_on_loopback_alone(kernel: LocalKernel) -> None:
+def test_it_listens_only_on_loopback(kernel: LocalKernel) -> None:
     port = urlsplit(kernel.base_url).port or 0
     address = socket.gethostbyname(socket.gethostname())
     if address.startswith("127."):
@@ -236,7 +238,9 @@ def test_a_remote_kernel_serves_this_machines_names(
             assert answer.status_code == status
 
 
-def test_the_database_is_sound_after_use(kernel_factory: Callable[..., LocalKernel]) -> None:
+def test_the_database_passes_its_integrity_check(
+    kernel_factory: Callable[..., LocalKernel],
+) -> None:
     kernel = kernel_factory()
     with kernel.client() as client:
         client.post("/kernel-jobs", json={"capability_key": "test.echo.v1"})

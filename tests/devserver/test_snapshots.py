@@ -1,4 +1,4 @@
-"""Snapshots: everything that a kernel holds, saved and loaded."""
+"""Snapshots: save and load a kernel's whole state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOBODY = "http://127.0.0.1:9/"
 
 
 def make_scene(kernel: LocalKernel, client: httpx.Client) -> dict[str, str]:
-    """Jobs in several states, a pending webhook, a second agent; returns the jobs' ids."""
+    """Create jobs in several states, a pending webhook and a second agent; return the job ids."""
     kernel.configure_webhook(NOBODY, "s3cret")
     client.post("/kernel-agents/me/capabilities", json={"capability_keys": ["test.echo.v1"]})
     ids = {
@@ -44,7 +44,7 @@ def make_scene(kernel: LocalKernel, client: httpx.Client) -> dict[str, str]:
     return ids
 
 
-def test_a_loaded_kernel_goes_on_where_the_saved_one_was(
+def test_a_loaded_kernel_continues_from_the_saved_state(
     kernel: LocalKernel, kernel_factory: Callable[..., LocalKernel], tmp_path: Path
 ) -> None:
     saved, other = kernel, kernel_factory(ephemeral=True)
@@ -68,7 +68,7 @@ def test_a_loaded_kernel_goes_on_where_the_saved_one_was(
         assert client.post(f"/kernel-jobs/{late}/heartbeat").status_code == 410
 
 
-def test_the_lease_goes_on_from_the_saved_instant(
+def test_a_lease_continues_from_the_saved_time(
     kernel_factory: Callable[..., LocalKernel], tmp_path: Path
 ) -> None:
     kernel = kernel_factory(lease=600)
@@ -85,7 +85,7 @@ def test_the_lease_goes_on_from_the_saved_instant(
         assert client.post(f"/kernel-jobs/{ids['running']}/heartbeat").status_code == 200
 
 
-def test_what_was_made_after_the_snapshot_is_gone(kernel: LocalKernel, tmp_path: Path) -> None:
+def test_changes_after_the_snapshot_are_removed(kernel: LocalKernel, tmp_path: Path) -> None:
     kernel.save_snapshot(tmp_path / "s")
     late = kernel.new_agent()
     kernel.load_snapshot(tmp_path / "s")
@@ -103,7 +103,7 @@ def test_pending_webhooks_are_held_unless_resumed(
     assert [delivery["status"] for delivery in kernel.deliveries()] == [status]
 
 
-def test_snapshots_from_the_command_line(
+def test_the_command_saves_and_loads_snapshots(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     kernel_factory: Callable[..., LocalKernel],
@@ -126,7 +126,7 @@ def test_snapshots_from_the_command_line(
     assert kernel.api_key in printed
 
 
-def test_a_folder_that_holds_data_is_not_replaced(
+def test_a_folder_with_data_is_not_replaced(
     kernel_factory: Callable[..., LocalKernel], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kernel = kernel_factory()
@@ -135,11 +135,11 @@ def test_a_folder_that_holds_data_is_not_replaced(
     files = {path: path.read_bytes() for path in kernel.folder.glob("kernel.db*")}
     start = ["--port", "0", "--data", str(kernel.folder), "--from", str(tmp_path / "s")]
     assert main(start) == 1
-    assert "holds data" in capsys.readouterr().err
+    assert "has data" in capsys.readouterr().err
     assert files == {path: path.read_bytes() for path in kernel.folder.glob("kernel.db*")}
 
 
-def test_what_is_not_a_snapshot_changes_nothing(
+def test_an_invalid_snapshot_changes_nothing(
     kernel: LocalKernel,
     kernel_client: httpx.Client,
     tmp_path: Path,
@@ -184,9 +184,7 @@ def test_what_is_not_a_snapshot_changes_nothing(
     assert "cannot start" in capsys.readouterr().err
 
 
-def test_a_poll_that_waits_goes_on_in_the_loaded_kernel(
-    kernel: LocalKernel, tmp_path: Path
-) -> None:
+def test_a_waiting_poll_continues_in_the_loaded_kernel(kernel: LocalKernel, tmp_path: Path) -> None:
     with kernel.client() as client:
         client.post("/kernel-agents/me/capabilities", json={"capability_keys": ["test.echo.v1"]})
         job_id = client.post("/kernel-jobs", json=ECHO).json()["data"]["id"]
@@ -211,7 +209,7 @@ def test_a_loaded_kernel_equals_the_saved_one() -> None:
         return "\n".join(line for line in service.store.database.iterdump() if "clock" not in line)
 
     def state(service: KernelService) -> State:
-        return replace(service.kernel.snapshot(), deliveries=[])  # these are being sent
+        return replace(service.kernel.snapshot(), deliveries=[])  # these are now sent
 
     async def scenario() -> None:
         catalog = Catalog(load_builtin())

@@ -1,4 +1,4 @@
-"""The clock is skipped: what falls due on the way happens, each at its own time."""
+"""Skipping time: deadlines in the skipped time take effect in order."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def register(client: httpx.Client) -> None:
 
 
 def seconds(job: dict[str, Any], event_type: str) -> float:
-    """How long after the job's creation an event happened."""
+    """Return the seconds from the job's creation to an event."""
     [at] = [e["created_at"] for e in job["events"] if e["event_type"] == event_type]
     moments = [datetime.fromisoformat(t.replace("Z", "+00:00")) for t in (job["created_at"], at)]
     return (moments[1] - moments[0]).total_seconds()
 
 
-def test_a_long_skip_takes_every_step_at_its_own_time(
+def test_a_long_skip_applies_each_deadline_at_its_time(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     register(kernel_client)
@@ -45,7 +45,7 @@ def test_a_long_skip_takes_every_step_at_its_own_time(
     assert seconds(job, "job.expired") == pytest.approx(630, abs=5)
 
 
-def test_to_the_next_deadline_and_the_next(
+def test_skipping_goes_to_the_next_deadline(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     with pytest.raises(RuntimeError, match="nothing_due"):
@@ -59,7 +59,7 @@ def test_to_the_next_deadline_and_the_next(
     assert kernel.job(job_id)["error_code"] == "timeout"
 
 
-def test_the_next_try_of_a_webhook_is_a_deadline(
+def test_a_webhooks_next_try_is_a_deadline(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     kernel.configure_webhook("http://127.0.0.1:9/", "s3cret")
@@ -69,7 +69,7 @@ def test_the_next_try_of_a_webhook_is_a_deadline(
     assert 0 < kernel.skip() <= 1
 
 
-def test_skip_from_the_command_line(
+def test_the_command_skips_time(
     kernel: LocalKernel, kernel_client: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = ["--url", kernel.base_url, "--token", kernel.console_url.partition("token=")[2]]

@@ -1,4 +1,4 @@
-"""Who is woken by what, without a socket."""
+"""Which event wakes which waiter, without a socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ECHO = "test.echo.v1"
 
 
-def test_the_one_that_has_waited_longest_is_woken() -> None:
+def test_the_longest_waiting_future_is_resolved() -> None:
     async def scenario() -> None:
         waiters = Waiters()
         with waiters.waiting([Offered("a")]) as first, waiters.waiting([Offered("a")]) as second:
@@ -29,7 +29,7 @@ def test_the_one_that_has_waited_longest_is_woken() -> None:
     asyncio.run(scenario())
 
 
-def test_topics_of_different_kinds_never_meet() -> None:
+def test_topics_of_different_kinds_are_separate() -> None:
     async def scenario() -> None:
         waiters = Waiters()
         with waiters.waiting([Ended(7)]) as ended, waiters.waiting([Offered("Job")]) as offered:
@@ -45,7 +45,7 @@ def test_topics_of_different_kinds_never_meet() -> None:
 
 
 def with_polls(steps: Callable[[KernelService, list[asyncio.Task[None]]], Awaitable[None]]) -> None:
-    """Run some steps while a hundred polls of one worker wait."""
+    """Run ``steps`` while a hundred polls of one worker wait."""
 
     async def scenario() -> None:
         service = KernelService(Catalog(load_builtin()), Rules(), None, lambda: None)
@@ -65,7 +65,7 @@ def with_polls(steps: Callable[[KernelService, list[asyncio.Task[None]]], Awaita
     asyncio.run(scenario())
 
 
-def test_a_new_job_wakes_one_poll_of_a_hundred() -> None:
+def test_a_new_job_wakes_one_of_a_hundred_polls() -> None:
     async def steps(service: KernelService, polls: list[asyncio.Task[None]]) -> None:
         await asyncio.wait(polls, return_when="FIRST_COMPLETED")
         assert sum(poll.done() for poll in polls) == 1
@@ -81,7 +81,7 @@ def test_a_new_job_wakes_one_poll_of_a_hundred() -> None:
     with_polls(steps)
 
 
-def test_a_job_that_nobody_takes_reaches_every_poll() -> None:
+def test_a_job_that_no_worker_takes_wakes_all_polls() -> None:
     async def steps(service: KernelService, polls: list[asyncio.Task[None]]) -> None:
         await asyncio.wait_for(asyncio.gather(*polls), 20)
 

@@ -1,4 +1,4 @@
-"""``Prefer: wait``: held until the event, let go at its end, and idle in between."""
+"""``Prefer: wait``: answered at the event or after the wait, and idle in between."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import time
 from concurrent.futures import (
     ThreadPoolExecutor,
-    TimeoutError as NotYet,  # the built-in one from 3.11 on
+    TimeoutError as NotYet,  # the built-in TimeoutError since Python 3.11
 )
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ def register(client: httpx.Client) -> None:
 
 
 def held(kernel: LocalKernel, path: str, wait: int = 30) -> socket.socket:
-    """A connection on which a waiting request has been sent."""
+    """Return a connection on which a waiting request was sent."""
     url = urlsplit(kernel.base_url)
     connection = socket.create_connection((url.hostname or "", url.port or 0))
     connection.sendall(
@@ -45,7 +45,7 @@ def held(kernel: LocalKernel, path: str, wait: int = 30) -> socket.socket:
 
 
 def answer_of(connection: socket.socket) -> bytes:
-    """The whole answer to the request on a connection."""
+    """Return the complete response on a connection."""
     connection.settimeout(10)
     answer = b""
     while not answer.endswith((b"]}}", b"}}]}")):
@@ -54,7 +54,7 @@ def answer_of(connection: socket.socket) -> bytes:
 
 
 def let_it_read(client: httpx.Client) -> None:
-    """Return when the kernel has read all that was sent before: it takes turns with its sockets."""
+    """Return when the kernel has read what was sent before, since it serves sockets in turn."""
     for _ in range(5):
         client.get("/kernel-jobs")
 
@@ -84,7 +84,9 @@ def test_the_job_is_answered_when_it_ends(kernel: LocalKernel, kernel_client: ht
     assert (job["status"], job["output_envelope"]) == ("succeeded", {"done": True})
 
 
-def test_a_moved_clock_wakes_who_waits(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
+def test_moving_the_clock_wakes_waiting_requests(
+    kernel: LocalKernel, kernel_client: httpx.Client
+) -> None:
     register(kernel_client)
     job_id = kernel_client.post("/kernel-jobs", json=ECHO).json()["data"]["id"]
     kernel_client.post(f"/kernel-jobs/{job_id}/bid", json={})
@@ -108,14 +110,14 @@ def test_the_wait_ends_without_an_event(kernel_client: httpx.Client) -> None:
         assert time.monotonic() - start >= 0.99
 
 
-def test_without_the_preference_the_answer_comes_at_once(kernel_client: httpx.Client) -> None:
+def test_without_prefer_wait_the_response_is_immediate(kernel_client: httpx.Client) -> None:
     register(kernel_client)
     answer = kernel_client.get("/kernel-jobs/available", headers={"Prefer": "wait=soon"})
     assert answer.json()["data"] == {"jobs": []}
     assert "preference-applied" not in answer.headers
 
 
-def test_stopping_lets_the_waiting_go(kernel_factory: Callable[..., LocalKernel]) -> None:
+def test_stopping_answers_waiting_requests(kernel_factory: Callable[..., LocalKernel]) -> None:
     kernel = kernel_factory(ephemeral=True)
     with kernel.client() as client:
         register(client)
@@ -123,21 +125,21 @@ def test_stopping_lets_the_waiting_go(kernel_factory: Callable[..., LocalKernel]
         let_it_read(client)
         start = time.monotonic()
         assert kernel.stop() == 0
-        assert time.monotonic() - start < 3  # a second, and room for a busy machine
+        assert time.monotonic() - start < 3  # one second, plus time for a busy machine
     for poll in polls:
         assert poll.recv(4096).startswith(b"HTTP/1.1 200 OK")
         poll.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the processor time from /proc")
-def test_two_hundred_waiting_connections_cost_next_to_nothing(
+def test_two_hundred_waiting_connections_use_little_cpu(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     register(kernel_client)
     polls = [held(kernel, "/kernel-jobs/available") for _ in range(200)]
     let_it_read(kernel_client)
     before = _processor_time(kernel.pid)
-    threading.Event().wait(1)  # this is what is measured: time in which nothing happens
+    threading.Event().wait(1)  # the idle time that is measured
     assert _processor_time(kernel.pid) - before < 0.1
     kernel_client.post("/kernel-jobs", json=ECHO)
     for poll in polls:
@@ -145,7 +147,7 @@ def test_two_hundred_waiting_connections_cost_next_to_nothing(
         poll.close()
 
 
-def test_the_answer_follows_the_event_at_once(
+def test_the_response_follows_the_event_immediately(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     register(kernel_client)

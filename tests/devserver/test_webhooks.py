@@ -1,4 +1,4 @@
-"""Webhooks against a real receiver: signed, repeated, rotated, sent again."""
+"""Webhooks to a real receiver: signed, retried, rotated, resent."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ ECHO = {"capability_key": "test.echo.v1"}
 
 
 class Receiver:
-    """Takes webhooks; answers with the statuses that it is told, then with 200."""
+    """Receives webhooks; answers with the given statuses, then with 200."""
 
     def __init__(self) -> None:
         self.got: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.statuses: list[int] = []
         self.url = ""
-        self.open = threading.Event()  # answers wait for it
+        self.open = threading.Event()  # responses wait for this event
         self.open.set()
 
     def next(self) -> tuple[str, bytes]:
-        """The next signature and body."""
+        """Return the next signature and body."""
         return self.got.get(timeout=10)
 
 
@@ -82,7 +82,7 @@ def sign(secret: str, body: bytes) -> str:
 
 
 def wait_for(what: Callable[[], bool], kernel: LocalKernel) -> None:
-    """Ask the kernel until it is so: the outcome of a try is noted just after its answer."""
+    """Poll the kernel until a condition holds: a try's result is stored after its response."""
     for _ in range(200):
         if what():
             return
@@ -95,7 +95,7 @@ def call(client: httpx.Client) -> str:
     return job_id
 
 
-def test_every_end_is_told_and_signed(
+def test_every_ended_job_sends_a_signed_webhook(
     kernel: LocalKernel, kernel_client: httpx.Client, receiver: Receiver
 ) -> None:
     ends: dict[str, Callable[[str], None]] = {
@@ -115,7 +115,7 @@ def test_every_end_is_told_and_signed(
         assert told["created_at"].endswith("Z")
 
 
-def test_a_delivery_is_repeated_with_backoff_until_it_is_taken(
+def test_a_delivery_is_retried_with_backoff_until_accepted(
     kernel: LocalKernel, kernel_client: httpx.Client, receiver: Receiver
 ) -> None:
     receiver.statuses = [503, 302, 500]
@@ -130,7 +130,7 @@ def test_a_delivery_is_repeated_with_backoff_until_it_is_taken(
     assert [one["status"] for one in kernel.deliveries()[0]["tries"]] == [503, 302, 500, 200]
 
 
-def test_it_gives_up_in_the_end_and_sends_again_when_asked(
+def test_it_gives_up_and_can_be_resent(
     kernel: LocalKernel, kernel_client: httpx.Client, receiver: Receiver
 ) -> None:
     receiver.statuses = [500] * 6
@@ -150,7 +150,7 @@ def test_it_gives_up_in_the_end_and_sends_again_when_asked(
     assert receiver.next()[1].decode() == lost["body"]
 
 
-def test_a_rotated_secret_signs_from_then_on(
+def test_a_rotated_secret_signs_later_deliveries(
     kernel: LocalKernel, kernel_client: httpx.Client, receiver: Receiver
 ) -> None:
     kernel.rotate_webhook("n3w", grace=60)
@@ -160,14 +160,14 @@ def test_a_rotated_secret_signs_from_then_on(
 
 
 @pytest.mark.parametrize("event", ["job.succeeded", "job.failed", "job.cancelled", "job.expired"])
-def test_a_sample_of_an_event(kernel: LocalKernel, receiver: Receiver, event: str) -> None:
+def test_a_sample_event_is_sent(kernel: LocalKernel, receiver: Receiver, event: str) -> None:
     [queued] = kernel.trigger(event)
     body = receiver.next()[1]
     assert json.loads(body)["event"] == queued["event"] == event
     assert kernel.balance()["held_nc"] == 0
 
 
-def test_what_cannot_be_triggered(kernel: LocalKernel) -> None:
+def test_invalid_triggers_are_refused(kernel: LocalKernel) -> None:
     for what, complaint in (
         ("job.failed", "no webhook endpoint"),
         ("dlv_none", "Nothing was sent"),
@@ -176,7 +176,7 @@ def test_what_cannot_be_triggered(kernel: LocalKernel) -> None:
             kernel.trigger(what)
 
 
-def test_a_crowd_is_sent_as_places_become_free(
+def test_many_deliveries_are_sent_with_limited_concurrency(
     kernel: LocalKernel, kernel_client: httpx.Client, receiver: Receiver
 ) -> None:
     receiver.open.clear()
@@ -188,7 +188,7 @@ def test_a_crowd_is_sent_as_places_become_free(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the processor time from /proc")
-def test_a_receiver_that_does_not_answer_costs_next_to_nothing(
+def test_a_receiver_that_does_not_answer_uses_little_cpu(
     kernel: LocalKernel, kernel_client: httpx.Client
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
@@ -196,19 +196,19 @@ def test_a_receiver_that_does_not_answer_costs_next_to_nothing(
         for _ in range(40):
             kernel.cancel(call(kernel_client))
         before = processor_time(kernel.pid)
-        threading.Event().wait(1)  # this is what is measured: time in which nothing happens
+        threading.Event().wait(1)  # the idle time that is measured
         assert processor_time(kernel.pid) - before < 0.3
         assert len(kernel.deliveries()) == 40
         kernel.reset()
 
 
 def processor_time(pid: int) -> float:
-    """The seconds of processor time that a process has had."""
+    """Return the CPU time of a process in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_what_was_pending_is_sent_after_a_crash(
+def test_pending_deliveries_are_sent_after_a_crash(
     kernel_factory: Callable[..., LocalKernel],
 ) -> None:
     with receiving() as receiver:
@@ -226,9 +226,7 @@ def test_what_was_pending_is_sent_after_a_crash(
         assert json.loads(body)["job"]["id"] == job_id
 
 
-def test_an_answer_without_end_is_not_read(
-    kernel: LocalKernel, kernel_client: httpx.Client
-) -> None:
+def test_an_endless_response_is_not_read(kernel: LocalKernel, kernel_client: httpx.Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host, port = listener.getsockname()[:2]
         kernel.configure_webhook(f"http://{host}:{port}/hook", "s3cret")
@@ -239,7 +237,7 @@ def test_an_answer_without_end_is_not_read(
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
         sent = 0
         with pytest.raises(ConnectionError):
-            while sent < 100_000_000:  # more than the sockets between us can hold
+            while sent < 100_000_000:  # more than the socket buffers can hold
                 sent += connection.send(b"\0" * 65536)
         connection.close()
     [delivery] = kernel.deliveries()

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the local kernel until SIGTERM or SIGINT, or speak to a running one.
+    """Run the local kernel until SIGTERM or SIGINT, or send a command to a running one.
 
     Args:
-        argv: The arguments; those of the process by default. ``trigger``, ``skip`` and
-            ``snapshot`` as the first one speak to a running kernel.
+        argv: The arguments, by default those of the process. If the first one is ``trigger``,
+            ``skip`` or ``snapshot``, it is a command for a running kernel.
 
     Returns:
-        The exit code: 0 after a signal, 1 where it cannot start. Wrong usage raises SystemExit(2).
+        The exit code: 0 after a signal, 1 if the kernel cannot start or the command fails.
+
+    Raises:
+        SystemExit: With 2, if the arguments are not valid.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
@@ -34,9 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not given.allow_remote and not _is_loopback(given.host):
         parser.error(
-            f"--host {given.host} opens the kernel to other machines: whoever reaches it can start"
-            " device logins, and its plain HTTP can be read on the way. Add --allow-remote if that"
-            " is meant."
+            f"--host {given.host} opens the kernel to other machines: they can start device logins,"
+            " and its plain HTTP can be read by others on the network. Add --allow-remote to"
+            " allow this."
         )
     if given.allow_remote and given.no_console_token:
         parser.error("--no-console-token is not allowed with --allow-remote")
@@ -74,9 +77,9 @@ def _serve(given: argparse.Namespace) -> int:
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chaojiyuyan dev",
-        description="Run the chaojiyuyan platform on this machine. It prints its base URL and an"
-        " agent key once it serves, and the console's link on standard error.",
-        epilog="To steer a running kernel: "
+        description="Run the chaojiyuyan platform on this machine. When it is ready, it prints its"
+        " base URL and an agent key, and on standard error the link to the console.",
+        epilog="Commands for a running kernel: "
         + "; ".join(f"'chaojiyuyan dev {name} --help'" for name in COMMANDS),
     )
     parser.add_argument("--version", action="version", version=__version__)
@@ -85,7 +88,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument(
-        "--allow-remote", action="store_true", help="allow a --host that other machines reach"
+        "--allow-remote", action="store_true", help="allow a --host that other machines can reach"
     )
     parser.add_argument(
         "--no-console-token",
@@ -94,7 +97,10 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument(
-        "--data", type=Path, metavar="DIR", help=f"folder that keeps its data ({default_folder()})"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for the kernel's data ({default_folder()})",
     )
     place.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
     parser.add_argument(
@@ -107,11 +113,17 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume-webhooks",
         action="store_true",
-        help="with --from: send the webhooks that were pending, rather than hold them",
+        help="with --from: send the webhooks that were pending, instead of holding them",
     )
-    parser.add_argument("--catalog", metavar="FILE|URL", help="more capability specs, YAML or JSON")
     parser.add_argument(
-        "--lease", type=_seconds, default=30.0, metavar="S", help="length of a lease, seconds (30)"
+        "--catalog", metavar="FILE|URL", help="further capability specs, YAML or JSON"
+    )
+    parser.add_argument(
+        "--lease",
+        type=_seconds,
+        default=30.0,
+        metavar="S",
+        help="length of a lease in seconds (30)",
     )
     parser.add_argument(
         "--fault",
@@ -119,8 +131,8 @@ def _make_parser() -> argparse.ArgumentParser:
         default=[],
         type=_fault,
         metavar="ENDPOINT=EFFECT[@WHEN]|PRESET",
-        help=f"let requests fail: an endpoint ({', '.join(ENDPOINTS)}, or any), an effect"
-        f" ({EFFECTS}), and when: @2 the second request only, @10%% a tenth of them; or a preset:"
+        help=f"make requests fail: an endpoint ({', '.join(ENDPOINTS)}, or any), an effect"
+        f" ({EFFECTS}), and which requests: @2 only the second one, @10%% one in ten; or a preset:"
         f" {', '.join(PRESETS)}. Repeatable.",
     )
     return parser
@@ -130,7 +142,7 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"  # any other name may lead anywhere
+        return host == "localhost"  # any other name may resolve to any address
 
 
 def _port(text: str) -> int:

@@ -1,4 +1,4 @@
-"""What ended in the last minutes: counts and times by interval, kept in memory for the charts."""
+"""Counts and durations of the jobs that ended in the last minutes, in memory, for the charts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERVAL = 10.0
 INTERVALS = 90
 """How many intervals are kept: a quarter of an hour."""
 
-_STEP = math.log(1.1)  # times are counted in classes that are 10 % wide
+_STEP = math.log(1.1)  # durations are counted in buckets that are 10 % wide
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Interval:
     """The jobs that ended in one interval.
 
     Attributes:
-        number: The interval's place in time: its start is ``number * INTERVAL`` seconds.
+        number: The interval's number; it starts ``number * INTERVAL`` seconds after the epoch.
         outcomes: How many jobs ended with each status.
     """
 
@@ -34,19 +34,23 @@ class Interval:
 
     @property
     def start(self) -> float:
-        """When it began, in seconds since the epoch."""
+        """When the interval began, in seconds since the epoch."""
         return self.number * INTERVAL
 
     def add(self, status: str, seconds: float) -> None:
-        """Count a job that took so many seconds from its creation to its end."""
+        """Count a job that took ``seconds`` from its creation to its end."""
         self.outcomes[status] += 1
         if status == "succeeded":
             self._times[math.floor(math.log(max(seconds, 1e-4)) / _STEP)] += 1
 
     def percentile(self, share: float) -> float | None:
-        """Return the seconds within which a share of the jobs succeeded, to within 5 %.
+        """Return the time within which a share of the jobs succeeded, in seconds, accurate to 5 %.
 
-        None where no job succeeded.
+        Args:
+            share: The share, from 0 to 1: 0.95 for the 95th percentile.
+
+        Returns:
+            The time, or None if no job succeeded.
         """
         left = share * self._times.total()
         for step in sorted(self._times):
@@ -60,11 +64,11 @@ class Activity:
     """The last ``INTERVALS`` intervals. Counting a job costs about a microsecond."""
 
     def __init__(self) -> None:
-        """Start with nothing counted."""
+        """Start with no jobs counted."""
         self._intervals: deque[Interval] = deque(maxlen=INTERVALS)
 
     def add(self, status: str, created_at: float, completed_at: float) -> None:
-        """Count a job that ended; jobs come nearly in the order of their ends."""
+        """Count a job that ended. Jobs are added in nearly the order in which they ended."""
         number = math.floor(completed_at / INTERVAL)
         if not self._intervals or self._intervals[-1].number < number:
             self._intervals.append(Interval(number))
@@ -79,7 +83,7 @@ class Activity:
             self.add(status, created_at, completed_at)
 
     def window(self, now: float) -> list[Interval]:
-        """Return the last ``INTERVALS`` intervals, oldest first, the empty ones included."""
+        """Return the last ``INTERVALS`` intervals, oldest first, including the empty ones."""
         known = {interval.number: interval for interval in self._intervals}
         last = math.floor(now / INTERVAL)
         numbers = range(last - INTERVALS + 1, last + 1)

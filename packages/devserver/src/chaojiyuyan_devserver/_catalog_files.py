@@ -1,4 +1,4 @@
-"""Catalog files: YAML or JSON, from a path or a URL, read into specs."""
+"""Read specs from a catalog file: YAML or JSON, at a path or a URL."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _REQUIRED = ("capability_key", "price_nc")
 
 
 class CatalogError(ValueError):
-    """A catalog that cannot be used; the text says where and why."""
+    """A catalog is not valid or cannot be read; the message says where and why."""
 
 
 def load_builtin() -> list[Spec]:
-    """Return the specs that every local kernel has."""
+    """Return the built-in specs of every local kernel."""
     text = resources.files(__package__).joinpath("catalog.json").read_text("utf-8")
     return parse_catalog(text, "catalog.json")
 
 
 def load_catalog(source: str) -> list[Spec]:
-    """Read a catalog: a list of specs, an object with it as ``items``, or the API's own answer.
+    """Read a catalog: a list of specs, an object with the list as ``items``, or an API response.
 
     Args:
         source: The path of a file, or an ``http`` or ``https`` URL.
 
     Raises:
-        CatalogError: It cannot be read, or a spec in it is not valid.
+        CatalogError: The catalog cannot be read, or a spec in it is not valid.
     """
     if source.startswith(("http://", "https://")):
         return parse_catalog(_fetch(source), source)
@@ -51,7 +51,7 @@ def load_catalog(source: str) -> list[Spec]:
 
 
 def parse_catalog(text: str, source: str) -> list[Spec]:
-    """Read the specs out of YAML or JSON; messages name the source.
+    """Read the specs from YAML or JSON.
 
     Raises:
         CatalogError: A spec is not valid.
@@ -60,8 +60,8 @@ def parse_catalog(text: str, source: str) -> list[Spec]:
         data = _read(text)
     except (ValueError, RecursionError) as error:
         raise CatalogError(f"{source}: {error}") from None
-    # The platform's answer may hold fields that this kernel does not know. In a file that the
-    # user wrote they are typing errors.
+    # The platform's response may have fields that this kernel does not know. In a file that the
+    # user wrote, an unknown field is probably a typing error.
     is_answer = isinstance(data, dict) and "data" in data
     if is_answer:
         data = data["data"]
@@ -77,10 +77,10 @@ def parse_catalog(text: str, source: str) -> list[Spec]:
 def _read(text: str) -> Any:
     if text.lstrip().startswith(("{", "[")):
         try:
-            return json.loads(text)  # JSON is nearly YAML, but not with tabs in it
+            return json.loads(text)  # YAML parsers accept most JSON, but not with tabs
         except ValueError:
-            pass  # it may still be YAML
-    import yaml  # not needed for a start without --catalog
+            pass  # it may be YAML
+    import yaml  # imported late: only --catalog needs it
 
     try:
         return yaml.safe_load(text)
@@ -98,7 +98,7 @@ def _fetch(url: str) -> str:
             for piece in answer.iter_bytes():
                 body += piece
                 if len(body) > MAX_CATALOG_BYTES:
-                    raise CatalogError(f"{url}: a catalog may have {MAX_CATALOG_BYTES} bytes")
+                    raise CatalogError(f"{url}: the catalog exceeds {MAX_CATALOG_BYTES} bytes")
         return body.decode("utf-8")
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeDecodeError) as error:
         raise CatalogError(f"{url}: {error}") from None
@@ -120,7 +120,9 @@ def _make_spec(row: Any, where: str, *, strict: bool) -> Spec:
     for name, value in row.items():
         kind = _FIELDS.get(name)
         if kind is None:
-            raise CatalogError(f"{where}: unknown field {name!r}; there are {', '.join(_FIELDS)}")
+            raise CatalogError(
+                f"{where}: unknown field {name!r}; the fields are {', '.join(_FIELDS)}"
+            )
         if not isinstance(value, kind) or isinstance(value, bool):
             raise CatalogError(f"{where}: {name} is not {kind.__name__}: {value!r}")
     if row["price_nc"] < 0:

@@ -1,4 +1,4 @@
-"""The kernel's time: real, but it can be moved."""
+"""The kernel's clock: the machine's time plus an offset that can be set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class Clock:
-    """Seconds since the epoch, never going back unless it is set.
+    """Seconds since the epoch; never goes back unless it is set.
 
     Attributes:
         offset: How many seconds it is ahead of the machine's clock.
@@ -21,5 +21,5 @@ class Clock:
         return self._base + time.monotonic() + self.offset
 
     def set(self, at: float) -> None:
-        """Go on from this moment, in seconds since the epoch."""
+        """Set the clock to ``now``, in seconds since the epoch."""
         self.offset += at - self()

@@ -1,4 +1,4 @@
-"""``chaojiyuyan dev trigger``, ``skip`` and ``snapshot``: they speak to a running kernel."""
+"""``chaojiyuyan dev trigger``, ``skip`` and ``snapshot``: commands for a running kernel."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CONTROL_TIMEOUT = 60.0
 
 
 class CommandError(Exception):
-    """A command that did nothing; the text is the line that says why."""
+    """A command failed and changed nothing; the message, one line, says why."""
 
 
 def run_command(argv: Sequence[str]) -> int:
-    """Run a command against a running kernel; return the exit code.
+    """Run a command against a running kernel and return the exit code.
 
-    It is 1 where no kernel runs or it refuses, with a line on standard error.
+    If no kernel runs or the kernel refuses, print one line on standard error and return 1.
     """
     given = _make_parser().parse_args(argv)
     try:
@@ -45,11 +45,11 @@ def _make_parser() -> argparse.ArgumentParser:
     target.add_argument(
         "--data", type=Path, metavar="DIR", default=default_folder(), help="the kernel's folder"
     )
-    target.add_argument("--url", help="the kernel's URL, in place of --data; with --token")
+    target.add_argument("--url", help="the kernel's URL, instead of --data; needs --token")
     target.add_argument(
         "--token",
         default=os.environ.get("CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"),
-        help="the token in the console's link; or set CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN",
+        help="the token from the console's link; or set CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN",
     )
     parser = argparse.ArgumentParser(prog="chaojiyuyan dev")
     commands = parser.add_subparsers(required=True)
@@ -62,39 +62,39 @@ def _make_parser() -> argparse.ArgumentParser:
         return command
 
     text = (
-        "Let the running kernel send a webhook to the endpoint of the ready agent's account, or"
-        " list what it sent."
+        "Make the running kernel send a webhook to the endpoint of the ready agent's account, or"
+        " list the newest deliveries."
     )
     add(commands, "trigger", _trigger, text).add_argument(
         "what",
         nargs="?",
-        help="an event, for which a job is made and ended so"
-        f" ({', '.join(EVENTS)}); or the id of a delivery or of a job, to send that again;"
-        " without it the newest deliveries are listed",
+        help="an event, for which a job is created and ended"
+        f" ({', '.join(EVENTS)}); or the id of a delivery or a job, to send its webhook again;"
+        " without it, the newest deliveries are listed",
     )
     text = (
-        "Move the running kernel's clock ahead: leases, bid windows and timeouts on the way end,"
-        " each at its own time."
+        "Move the running kernel's clock ahead. Leases, bid windows and timeouts that fall in that"
+        " time end in order."
     )
     add(commands, "skip", _skip, text).add_argument(
         "seconds", type=_seconds, help="number of seconds; or 'next' for the next deadline"
     )
-    text = "Save everything that the running kernel holds, or load it."
+    text = "Save the whole state of the running kernel to a file, or load it."
     actions = commands.add_parser("snapshot", description=text).add_subparsers(required=True)
     text = (
-        "Save a snapshot. The file is a secret: it holds the ready agent's key and webhook secrets."
+        "Save a snapshot. Keep the file secret: it holds the ready agent's key and webhook secrets."
     )
     add(actions, "save", _save, text).add_argument("file", type=Path, help="the file to write")
     text = (
-        "Replace everything in the running kernel by a snapshot; its clock goes on from when the"
-        " snapshot was saved."
+        "Replace the whole state of the running kernel with a snapshot. Its clock continues from"
+        " when the snapshot was saved."
     )
     load = add(actions, "load", _load, text)
     load.add_argument("file", type=Path, help="the snapshot")
     load.add_argument(
         "--resume-webhooks",
         action="store_true",
-        help="send the webhooks that were pending, rather than hold them",
+        help="send the webhooks that were pending, instead of holding them",
     )
     return parser
 
@@ -113,13 +113,13 @@ def _connect(given: argparse.Namespace) -> httpx.Client:
 
     if given.url:
         if not given.token:
-            raise CommandError("--url needs --token: it is in the console's link.")
+            raise CommandError("--url needs --token; the token is in the console's link.")
         url, token = given.url, given.token
     else:
         control = Folder(given.data).control
         if control is None:
             raise CommandError(
-                f"no kernel is running on {given.data}. Name another folder with --data, or a"
+                f"no kernel is running on {given.data}. Set another folder with --data, or a"
                 " kernel with --url and --token."
             )
         url, token = control["base_url"], control["control_token"]

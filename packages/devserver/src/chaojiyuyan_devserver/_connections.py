@@ -1,4 +1,4 @@
-"""How many connections there may be, and for how long one may keep the server waiting."""
+"""Limits on connections: how many may be open, and how long an incomplete request may take."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HEADER_TIMEOUT = 10.0
-"""Seconds in which a connection must send the head of a request it has begun."""
+"""Seconds within which a connection must send the complete head of a request."""
 BODY_TIMEOUT = 30.0
-"""Seconds for which the next part of a request's body may stay away."""
+"""Seconds within which the next part of a request's body must arrive."""
 SWEEP_INTERVAL = 1.0
 ACCEPT_BACKLOG = 128
-"""Number of connections that asyncio accepts in one go, before any of them is counted."""
+"""Connections that asyncio accepts in one turn of the event loop, before any is counted."""
 WANTED_DESCRIPTORS = 4096
 RESERVED_DESCRIPTORS = 64
 """File descriptors kept for the database, webhooks and snapshots."""
 LOG_INTERVAL = 60.0
-"""Seconds between two lines that say the same."""
+"""Seconds within which a log line with the same text is not repeated."""
 
 
 class Connections:
-    """Counts the open connections and closes those that keep the server waiting.
+    """Counts the open connections and closes those that wait too long.
 
-    A connection waits while it has no complete request: it is new, in the middle of one, or kept
-    for the next one. At the limit, the one that has waited longest makes room for a new one, so
-    half-open requests cannot keep others out.
+    A connection waits while it has no complete request: it is new, has sent part of a request,
+    or is idle between two. At the limit, the connection that has waited longest is closed for a
+    new one, so incomplete requests cannot block other clients.
 
     Args:
         limit: The maximum number of open connections.
@@ -47,16 +47,16 @@ class Connections:
 
     @property
     def protocol_class(self) -> type[asyncio.Protocol]:
-        """The protocol that uvicorn is to serve with."""
+        """The protocol class for uvicorn."""
         return cast("type[asyncio.Protocol]", partial(_Protocol, self))
 
     def add(self, protocol: _Protocol) -> None:
-        """Count a new connection, in place of one that waits where there are too many."""
+        """Count a new connection; at the limit, close the one that has waited longest."""
         self._open.add(protocol)
         if len(self._open) > self._limit:
             victim = next(iter(self._waiting), protocol)
             log.warning(
-                "The limit of %d connections is reached: the one that waits longest is closed.",
+                "The limit of %d connections is reached; closing the one that has waited longest.",
                 self._limit,
             )
             self._close(victim)
@@ -64,13 +64,13 @@ class Connections:
             self.expect(protocol, HEADER_TIMEOUT)
 
     def expect(self, protocol: _Protocol, seconds: float) -> None:
-        """Close the connection unless more comes in so many seconds."""
+        """Close the connection unless it sends more within ``seconds``."""
         self._waiting[protocol] = time.monotonic() + seconds
         if self._sweep_timer is None:
             self._sweep_timer = protocol.loop.call_later(SWEEP_INTERVAL, self._sweep, protocol.loop)
 
     def release(self, protocol: _Protocol) -> None:
-        """Leave the connection in peace: its request is complete."""
+        """Stop the connection's time limit: its request is complete."""
         self._waiting.pop(protocol, None)
 
     def remove(self, protocol: _Protocol) -> None:
@@ -124,12 +124,12 @@ class _Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self.transport.is_closing():
-            # uvicorn closes it, after ``timeout_keep_alive``, unless room is needed before.
+            # uvicorn closes it after ``timeout_keep_alive``; the limit may close it earlier.
             self._watch.expect(self, self.timeout_keep_alive + BODY_TIMEOUT)
 
 
 class OnceAMinute(logging.Filter):
-    """Passes a log record unless one of the same text was passed a short while ago."""
+    """Drops a log record if one with the same text was logged within ``LOG_INTERVAL`` seconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,14 +147,14 @@ class OnceAMinute(logging.Filter):
 
 
 def limit_log_lines() -> None:
-    """Let what a flood of bad requests logs be one line a minute."""
+    """Limit the log lines about bad requests to one a minute for each text."""
     once = OnceAMinute()
     for name in ("asyncio", "uvicorn.error", __name__):
         logging.getLogger(name).addFilter(once)
 
 
 def connection_limit() -> int:
-    """Return how many connections the process's file descriptors suffice for."""
+    """Return how many connections the process's limit on file descriptors allows."""
     try:
         import resource
     except ImportError:  # Windows

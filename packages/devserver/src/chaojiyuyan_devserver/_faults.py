@@ -1,4 +1,4 @@
-"""Faults on demand: answers that fail, come late, come broken or do not come at all."""
+"""Injected faults: responses that are errors, late, broken or missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENDPOINTS = (
     "token",
 )
 EVERY = "any"
-"""Stands for every endpoint in a fault."""
+"""The word for every endpoint in a fault."""
 PRESETS = {
     "flaky-network": ("any=drop-before@5%", "any=drop-after@5%", "any=html@5%"),
     "slow": ("any=delay:0.8s@70%", "any=delay:4s@5%"),
@@ -48,13 +48,13 @@ class Fault:
 
     Attributes:
         text: How it was written, ``ENDPOINT=EFFECT[@WHEN]``.
-        endpoint: Which requests it strikes.
+        endpoint: The endpoint to whose requests it applies, or ``EVERY``.
         effect: ``status``, ``drop-before``, ``drop-after``, ``delay``, ``junk``, ``html`` or
             ``expire-lease``.
         amount: The HTTP status, or the delay in seconds.
-        chance: The share of requests that it strikes, from 0 to 1.
-        number: Strikes only this request, counted from 1; None for any.
-        seen: How many requests of the endpoint have come so far.
+        chance: The share of requests to which it applies, from 0 to 1.
+        number: The only request to which it applies, counted from 1; None for all.
+        seen: How many requests of the endpoint have arrived so far.
     """
 
     text: str
@@ -66,7 +66,7 @@ class Fault:
     seen: int = 0
 
     def strikes(self, chance: random.Random) -> bool:
-        """Decide whether it strikes the request that has just come."""
+        """Count a new request, and return whether the fault applies to it."""
         self.seen += 1
         if self.number is not None:
             return self.seen == self.number
@@ -74,10 +74,10 @@ class Fault:
 
 
 def parse(text: str) -> Fault:
-    """Read ``submit=503@10%``, ``heartbeat=drop-after@2`` or ``available=delay:2s``.
+    """Parse a fault: ``submit=503@10%``, ``heartbeat=drop-after@2`` or ``available=delay:2s``.
 
     Raises:
-        ValueError: It is not of that form; the text says what is.
+        ValueError: The fault is not valid; the message says what is expected.
     """
     match = _FAULT.fullmatch(text)
     known = match is not None and match["endpoint"] in (*ENDPOINTS, EVERY)
@@ -106,19 +106,22 @@ class Faults:
     """The faults that are set.
 
     Attributes:
-        texts: How they were written; a preset stands by its name.
+        texts: The faults as they were written; a preset is kept as its name.
     """
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._by_endpoint: dict[str, list[Fault]] = {}
-        self._chance = random.Random()  # noqa: S311 - chaos, not secrets
+        self._chance = random.Random()  # noqa: S311 - not for secrets
 
     def set(self, texts: list[str]) -> None:
-        """Replace all faults by these, or by presets; each counts its requests from here on.
+        """Replace all faults with these; each counts its requests from now on.
+
+        Args:
+            texts: Faults, or names of presets.
 
         Raises:
-            ValueError: See ``parse``; nothing has changed then.
+            ValueError: A fault is not valid; nothing has changed.
         """
         faults = [parse(one) for text in texts for one in PRESETS.get(text, (text,))]
         self.texts = list(texts)
@@ -128,6 +131,6 @@ class Faults:
                 self._by_endpoint.setdefault(endpoint, []).append(fault)
 
     def pick(self, endpoint: str) -> list[Fault]:
-        """Return the faults that strike the request that has just come."""
+        """Count a new request, and return the faults that apply to it."""
         faults = self._by_endpoint.get(endpoint)
         return [f for f in faults if f.strikes(self._chance)] if faults else []

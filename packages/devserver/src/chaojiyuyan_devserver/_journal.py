@@ -1,4 +1,4 @@
-"""Commits what the kernel changed, once for everything that one turn of the event loop did."""
+"""Commits the kernel's changes, in one transaction for each turn of the event loop."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Journal:
     Args:
         store: The database.
         take_changes: Returns the records that changed since its last call.
-        on_commit: Is called with the records after they are committed, also where there are none.
-        on_failure: Is called when the database cannot be written any more.
+        on_commit: Called with the committed records, which may be none.
+        on_failure: Called when the database can no longer be written.
     """
 
     def __init__(
@@ -42,22 +42,21 @@ class Journal:
         self._broken = False
 
     def save(self) -> None:
-        """Have what changed committed at the end of the event loop's turn.
+        """Schedule a commit of all changes at the end of the event loop's turn.
 
-        Whatever else changes in the same turn goes into the same transaction, so under load many
-        requests share one.
+        All changes of a turn are in one transaction, so under load many requests share one.
         """
         if self._flush is None:
             self._flush = self._loop.create_future()
             self._loop.call_soon(self.commit)
 
     async def saved(self) -> None:
-        """Return when everything for which ``save`` was called is committed."""
+        """Return when all changes for which ``save`` was called are committed."""
         if self._flush is not None:
             await asyncio.shield(self._flush)
 
     def commit(self) -> None:
-        """Commit what changed now."""
+        """Commit all changes now."""
         if self._broken:
             return
         flush, self._flush = self._flush, None
@@ -66,10 +65,11 @@ class Journal:
             try:
                 self._store.write(changes)
             except sqlite3.Error as error:
-                # From here on memory knows more than the disk: nobody may be told of it, nor may
-                # a later change be written. Who waits goes on waiting until the process ends.
+                # Memory now has changes that the disk does not have. They must not be shown to
+                # clients and no later change may be written, so requests wait until the process
+                # ends.
                 self._broken, self._flush = True, flush or self._loop.create_future()
-                log.critical("The database cannot be written, the kernel stops: %s", error)
+                log.critical("The database cannot be written; the kernel stops: %s", error)
                 self._on_failure()
                 return
         if flush is not None:

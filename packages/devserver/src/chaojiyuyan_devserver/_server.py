@@ -1,4 +1,4 @@
-"""The process: its socket, its signals, and what it prints."""
+"""The kernel's process: its socket, its signals, and its output."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only with --a
 
 @dataclass(frozen=True)
 class Options:
-    """How a local kernel runs: what the command's flags say."""
+    """The options of the command line."""
 
     catalog: Catalog
-    folder: Folder | None  # None to keep everything in memory
+    folder: Folder | None  # None keeps everything in memory
     host: str
     port: int  # 0 for a free one
     allow_remote: bool
     console_token: bool  # whether the console asks for one
     lease: float  # seconds
     faults: list[str]
-    snapshot: bytes | None  # the content of the one to start from
+    snapshot: bytes | None  # the content of the snapshot to start from
     resume_webhooks: bool
 
 
 def serve(options: Options) -> int:
-    """Serve until a signal; return the exit code."""
+    """Serve until a signal, and return the exit code."""
     try:
         if options.folder is not None:
             if options.snapshot is not None and options.folder.holds_data:
                 raise StoreError(
-                    f"{options.folder.path} holds data, which --from would replace. Choose an empty"
-                    " folder with --data, or --ephemeral."
+                    f"{options.folder.path} has data, which --from would replace. Choose an empty"
+                    " folder with --data, or use --ephemeral."
                 )
             options.folder.make()
         with _listen(options.host, options.port) as listener:
@@ -67,11 +67,11 @@ def serve(options: Options) -> int:
 
 
 class _LocalServer:
-    """A kernel that is served on a socket.
+    """A kernel that serves on a socket.
 
     Args:
-        options: How it runs.
-        listener: The socket.
+        options: The options of the command line.
+        listener: The listening socket.
     """
 
     def __init__(self, options: Options, listener: socket.socket) -> None:
@@ -91,7 +91,7 @@ class _LocalServer:
         return self._folder.console_token() if self._folder else secrets.token_urlsafe(24)
 
     async def run(self) -> int:
-        """Serve until a signal; return the exit code."""
+        """Serve until a signal, and return the exit code."""
         rules = Rules(lease=self._options.lease)
         self._service = KernelService(self._options.catalog, rules, self._folder, self._fail)
         try:
@@ -125,7 +125,7 @@ class _LocalServer:
             proxy_headers=False,
             lifespan="off",
             ws="none",
-            timeout_keep_alive=75,  # a client that pauses finds its connection again
+            timeout_keep_alive=75,  # longer than a client's usual pause between requests
             timeout_graceful_shutdown=1,
         )
         self._server = _Server(config, self._announce)
@@ -141,7 +141,7 @@ class _LocalServer:
         link = f"{self._site}/?token={token}" if token is not None else f"{self._site}/"
         if sys.stderr.isatty():
             print(_describe(base_url, self._service.ready_key, link), file=sys.stderr, flush=True)
-        else:  # perhaps a log file, which is no place for a key
+        else:  # standard error may be a log file, where a key should not be
             print(f"console: {link}", file=sys.stderr, flush=True)
         if not (sys.stderr.isatty() and sys.stdout.isatty()):
             print(f"{base_url}\n{self._service.ready_key}", flush=True)
@@ -162,7 +162,7 @@ class _LocalServer:
 
 
 def _describe(base_url: str, api_key: str, console: str) -> str:
-    """Return what a person needs who has just started a kernel."""
+    """Return the text that is printed on a terminal at the start."""
     export = "export {}={}" if os.name == "posix" else '$env:{} = "{}"'
     return "\n".join(
         [
@@ -177,11 +177,13 @@ def _describe(base_url: str, api_key: str, console: str) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it serves, and leaves signals alone: it would raise them again.
+    """A uvicorn server with a callback at its start and without uvicorn's signal handlers.
+
+    uvicorn would raise the signals again after its shutdown.
 
     Args:
-        config: uvicorn's own.
-        on_started: Is called once it serves.
+        config: uvicorn's configuration.
+        on_started: Called once the server accepts connections.
     """
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
@@ -190,29 +192,29 @@ class _Server(uvicorn.Server):
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Have it end."""
+        """Make the server shut down."""
         self.should_exit = True
         self._stopping.set()
 
     async def main_loop(self) -> None:
-        """Sleep until ``stop``, where uvicorn's own looks ten times a second."""
+        """Sleep until ``stop``; uvicorn's own loop wakes up ten times a second."""
         await self.on_tick(0)
         await self._stopping.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Start to listen, then call ``on_started``."""
         await super().startup(sockets)
         self._on_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
+        """Install no signal handlers."""
         yield
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # The protocol is named because asyncio turns Nagle's algorithm off only where it is: without,
-    # every answer would wait 40 ms for the acknowledgement of its own head.
+    # asyncio disables Nagle's algorithm only if the protocol is given. Otherwise every response
+    # would wait 40 ms for the acknowledgement of its headers.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

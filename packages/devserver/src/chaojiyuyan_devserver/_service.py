@@ -1,4 +1,4 @@
-"""The kernel at work: its state in memory, its changes on disk, its timers and its waiters."""
+"""The running kernel: its state in memory, its changes on disk, its timers and waiters."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ if TYPE_CHECKING:
 STARTING_BALANCE = 10_000_000
 OWNER = "Local developer"
 OFFER_INTERVAL = 0.05
-"""Seconds after which a job that nobody has taken wakes further workers."""
+"""Seconds after which a job that no worker has taken wakes further workers."""
 _CLOCK_OFFSET = "clock_offset"
 
 
 class KernelService:
-    """The application object: what the API, the control endpoints and the console call.
+    """The application object, used by the API, the control endpoints and the console.
 
-    Operations are coroutines. None returns before everything that its result rests on is
-    committed, so what a client was told survives the process being killed.
+    A coroutine method returns only when everything that its result depends on is committed, so
+    whatever a client has seen survives a kill of the process.
 
     Args:
         catalog: The capability specs.
         rules: The kernel's limits.
-        folder: Where the data is kept, None for memory.
-        on_failure: Is called when the database cannot be written any more.
+        folder: The folder for the data, None for memory.
+        on_failure: Called when the database can no longer be written.
 
     Attributes:
         ready_agent: The agent whose key is printed at the start.
-        ready_key: Its key.
-        activity: What ended in the last minutes.
-        form_token: What the console's forms carry.
+        ready_key: The ready agent's key.
+        activity: The counts of jobs that ended in the last minutes.
+        form_token: The CSRF token in the console's forms.
     """
 
     ready_agent: Agent
@@ -97,7 +97,7 @@ class KernelService:
         self.save()
 
     def save(self) -> None:
-        """Have what changed committed at the end of the event loop's turn."""
+        """Schedule a commit of all changes at the end of the event loop's turn."""
         self._journal.save()
 
     async def saved(self) -> None:
@@ -128,8 +128,8 @@ class KernelService:
         self._set_timer()
 
     def _offer(self, job: Job, count: int) -> None:
-        # One job wakes one worker. Should that one not bid, twice as many are woken the next time,
-        # so the job reaches everybody soon without waking hundreds for each job.
+        # A job wakes one worker. If that worker does not bid, twice as many are woken the next
+        # time, so all workers see the job soon without waking hundreds for each job.
         if job.status == "bidding" and self.waiters.wake(Offered(job.capability_key), count):
             self.loop.call_later(OFFER_INTERVAL, self._offer, job, 2 * count)
 
@@ -139,7 +139,7 @@ class KernelService:
         if deadline is None:
             return
         when = self.loop.time() + max(0.0, deadline - self.clock())
-        # A timer that fires too early costs one look; setting it again at every step costs more.
+        # A timer that fires too early costs little; resetting it at every change costs more.
         if self._timer is None or when < self._timer.when():
             if self._timer is not None:
                 self._timer.cancel()
@@ -151,7 +151,7 @@ class KernelService:
         self.save()
 
     async def close(self) -> None:
-        """Let the waiters go and close the database."""
+        """Release the waiters and close the database."""
         self.waiters.close()
         await self.sender.close()
         if self._timer is not None:
@@ -160,16 +160,16 @@ class KernelService:
         self.store.close()
 
     async def skip(self, seconds: float | None) -> float:
-        """Move the clock ahead; what falls due on the way happens at its own time.
+        """Move the clock ahead. Deadlines in that time take effect in order, each at its time.
 
         Args:
-            seconds: How far; None for the next deadline of a job or a webhook.
+            seconds: How far, in seconds; None for the next deadline of a job or a webhook.
 
         Returns:
-            How many seconds were skipped. What was due with jobs is done by then.
+            The seconds that were skipped. All deadlines of jobs in that time have been applied.
 
         Raises:
-            Refusal: 409 ``nothing_due``.
+            Refusal: 409 ``nothing_due``, if there is no deadline.
         """
         start = self.clock()
         deadline = self.kernel.next_deadline()
@@ -181,14 +181,15 @@ class KernelService:
             self.kernel.jobs.expire()
         self.clock.set(max(end, self.clock()))
         self.store.set(_CLOCK_OFFSET, repr(self.clock.offset))
-        self.save()  # also where no job changed: a delivery may be due
+        self.save()  # also if no job changed, since a delivery may be due
         await self.saved()
         return end - start
 
     async def reset(self) -> None:
-        """Forget everything but the ready agent, its key and its account.
+        """Delete everything except the ready agent, its key and its account.
 
-        Faults are removed, the clock is the machine's, and the account has its first balance.
+        The faults are removed, the clock is set to the machine's, and the account's balance to
+        its initial value.
         """
         await self.saved()
         with self.store.transaction():
@@ -205,19 +206,19 @@ class KernelService:
         await old_sender.close()
 
     async def save_snapshot(self) -> bytes:
-        """Return everything as the content of a file."""
+        """Return the whole state as the content of a snapshot file."""
         await self.saved()
         return save_snapshot(self.store, saved_at=self.clock(), ready_key=self.ready_key)
 
     async def load_snapshot(self, content: bytes, *, resume_webhooks: bool) -> None:
-        """Replace everything by a snapshot; the clock goes on from when it was saved.
+        """Replace the whole state with a snapshot; the clock continues from when it was saved.
 
         Args:
             content: The snapshot's content.
-            resume_webhooks: Send the deliveries that were pending, rather than hold them.
+            resume_webhooks: Send the deliveries that were pending, instead of holding them.
 
         Raises:
-            SnapshotError: The file is not valid; nothing has changed then.
+            SnapshotError: The file is not valid. Nothing was changed.
         """
         await self.saved()
         offset = self.clock.offset
@@ -239,7 +240,7 @@ class KernelService:
         await old_sender.close()
 
     def counts(self) -> dict[str, int]:
-        """Return how many jobs there are of each status."""
+        """Return the number of jobs of each status."""
         counts = dict.fromkeys((*OPEN_STATUSES, *TERMINAL_STATUSES), 0)
         counts.update(self._ended)
         for job in self.kernel.jobs.board.jobs.values():
@@ -252,10 +253,10 @@ class KernelService:
         return self.kernel.jobs.board.jobs.get(job_id) or find_job(self.store, job_id)
 
     def require_job(self, job_id: str, agent: Agent | None = None) -> Job:
-        """Return a job; with an agent, only if that one called it.
+        """Return a job; if an agent is given, only one of its own.
 
         Raises:
-            Refusal: 404 ``kernel_job_not_found``, for another agent's job as for none.
+            Refusal: 404 ``kernel_job_not_found``, also for another agent's job.
         """
         job = self.find_job(job_id)
         if job is None or (agent is not None and job.agent_id != agent.id):
@@ -263,7 +264,7 @@ class KernelService:
         return job
 
     def create_job(self, agent: Agent, order: Order) -> tuple[Job, bool]:
-        """Make a job, or find the one with its idempotency key; return whether it is new."""
+        """Create a job, or find the one with the same idempotency key; return whether it is new."""
         key = order.idempotency_key
         if key is not None:
             job = self.kernel.jobs.board.find_repeated(agent.id, key)
@@ -273,18 +274,18 @@ class KernelService:
         return self.kernel.jobs.create(agent, order), True
 
     def note_strike(self, job: Job, endpoint: str, fault: str) -> None:
-        """Remember, for the job's timeline, that a fault struck a request about a job."""
+        """Record for a job's timeline that a fault was applied to a request about it."""
         self._strikes.append(Strike(job.number, self.clock(), endpoint, fault))
 
     async def wait_for(
         self, topics: Iterable[Topic], seconds: float, gone: asyncio.Future[Any]
     ) -> None:
-        """Return at an event, after so many seconds, or when the client is gone."""
+        """Return at an event, after ``seconds``, or when the client has disconnected."""
         with self.waiters.waiting(topics) as woken:
             await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
 
     async def prepare(self) -> None:
-        """See that there is an agent to start with: the one of the last start, or a new one."""
+        """Load the ready agent of the last start, or create one."""
         await self._prepare_ready_agent(self._folder.agent_key if self._folder else None)
 
     async def _prepare_ready_agent(self, key: str | None) -> None:
@@ -306,7 +307,7 @@ class KernelService:
     async def create_agent(
         self, name: str, *, account_id: str | None = None, balance_nc: int = STARTING_BALANCE
     ) -> tuple[Agent, str]:
-        """Add an agent, in an account of its own unless one is given; return it and its key."""
+        """Add an agent, with a new account unless one is given; return it and its key."""
         if account_id is None:
             account_id = self.kernel.open_account(name, balance_nc).id
         created = self.kernel.create_agent(account_id, name)
@@ -314,7 +315,7 @@ class KernelService:
         return created
 
     def start_login(self, client_name: str) -> tuple[DeviceLogin, str]:
-        """Begin a device login (RFC 8628); return it and its device code."""
+        """Start a device login (RFC 8628); return it and its device code."""
         device_code = new_id("device")
         login = self.kernel.logins.start(device_code, new_user_code(), client_name, self.clock())
         return login, device_code

@@ -1,4 +1,4 @@
-"""Who waits for what: futures that an event resolves, so that nobody has to poll."""
+"""Futures that are resolved by events, for requests that wait for one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A job of this capability is on offer."""
+    """A job of this capability was offered."""
 
     capability_key: str
 
@@ -27,7 +27,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A record of this kind (``Job``, ``Agent``, …) changed, or the job with this number did."""
+    """A record of this kind (``Job``, ``Agent``, …) or the job with this number changed."""
 
     what: str | int
 
@@ -36,10 +36,10 @@ Topic: TypeAlias = Offered | Ended | Changed
 
 
 class Waiters:
-    """Futures by topic, in the order in which they came.
+    """The waiting futures by topic, in the order of their creation.
 
     Attributes:
-        closed: Whether the server stops, so that nobody may wait any more.
+        closed: Whether the server is stopping; nothing may wait then.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Waiters:
 
     @contextmanager
     def waiting(self, topics: Iterable[Topic]) -> Iterator[asyncio.Future[None]]:
-        """Give a future that any of the topics resolves."""
+        """Yield a future that any of the topics resolves."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         topics = tuple(topics)
         for topic in topics:
@@ -72,11 +72,11 @@ class Waiters:
         """Resolve the futures of a topic.
 
         Args:
-            topic: What happened.
-            count: How many to resolve, those that have waited longest; all by default.
+            topic: The event.
+            count: How many futures to resolve, the longest waiting first; all by default.
 
         Returns:
-            Whether others still wait for the topic.
+            Whether other futures still wait for the topic.
         """
         waiting = self._waiting.get(topic)
         while waiting and count != 0:
@@ -88,17 +88,17 @@ class Waiters:
         return bool(waiting)
 
     async def pause(self, seconds: float) -> None:
-        """Sleep, but no longer than until ``close``."""
+        """Sleep, at the longest until ``close``."""
         with self.waiting(()) as closed:
             await asyncio.wait({closed}, timeout=seconds)
 
     def close(self) -> None:
-        """Resolve all futures, also those of who comes later."""
+        """Resolve all futures, also those that are created later."""
         self.closed = True
         self.wake_all()
 
     def wake_all(self) -> None:
-        """Resolve all futures, whatever they wait for."""
+        """Resolve the futures of all topics."""
         for future in self._all:
             if not future.done():
                 future.set_result(None)

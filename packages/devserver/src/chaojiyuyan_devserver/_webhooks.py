@@ -1,4 +1,4 @@
-"""Sends webhooks: signed, several at once, again with backoff until they are taken."""
+"""Sends signed webhooks, several at once, and retries them with backoff."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from .kernel.webhooks import Webhooks
 
 TRY_TIMEOUT = 10.0
-"""Seconds for a whole try, from connecting to the end of the answer's head."""
+"""Timeout of one try in seconds, from the connection to the end of the response headers."""
 MAX_TRIES_AT_ONCE = 16
 
 
 class Sender:
-    """Carries out the tries that are due.
+    """Sends the deliveries that are due.
 
     Args:
         webhooks: The deliveries.
-        on_tried: Is called after each try, so that its outcome is saved.
+        on_tried: Called after each try, to save its outcome.
     """
 
     def __init__(self, webhooks: Webhooks, on_tried: Callable[[], None]) -> None:
@@ -35,7 +35,7 @@ class Sender:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send_due(self) -> None:
-        """Start the tries that are due; the others follow as earlier ones end."""
+        """Start the tries that are due, up to the limit; the rest start when others end."""
         while len(self._tasks) < MAX_TRIES_AT_ONCE:
             delivery = self._webhooks.take()
             if delivery is None:
@@ -45,11 +45,11 @@ class Sender:
             task.add_done_callback(self._finish)
 
     def next_deadline(self) -> float | None:
-        """Return when to call ``send_due``, if not at the end of a try."""
+        """Return when to call ``send_due`` next, or None if the end of a try will call it."""
         return self._webhooks.next_deadline() if len(self._tasks) < MAX_TRIES_AT_ONCE else None
 
     async def close(self) -> None:
-        """Stop the tries in progress; they stay pending and are repeated after the next start."""
+        """Stop the running tries. Their deliveries stay pending until the next start."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -57,7 +57,7 @@ class Sender:
             await self._client.aclose()
 
     async def _send(self, delivery: Delivery) -> None:
-        import httpx  # takes a tenth of a second, which a start without webhooks need not
+        import httpx  # imported late: it takes 0.1 s, and only webhooks need it
 
         status = error = None
         try:
@@ -72,7 +72,7 @@ class Sender:
         import httpx
 
         if self._client is None:
-            # The receiver is the developer's own: no proxy from the environment, no redirects.
+            # The receiver is the developer's own program: no proxy and no redirects.
             self._client = httpx.AsyncClient(timeout=TRY_TIMEOUT, trust_env=False)
         headers = {
             "Content-Type": "application/json",
@@ -80,7 +80,7 @@ class Sender:
             "X-Kernel-Signature": self._webhooks.signature(delivery),
             "X-Kernel-Delivery": delivery.id,
         }
-        # The answer's body says nothing that is used: it is neither read nor unpacked.
+        # The response's body is not used, so it is not read.
         async with self._client.stream(
             "POST", delivery.url, content=delivery.body, headers=headers
         ) as answer:

@@ -1,8 +1,8 @@
-"""Fixtures for tests against the local kernel, loaded by pytest where the package is installed.
+"""Fixtures for tests against the local kernel; pytest loads them if the package is installed.
 
-``kernel`` is a running kernel, clean for every test; ``kernel_client`` an ``httpx.Client`` for it;
-``kernel_factory`` starts private ones, to be killed and restarted. Nothing else is imported until a
-test asks for one of these.
+``kernel`` is a running kernel, reset before every test. ``kernel_client`` is an ``httpx.Client``
+for it. ``kernel_factory`` starts separate kernels, which a test may kill and restart. The rest of
+the package is imported only when a test uses one of these.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _shared_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKe
 
 @pytest.fixture
 def kernel(_shared_kernel: LocalKernel) -> LocalKernel:
-    """A running local kernel: a real process, shared by the session, clean at the test's start."""
+    """Return a running local kernel, one process for the whole session, reset for this test."""
     _shared_kernel.ensure_running()
     _shared_kernel.reset()
     return _shared_kernel
@@ -38,18 +38,18 @@ def kernel(_shared_kernel: LocalKernel) -> LocalKernel:
 
 @pytest.fixture
 def kernel_client(kernel: LocalKernel) -> Iterator[httpx.Client]:
-    """An ``httpx.Client`` with the kernel's base URL and its ready agent's key."""
+    """Yield an ``httpx.Client`` with the kernel's base URL and its ready agent's key."""
     with kernel.client() as client:
         yield client
 
 
 @pytest.fixture
 def kernel_factory(tmp_path: Path) -> Iterator[Callable[..., LocalKernel]]:
-    """Starts private kernels: ``kernel_factory(lease=2)`` runs one with ``--lease 2``.
+    """Yield a function that starts kernels: ``kernel_factory(lease=2)`` passes ``--lease 2``.
 
-    Keyword arguments are flags of ``python -m chaojiyuyan_devserver``, with underscores for dashes;
-    True stands for a flag without a value, a list for one that is repeated. All are stopped when
-    the test ends.
+    Its keyword arguments are flags of ``python -m chaojiyuyan_devserver``, with underscores for
+    dashes: True for a flag without a value, a list for a repeated flag. All kernels are stopped
+    when the test ends.
     """
     from .testing import LocalKernel
 

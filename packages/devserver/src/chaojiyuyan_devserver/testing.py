@@ -1,4 +1,4 @@
-"""A handle on a local kernel that runs as a process of its own, for tests."""
+"""Start and control a local kernel in its own process, for tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _START_TIMEOUT = 60.0
-"""Seconds after which a kernel that does not serve is ended."""
+"""Seconds within which a started kernel must serve; then it is killed."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,18 @@ class AgentHandle:
 
 
 class LocalKernel:
-    """Starts, steers and stops ``python -m chaojiyuyan_devserver``.
+    """A local kernel, ``python -m chaojiyuyan_devserver``, as a context manager.
 
     Args:
-        folder: where its database and its log (``kernel.log``) go; made if absent.
-        **flags: command-line flags, with underscores for dashes; True for one without a value, a
-            list for one that is repeated. ``port`` and ``data`` are set here.
+        folder: The folder for its database and its log, ``kernel.log``; created if it does not
+            exist.
+        **flags: Command-line flags, with underscores for dashes: True for a flag without a value,
+            a list for a repeated flag. ``port`` and ``data`` are set by this class.
 
     Attributes:
-        base_url: e.g. ``http://127.0.0.1:40123/api/v1``; the same after a restart.
-        api_key: the ready agent's key; the same after a restart.
+        base_url: The base URL, for example ``http://127.0.0.1:40123/api/v1``; the same after a
+            restart.
+        api_key: The ready agent's key; the same after a restart.
     """
 
     def __init__(self, folder: Path, **flags: object) -> None:
@@ -61,7 +63,7 @@ class LocalKernel:
         """Start the process and return once it serves.
 
         Raises:
-            RuntimeError: it ended instead; the text holds its log.
+            RuntimeError: The process ended or did not serve in time; the message contains its log.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "chaojiyuyan_devserver", "--port", str(self._port)]
@@ -77,7 +79,7 @@ class LocalKernel:
             process = subprocess.Popen(  # noqa: S603 - our own module
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
             )
-        self._process = process  # at once: a Ctrl-C while it starts must find it
+        self._process = process  # set first, so that a Ctrl-C during the start ends it
         watchdog = threading.Timer(_START_TIMEOUT, process.kill)
         watchdog.start()
         try:
@@ -89,7 +91,7 @@ class LocalKernel:
             watchdog.join()
         if not self.api_key:
             text = log.read_bytes()[logged:].decode(errors="replace")[-2000:]
-            raise RuntimeError(f"the kernel ended with {process.wait()}: {text}")
+            raise RuntimeError(f"the kernel exited with code {process.wait()}: {text}")
         url = httpx.URL(self.base_url)
         self._port = url.port or 0
         self._control = httpx.Client(
@@ -102,36 +104,40 @@ class LocalKernel:
 
     @property
     def console_url(self) -> str:
-        """The console's address; with the token, which the browser keeps as a cookie."""
+        """The console's URL with its token, which the browser stores as a cookie."""
         token = self._get("/console")["token"]
         root = self.base_url.removesuffix("/api/v1")
         return f"{root}/?token={token}" if token else f"{root}/"
 
     @property
     def pid(self) -> int:
-        """The process id."""
+        """The process id.
+
+        Raises:
+            RuntimeError: The kernel is not running.
+        """
         return self._running().pid
 
     def stop(self) -> int | None:
-        """End it with SIGTERM; returns its exit code, None where it did not run."""
+        """Stop the process with SIGTERM and return its exit code, or None if it was not running."""
         return self._end(kill=False)
 
     def kill(self) -> int | None:
-        """End it with SIGKILL, as a crash would; its data stays."""
+        """Kill the process with SIGKILL, like a crash, and return its exit code; the data stays."""
         return self._end(kill=True)
 
     def restart(self) -> LocalKernel:
-        """Stop it, if it runs, and start it on the same data and port."""
+        """Stop the process if it runs, and start it with the same data and port."""
         self.stop()
         return self.start()
 
     def ensure_running(self) -> None:
-        """Start it again if a test ended it."""
+        """Start the process again if it has ended."""
         if self._process is None or self._process.poll() is not None:
             self.restart()
 
     def __enter__(self) -> LocalKernel:
-        """Start."""
+        """Start the kernel."""
         return self.start()
 
     def __exit__(
@@ -140,7 +146,7 @@ class LocalKernel:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop the kernel."""
         self.stop()
 
     def _running(self) -> subprocess.Popen[str]:
@@ -168,7 +174,7 @@ class LocalKernel:
     # -- clients and agents ----------------------------------------------------------------------
 
     def client(self, api_key: str | None = None) -> httpx.Client:
-        """An ``httpx.Client`` with the base URL and a key, the ready agent's by default."""
+        """Return an ``httpx.Client`` with the base URL and a key, by default the ready agent's."""
         return httpx.Client(
             base_url=self.base_url,
             headers={"Authorization": f"Bearer {api_key or self.api_key}"},
@@ -177,52 +183,52 @@ class LocalKernel:
         )
 
     def new_agent(self, name: str = "agent", *, balance_nc: int = 1_000_000) -> AgentHandle:
-        """Another agent, in an account of its own with so much money in it."""
+        """Create an agent with a new account and this balance, in nc."""
         made = self._post("/agents", name=name, balance_nc=balance_nc)
         return AgentHandle(made["id"], made["account_id"], made["api_key"])
 
     def me(self) -> AgentHandle:
-        """The ready agent."""
+        """Return the ready agent."""
         me = self._get("/agents/ready")
         return AgentHandle(me["id"], me["account_id"], self.api_key)
 
     def balance(self, account_id: str | None = None) -> Json:
-        """``available_nc`` and ``held_nc`` of an account, the ready agent's by default."""
+        """Return ``available_nc`` and ``held_nc`` of an account, by default the ready agent's."""
         return self._get(f"/accounts/{account_id or self.me().account_id}")
 
-    # -- steering --------------------------------------------------------------------------------
+    # -- time, faults and state ------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Forget everything but the ready agent and its key; its account has its first balance."""
+        """Delete everything except the ready agent and its key; reset its balance."""
         self._post("/reset")
 
     def skip(self, seconds: float | None = None) -> float:
-        """Move the kernel's clock ahead; what falls due on the way happens at its own time.
+        """Move the kernel's clock ahead. Deadlines in that time take effect in order.
 
         Args:
-            seconds: How far; by default to the next deadline of a job or a webhook.
+            seconds: How far, in seconds; by default to the next deadline of a job or a webhook.
 
         Returns:
-            How many seconds were skipped.
+            The seconds that were skipped.
 
         Raises:
-            RuntimeError: Nothing has a deadline.
+            RuntimeError: There is no deadline.
         """
         return float(self._post("/skip", seconds=seconds)["seconds"])
 
     def save_snapshot(self, path: Path) -> None:
-        """Save everything that the kernel holds to a file that this user alone can read."""
+        """Save the kernel's whole state to a file that only this user can read."""
         write_private(path, self._answer("GET", "/snapshot").content)
 
     def load_snapshot(self, path: Path, *, resume_webhooks: bool = False) -> None:
-        """Replace everything by a snapshot; ``api_key`` is then the saved ready agent's.
+        """Replace the whole state with a snapshot; ``api_key`` becomes its ready agent's key.
 
         Args:
-            path: The snapshot.
-            resume_webhooks: Send the webhooks that were pending, rather than hold them.
+            path: The snapshot's file.
+            resume_webhooks: Send the webhooks that were pending, instead of holding them.
 
         Raises:
-            RuntimeError: The file is no snapshot for this kernel; nothing has changed then.
+            RuntimeError: The file is not a snapshot for this kernel. Nothing was changed.
         """
         query = {"resume_webhooks": resume_webhooks}
         answer = self._answer("PUT", "/snapshot", content=path.read_bytes(), params=query)
@@ -237,52 +243,54 @@ class LocalKernel:
         self._post(f"/logins/{user_code}", approve=False)
 
     def configure_webhook(self, url: str, secret: str, account_id: str | None = None) -> None:
-        """Send an account's events, the ready agent's by default, to this URL."""
+        """Send the events of an account, by default the ready agent's, to this URL."""
         self._put(f"/accounts/{account_id or self.me().account_id}/webhook", url=url, secret=secret)
 
     def set_faults(self, faults: list[str]) -> None:
-        """Let requests fail: ``["submit=503@1", "heartbeat=drop-after@10%", "get=delay:2s"]``.
+        """Make requests fail: ``["submit=503@1", "heartbeat=drop-after@10%", "get=delay:2s"]``.
 
-        An endpoint (``create``, ``get``, ``list``, ``events``, ``catalog``, ``register``,
-        ``available``, ``bid``, ``heartbeat``, ``submit``, ``authorize``, ``token``), an effect (a
-        status, ``drop-before``, ``drop-after``, ``delay:<seconds>s``, ``junk``, ``html``), and
-        after an ``@`` which request it strikes, counted from here, or what share of them.
+        A fault is an endpoint (``create``, ``get``, ``list``, ``events``, ``catalog``,
+        ``register``, ``available``, ``bid``, ``heartbeat``, ``submit``, ``authorize``, ``token``,
+        or ``any``), an effect (an HTTP status, ``drop-before``, ``drop-after``,
+        ``delay:<seconds>s``, ``junk``, ``html``, or ``expire-lease`` for ``heartbeat`` and
+        ``submit``), and optionally ``@`` with the number of the only request, counted from now, or
+        with the share of requests to which it applies. The name of a preset is a fault as well.
         """
         self._put("/faults", faults=faults)
 
     def clear_faults(self) -> None:
-        """Let nothing fail any more."""
+        """Remove all faults."""
         self.set_faults([])
 
     def rotate_webhook(self, secret: str, grace: float, account_id: str | None = None) -> None:
-        """Sign with another secret; the old one is good for ``grace`` seconds more."""
+        """Sign with a new secret; the old one is accepted for another ``grace`` seconds."""
         path = f"/accounts/{account_id or self.me().account_id}/webhook/rotate"
         self._post(path, secret=secret, grace=grace)
 
     def deliveries(self) -> list[Json]:
-        """The newest webhook deliveries, newest first, each with its ``tries``."""
+        """Return the newest webhook deliveries, newest first, each with its ``tries``."""
         return cast("list[Json]", self._get("/deliveries"))
 
     def trigger(self, what: str) -> list[Json]:
-        """Send a webhook: of an event (``job.failed``), or a delivery or job once more."""
+        """Send a webhook: of an event such as ``job.failed``, or again by delivery or job id."""
         return cast("list[Json]", self._post("/trigger", what=what))
 
     # -- jobs ------------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Json:
-        """All about a job: also its ``events``, ``transfers`` and the count of ``settlements``."""
+        """Return a job with its ``events``, ``transfers`` and number of ``settlements``."""
         return self._get(f"/jobs/{job_id}")
 
     def expire_lease(self, job_id: str) -> None:
-        """Let a running job's lease run out now: it is re-routed, or fails at the last attempt."""
+        """End a running job's lease now: the job is offered again, or fails at its last attempt."""
         self._post(f"/jobs/{job_id}/expire-lease")
 
     def settle(self, job_id: str, output: Json, artifacts: list[Json] | None = None) -> None:
-        """Let a job succeed with this output, whoever holds it."""
+        """End a job as succeeded with this output, whether or not a worker has it."""
         self._post(f"/jobs/{job_id}/settle", output=output, artifacts=artifacts or [])
 
     def fail(self, job_id: str, code: str = "worker_failed", message: str = "failed") -> None:
-        """Let a job fail."""
+        """End a job as failed, with this error code and message."""
         self._post(f"/jobs/{job_id}/fail", code=code, message=message)
 
     def cancel(self, job_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The whole ASGI application: the guard in front, behind it the API, and the other pages."""
+"""The ASGI application: the guard, and behind it the API, the control endpoints, the console."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .route import answer_bare
 
 PREFIX = "/api/v1"
 PARTS = (worker, caller, login)
-"""The worker's first: its ``/kernel-jobs/available`` would else be taken for a job's id."""
+"""The worker's part is first, or ``available`` in ``/kernel-jobs/available`` would be a job id."""
 _DESCRIPTION = """The chaojiyuyan platform in one local process.
 
-An operation with `x-assumed` does in that respect what its makers suppose of the platform, for its
-documentation does not say. `Prefer: wait` (RFC 7240) is an addition that a server may ignore."""
+`x-assumed` on an operation names what the platform's documentation does not say and this server
+assumes. `Prefer: wait` (RFC 7240) is an addition that a server may ignore."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Access:
     """Who may use a running kernel.
 
     Attributes:
-        hosts: The host names under which it may be addressed.
-        control_token: Opens the control endpoints.
-        console_token: What the console asks a browser for; None where every user of this machine
-            may open it. Opens the control endpoints as well.
-        is_remote: Whether other machines can reach it.
+        hosts: The host names that requests may have in ``Host``.
+        control_token: The token for the control endpoints.
+        console_token: The token for the console, and for the control endpoints as well; None if
+            every user of this machine may open the console.
+        is_remote: Whether other machines can reach the kernel.
     """
 
     hosts: frozenset[str]
@@ -49,16 +49,16 @@ class Access:
 
 
 def create_app(service: KernelService, access: Access, drop: Callable[[Scope], None]) -> ASGIApp:
-    """Return the application over a running service.
+    """Return the application for a running service.
 
     Args:
-        service: The kernel at work.
+        service: The running kernel.
         access: Who may use it.
-        drop: Cuts a request's connection, for the faults that do so.
+        drop: Closes a request's connection, for the ``drop-`` faults.
     """
     api = _make_api(service, drop)
     control_api = _make_part(service, access, control.router)
-    # The console's part of a start is an eighth, which most kernels of tests need not.
+    # Loading the console takes an eighth of the start; most kernels in tests do not need it.
     get_site = cache(partial(_make_site, service, access, api))
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +91,7 @@ def _make_api(service: KernelService, drop: Callable[[Scope], None]) -> FastAPI:
 
 
 async def _refuse_method(request: Request, _error: Exception) -> Response:
-    # Starlette names the methods of one route; a path may have several.
+    # Starlette lists the methods of one route only, but a path may have several routes.
     path = request.url.path.removeprefix(PREFIX)
     routes = [route for part in PARTS for route in part.router.routes]
     methods = {
@@ -114,7 +114,7 @@ def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:
 
     @site.get("/openapi.json", include_in_schema=False)
     async def read_document(request: Request, token: str = "") -> Response:
-        """Get the API's OpenAPI document; on a network only with the console's token."""
+        """Get the API's OpenAPI document; with --allow-remote only with the console's token."""
         if access.is_remote and not (is_open(request) or is_token(request, token)):
             text = "The document needs the console's token: /openapi.json?token=…"
             raise Refusal(401, "token_needed", text)
@@ -134,7 +134,7 @@ def _make_part(service: KernelService, access: Access, router: APIRouter) -> Fas
 async def _answer_unknown(request: Request, _error: Exception) -> Response:
     from chaojiyuyan_devserver._console import not_found_page
 
-    # A program that asks at the wrong address is told so; a page would ask it for a token.
+    # A program with a wrong address gets a plain 404; the console's page would ask for a token.
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"detail": "Not Found"}, 404)
     return not_found_page(request)

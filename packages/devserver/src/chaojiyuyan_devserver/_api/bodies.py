@@ -1,4 +1,4 @@
-"""What requests carry, as the platform takes it, and what answers hold."""
+"""The bodies of requests and responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _require_finite(value: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
-        # Python's and pydantic's readers take them, nobody else's need to.
+        # Python's and pydantic's parsers accept them, but other parsers may not.
         raise ValueError("NaN and Infinity are not JSON") from None
     return value
 
@@ -38,7 +38,7 @@ class JobRequest(BaseModel):
 
     @property
     def order(self) -> Order:
-        """The call as the kernel takes it."""
+        """The call as the kernel's ``Order``."""
         return Order(
             self.capability_key,
             self.input_payload,
@@ -55,7 +55,7 @@ class Registration(BaseModel):
 
 
 class Submission(BaseModel):
-    """A worker's result. What is published goes into the job's history."""
+    """A worker's result. Published artifacts are recorded in the job's history."""
 
     output_envelope: Json
     artifacts: list[Json] = []
@@ -65,7 +65,7 @@ class Submission(BaseModel):
 
     @property
     def result(self) -> Result:
-        """The result as the kernel takes it."""
+        """The result as the kernel's ``Result``."""
         published = {"license": self.artifact_license, "tags": self.artifact_tags}
         return Result(
             self.output_envelope, self.artifacts, published if self.publish_as_artifact else None

@@ -40,7 +40,7 @@ NOT_FOUND = {404: ("kernel_job_not_found",)}
 async def create_job(
     request: Request, service: Service, agent: Caller, body: JobRequest
 ) -> Response:
-    """Call a capability. 201 for a new job; 200 with the first one for a repeated key."""
+    """Call a capability. 201 with a new job, or 200 with the first job of a repeated key."""
     job, is_new = service.create_job(agent, body.order)
     request.scope["made_job_id"] = job.id
     return answer(view_summary(job), 201 if is_new else 200)
@@ -59,7 +59,7 @@ async def read_jobs(
     status: str = "",
     capability_key: str = "",
 ) -> Response:
-    """List the caller's own jobs, newest first."""
+    """List the caller's jobs, newest first."""
     await service.saved()
     jobs = list_jobs(service.store, agent.id, status, capability_key, limit=limit, offset=offset)
     return answer({"items": [view_summary(job) for job in jobs]})
@@ -67,7 +67,7 @@ async def read_jobs(
 
 @router.get("/kernel-jobs/{job_id}", name="get", **document({200: JobView}, NOT_FOUND))
 async def read_job(service: Service, agent: Caller, job_id: JobId, wait: Waiting) -> Response:
-    """Get a job of the caller's own; with ``Prefer: wait`` held until it has ended."""
+    """Get one of the caller's jobs; with ``Prefer: wait``, answer when the job has ended."""
     job = service.require_job(job_id, agent)
     if wait.seconds is not None and not job.terminal:
         async with wait.watch_client() as gone:
@@ -86,13 +86,13 @@ async def read_job(service: Service, agent: Caller, job_id: JobId, wait: Waiting
     ),
 )
 async def read_events(service: Service, agent: Caller, job_id: JobId) -> Response:
-    """List the events of a job of the caller's own, oldest first."""
+    """List the events of one of the caller's jobs, oldest first."""
     job = service.require_job(job_id, agent)
     return answer({"items": [view_event(job, event) for event in job.events]})
 
 
 @router.get("/capability-specs", name="catalog", **document({200: Items[SpecView]}))
 async def read_catalog(service: Service, _agent: Caller, category: str | None = None) -> Response:
-    """List what can be called, all of it or one category."""
+    """List the capabilities, all of them or those of one category."""
     specs = service.kernel.catalog.list(category)
     return answer({"items": [view_spec(spec) for spec in specs]})

@@ -1,4 +1,4 @@
-"""Carries out faults on a request."""
+"""Apply faults to a request."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ _REFUSED = b'{"detail":{"error":"a fault on demand","code":"injected_fault"}}'
 
 
 async def strike(faults: list[Fault], endpoint: str, request: Request, serve: Serve) -> Response:
-    """Let a request fail; the answer does not reach a client whose connection was cut.
+    """Apply faults to a request and return the response.
+
+    The response does not reach a client whose connection was closed by a fault.
 
     Args:
-        faults: Those that strike it: all their delays happen, and the first of the others.
-        endpoint: The name of its operation.
+        faults: The faults to apply: all their delays, and the first fault of another kind.
+        endpoint: The name of the request's operation.
         request: The request.
-        serve: Serves it.
+        serve: Called to serve the request normally.
     """
     service = get_service(request)
     harm = next((fault for fault in faults if fault.effect != "delay"), None)
@@ -43,7 +45,7 @@ async def strike(faults: list[Fault], endpoint: str, request: Request, serve: Se
     if is_served:
         response = await serve(request)
     else:
-        await request.body()  # a connection that is cut with unread bytes is reset, not closed
+        await request.body()  # closing a connection with unread bytes would send a reset
         response = Response()
     _note(request, endpoint, carried_out)
     await service.saved()
@@ -51,7 +53,7 @@ async def strike(faults: list[Fault], endpoint: str, request: Request, serve: Se
         return response
     if harm.effect.startswith("drop"):
         request.app.state.drop(request.scope)
-        await asyncio.sleep(0)  # the server learns of it before it misses the answer
+        await asyncio.sleep(0)  # the server must see the closed connection before the response
         return response
     return _spoil(harm)
 
@@ -75,7 +77,7 @@ def _expire_lease(request: Request) -> None:
 
 def _note(request: Request, endpoint: str, faults: list[Fault]) -> None:
     service = get_service(request)
-    # A new job's id is known once it is made, and is left for us by the operation.
+    # The create operation stores the id of the new job in the scope.
     job_id = request.path_params.get("job_id") or request.scope.get("made_job_id")
     job = service.find_job(job_id) if job_id else None
     if job is not None:

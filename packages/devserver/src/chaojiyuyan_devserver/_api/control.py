@@ -1,4 +1,4 @@
-"""What an operator or a test does to a running kernel: ``/_control/…``, with a token."""
+"""``/_control/…``: the operations of an operator or a test on a running kernel."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .route import ApiRoute, answer
 
 
 class ControlRoute(ApiRoute):
-    """A route for the holder of a token, and for no web page even with it."""
+    """A route that needs a token and refuses every request from a web page."""
 
     def check(self, request: Request) -> None:
-        """Refuse a request without the token, and every one from a page."""
+        """Refuse a request without the token, and every request from a web page."""
         token = request.headers.get("x-control-token", "").encode()
         access = request.app.state.access
         tokens = [t.encode() for t in (access.control_token, access.console_token) if t]
         right = any(hmac.compare_digest(token, known) for known in tokens)
         if not right or "origin" in request.headers or "sec-fetch-site" in request.headers:
-            text = "The control endpoints need the control token."
+            text = "The control endpoints need the control token in X-Control-Token."
             raise Refusal(403, "control_denied", text)
 
 
@@ -41,7 +41,7 @@ Number = Annotated[float, Body(embed=True)]
 
 @router.get("/console")
 async def read_console(request: Request) -> Response:
-    """Get the token that the console asks for; null where it asks for none."""
+    """Get the console's token; null if the console needs none."""
     return answer({"token": request.app.state.access.console_token})
 
 
@@ -52,14 +52,14 @@ async def read_console(request: Request) -> Response:
 async def create_agent(
     service: Service, name: Text, balance_nc: Annotated[int, Body(embed=True)]
 ) -> Response:
-    """Add an agent in an account of its own."""
+    """Add an agent with a new account."""
     agent, api_key = await service.create_agent(name, balance_nc=balance_nc)
     return answer({"id": agent.id, "account_id": agent.account_id, "api_key": api_key}, 201)
 
 
 @router.get("/agents/ready")
 async def read_ready_agent(service: Service) -> Response:
-    """Get the agent whose key is printed at the start, with that key."""
+    """Get the agent whose key the kernel prints at the start, with its key."""
     return answer({**asdict(service.ready_agent), "api_key": service.ready_key})
 
 
@@ -108,7 +108,7 @@ async def read_deliveries(service: Service) -> Response:
 
 @router.post("/trigger")
 async def trigger(service: Service, what: Text) -> Response:
-    """Send a webhook: a sample of an event, or a delivery again."""
+    """Send a webhook: a sample event, or an earlier delivery again."""
     sent: list[Delivery] = await triggers.trigger(service, what)
     return answer([asdict(delivery) for delivery in sent], 201)
 
@@ -118,7 +118,7 @@ async def trigger(service: Service, what: Text) -> Response:
 
 @router.get("/jobs/{job_id}")
 async def read_job(job_id: str, service: Service) -> Response:
-    """Get a job with its events, what was paid for it, and how often it was settled."""
+    """Get a job with its events, its transfers, and how often it was settled."""
     job = service.require_job(job_id)
     await service.saved()
     transfers = service.store.records(Transfer, "WHERE job = ?", job.number)
@@ -136,7 +136,7 @@ async def read_job(job_id: str, service: Service) -> Response:
 
 @router.post("/jobs/{job_id}/expire-lease")
 async def expire_lease(job_id: str, service: Service) -> Response:
-    """Let a running job's lease expire."""
+    """End a running job's lease now."""
     service.kernel.jobs.expire_lease(service.require_job(job_id))
     return answer({})
 
@@ -148,14 +148,14 @@ async def settle_job(
     output: Annotated[Json, Body(embed=True)],
     artifacts: Annotated[list[Json], Body(embed=True)],
 ) -> Response:
-    """Let a job succeed with any output."""
+    """End a job as succeeded, with any output."""
     service.kernel.jobs.settle(service.require_job(job_id), Result(output, artifacts))
     return answer({})
 
 
 @router.post("/jobs/{job_id}/fail")
 async def fail_job(job_id: str, service: Service, code: Text, message: Text) -> Response:
-    """Let a job fail."""
+    """End a job as failed."""
     service.kernel.jobs.fail(service.require_job(job_id), code, message)
     return answer({})
 
@@ -172,7 +172,7 @@ async def cancel_job(job_id: str, service: Service) -> Response:
 
 @router.post("/skip")
 async def skip(service: Service, seconds: Annotated[float | None, Body(embed=True)]) -> Response:
-    """Move the clock ahead by some seconds, or with null to the next deadline."""
+    """Move the clock ahead by a number of seconds, or with null to the next deadline."""
     if seconds is not None and not 0 <= seconds <= 10**9:
         raise Refusal(422, "bad_seconds", "The seconds to skip must be from 0 to 1,000,000,000.")
     skipped = await service.skip(seconds)
@@ -181,7 +181,7 @@ async def skip(service: Service, seconds: Annotated[float | None, Body(embed=Tru
 
 @router.put("/faults")
 async def set_faults(service: Service, faults: Annotated[list[str], Body(embed=True)]) -> Response:
-    """Replace the faults; each counts its requests from here on."""
+    """Replace the faults; each counts its requests from now on."""
     try:
         service.faults.set(faults)
     except ValueError as error:
@@ -191,14 +191,14 @@ async def set_faults(service: Service, faults: Annotated[list[str], Body(embed=T
 
 @router.post("/reset")
 async def reset(service: Service) -> Response:
-    """Forget everything but the ready agent and its key."""
+    """Delete everything except the ready agent and its key."""
     await service.reset()
     return answer({})
 
 
 @router.get("/snapshot")
 async def save_snapshot(service: Service) -> Response:
-    """Return everything as one file."""
+    """Get everything in one file, a snapshot."""
     return Response(await service.save_snapshot(), media_type="application/vnd.sqlite3")
 
 
@@ -206,7 +206,7 @@ async def save_snapshot(service: Service) -> Response:
 async def load_snapshot(
     request: Request, service: Service, resume_webhooks: bool = False
 ) -> Response:
-    """Replace everything by a snapshot."""
+    """Replace everything with a snapshot."""
     try:
         await service.load_snapshot(await request.body(), resume_webhooks=resume_webhooks)
     except SnapshotError as error:

@@ -1,4 +1,4 @@
-"""What FastAPI hands to the operations, to the control endpoints and to the pages."""
+"""FastAPI's dependencies for the operations, the control endpoints and the console's pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chaojiyuyan_devserver.kernel import Refusal
 from chaojiyuyan_devserver.kernel.records import Agent
 
 MAX_WAIT = 60.0
-"""The maximum of ``Prefer: wait`` in seconds."""
+"""The longest ``Prefer: wait``, in seconds."""
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNORECASE | re.ASCII)
 
 
@@ -26,15 +26,15 @@ def get_service(request: Request) -> KernelService:
 
 
 async def authenticate(request: Request) -> Agent:
-    """Return the agent whose key the request carries.
+    """Return the agent whose key is in the request's ``Authorization`` header.
 
     Raises:
-        Refusal: 401 ``invalid_api_key``.
+        Refusal: 401 ``invalid_api_key``, if there is no valid key.
     """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     agent = get_service(request).kernel.agents.authenticate(key.strip())
     if agent is None or scheme.lower() != "bearer":
-        text = "The Authorization header holds no valid agent key."
+        text = "The Authorization header has no valid agent key."
         raise Refusal(401, "invalid_api_key", text)
     return agent
 
@@ -44,10 +44,10 @@ class Wait:
 
     Args:
         request: The request.
-        prefer: The header's value, if it is there.
+        prefer: The header's value, or None.
 
     Attributes:
-        seconds: For how long the answer may be held, at most ``MAX_WAIT``; None without it.
+        seconds: How long the response may wait, at most ``MAX_WAIT``; None without the header.
     """
 
     def __init__(self, request: Request, prefer: str | None) -> None:
@@ -57,14 +57,14 @@ class Wait:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that says that the wait was honoured."""
+        """The response headers that say the wait was applied."""
         if self.seconds is None:
             return {}
         return {"preference-applied": f"wait={self.seconds:.0f}"}
 
     @asynccontextmanager
     async def watch_client(self) -> AsyncIterator[asyncio.Future[None]]:
-        """Give a future that is done once the client has hung up."""
+        """Yield a future that is done once the client has closed the connection."""
 
         async def watch() -> None:
             while (await self._request.receive())["type"] != "http.disconnect":
@@ -82,7 +82,7 @@ async def _get_wait(
     prefer: Annotated[
         str | None,
         Header(
-            description="`wait=<seconds>`, at most 60: hold the answer until the event.",
+            description="`wait=<seconds>`, at most 60: answer when the event happens.",
             examples=["wait=2"],
         ),
     ] = None,
@@ -91,7 +91,9 @@ async def _get_wait(
 
 
 async def _get_service(request: Request) -> KernelService:
-    return get_service(request)  # a coroutine function: FastAPI runs others in threads
+    return get_service(
+        request
+    )  # a coroutine function, because FastAPI runs other functions in threads
 
 
 Service = Annotated[KernelService, Depends(_get_service)]

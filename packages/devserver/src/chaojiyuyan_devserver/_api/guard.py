@@ -1,4 +1,4 @@
-"""What every request passes: whose it is, the limit on bodies, and the Date of the kernel."""
+"""Checks of every request: its Host, its origin and the size of its body. Adds ``Date``."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _OWN_SITES = (b"same-origin", b"none")
 
 
 class Guard:
-    """Pure ASGI middleware.
+    """ASGI middleware in front of the application.
 
-    A page that made a name of its own resolve to this machine (DNS rebinding) sends that name in
-    ``Host``, so names that are not ours are refused. A page of another site can send requests
-    without reading the answers, so those that change something are refused by ``Sec-Fetch-Site``,
-    which browsers set and pages cannot. ``Date`` is the kernel's time: a worker computes its
-    lease from it, also where the clock was moved.
+    A web page whose own host name resolves to this machine (DNS rebinding) sends that name in
+    ``Host``, so unknown names are refused. A page of another site can send requests although it
+    cannot read the responses, so its requests that change something are refused by
+    ``Sec-Fetch-Site``, which browsers set and pages cannot. ``Date`` is the kernel's time,
+    because a worker computes the end of its lease from it, also after the clock was moved.
 
     Args:
-        app: The application behind it.
-        hosts: The host names that are ours, without the port.
+        app: The application behind the guard.
+        hosts: The host names of this kernel, without the port.
         clock: The kernel's clock.
     """
 
@@ -38,7 +38,7 @@ class Guard:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it."""
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             return
         host = length = b""
@@ -59,11 +59,13 @@ class Guard:
 
         limit = MAX_SNAPSHOT_BYTES if scope["path"] == _SNAPSHOT else MAX_BODY_BYTES
         if not self._is_ours(host.decode("latin-1")):
-            await _refuse(dated, 421, "host_not_allowed", "This Host is not served here.")
+            await _refuse(dated, 421, "host_not_allowed", "This server does not serve this Host.")
         elif site not in _OWN_SITES and scope["method"] not in _SAFE_METHODS:
-            await _refuse(dated, 403, "cross_site_request", "Pages of other sites may not do this.")
+            await _refuse(
+                dated, 403, "cross_site_request", "A page of another site may not do this."
+            )
         elif length.isdigit() and int(length) > limit:
-            await _refuse(dated, 413, "payload_too_large", f"A body may have {limit} bytes.")
+            await _refuse(dated, 413, "payload_too_large", f"The body exceeds {limit} bytes.")
         else:
             await self._limited(scope, receive, dated, limit)
 
@@ -72,7 +74,9 @@ class Guard:
         if name in self._hosts:
             return True
         try:
-            ip_address(name)  # nobody else can point an address elsewhere, as one can a name
+            ip_address(
+                name
+            )  # an IP address, unlike a name, cannot be made to resolve to this machine
         except ValueError:
             return False
         return True
@@ -89,22 +93,22 @@ class Guard:
             return message
 
         async def replaced(message: Message) -> None:
-            # FastAPI makes an answer of its own of the error.
+            # FastAPI would turn the exception into a response of its own.
             if received <= limit:
                 await send(message)
 
         with suppress(_BodyTooLargeError):
             await self._app(scope, counted, replaced)
         if received > limit:
-            await _refuse(send, 413, "payload_too_large", f"A body may have {limit} bytes.")
+            await _refuse(send, 413, "payload_too_large", f"The body exceeds {limit} bytes.")
 
 
 class _BodyTooLargeError(Exception):
-    """More came than is taken."""
+    """The body is larger than the limit."""
 
 
 def host_name(host: str) -> str:
-    """Return the name or address in a ``Host`` header, without port and brackets, in lower case."""
+    """Return the host of a ``Host`` header in lower case, without the port and the brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()

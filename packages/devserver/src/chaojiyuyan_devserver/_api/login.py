@@ -14,7 +14,7 @@ router = APIRouter(route_class=ApiRoute)
 
 @router.post("/oauth/device/authorize", name="authorize", **document({200: Login}, needs_key=False))
 async def authorize(request: Request, service: Service, body: LoginRequest) -> Response:
-    """Begin a device login."""
+    """Start a device login."""
     login, device_code = service.start_login(body.client_name)
     url = f"{request.url.scheme}://{request.headers['host']}/activate"
     return answer(
@@ -43,6 +43,6 @@ async def authorize(request: Request, service: Service, body: LoginRequest) -> R
     ),
 )
 async def token(service: Service, body: TokenRequest) -> Response:
-    """Ask for the outcome: 428 while it is pending, 429 when asked too fast, 410 at the end."""
+    """Poll for the key: 428 while pending, 429 if polled too fast, 410 if denied or expired."""
     agent, api_key = await service.finish_login(body.device_code)
     return answer({"api_key": api_key, "account_id": agent.account_id})

@@ -1,4 +1,4 @@
-"""What FastAPI's OpenAPI document cannot know by itself."""
+"""Additions to the OpenAPI document that FastAPI generates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 def complete_openapi(schema: Json, catalog: Catalog) -> Json:
-    """Return FastAPI's document with the assumptions, the catalog's inputs and the key."""
+    """Return FastAPI's document with the assumptions, the input schemas and the security scheme."""
     components = schema["components"]
     job_request = {
         **components["schemas"]["JobRequest"],

@@ -1,4 +1,4 @@
-"""How every operation of the API is served: errors in the platform's words, faults, commits."""
+"""The route class of all API operations: the platform's error bodies, faults, commits."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ALWAYS: Mapping[int, tuple[str, ...]] = {413: ("payload_too_large",), 422: ()}
 
 
 class ApiRoute(APIRoute):
-    """A route that answers in the platform's words, and only when everything is on disk."""
+    """A route with the platform's error bodies that answers only when all changes are on disk."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler with what is around it."""
+        """Return the route's handler, wrapped."""
         handle = super().get_route_handler()
         endpoint = self.name
 
@@ -48,17 +48,17 @@ class ApiRoute(APIRoute):
         return handler
 
     def check(self, request: Request) -> None:
-        """Refuse a request before anything of it is read."""
+        """Refuse a request before its body is read."""
 
 
 class _JsonRequest(Request):
-    """A request whose JSON is read by pydantic: quicker, and without lone surrogates."""
+    """A request whose JSON is parsed by pydantic: faster, and it rejects lone surrogates."""
 
     async def json(self) -> Any:
         """Return the body's value.
 
         Raises:
-            json.JSONDecodeError: It is not JSON.
+            json.JSONDecodeError: The body is not JSON.
         """
         try:
             return from_json(await self.body())
@@ -80,7 +80,7 @@ def answer_bare(
 
 
 def _refuse(refusal: Refusal) -> Response:
-    """Return a refusal as the platform words it."""
+    """Return a refusal in the platform's format: ``{"detail": {"error": …, "code": …}}``."""
     headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None
     return answer_bare({"detail": refusal.detail()}, refusal.status, headers)
 
@@ -92,13 +92,13 @@ def document(
     assumed: str = "",
     needs_key: bool = True,
 ) -> dict[str, Any]:
-    """Return what the OpenAPI document says of an operation, as the route decorators take it.
+    """Return an operation's part of the OpenAPI document, as arguments of the route decorators.
 
     Args:
-        answers: The type of ``data`` by HTTP status of success, the usual one first.
-        refusals: The codes that it may refuse with, by HTTP status.
-        assumed: What of it the platform's documentation does not say.
-        needs_key: Whether it needs an agent key.
+        answers: The type of ``data`` by HTTP status of success, the usual status first.
+        refusals: The error codes by HTTP status.
+        assumed: What the platform's documentation does not say and this server assumes.
+        needs_key: Whether the operation needs an agent key.
     """
     responses: dict[int | str, Any] = {
         status: {"model": Data[kind], "description": kind.__doc__ or ""}  # type: ignore[valid-type]
@@ -122,7 +122,7 @@ def _refusal(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _describe_errors(error: RequestValidationError) -> Response:
-    """Return FastAPI's own 422, without the input itself, which need not be text."""
+    """Return FastAPI's usual 422 without the input, which may not be encodable as text."""
     found = [
         {"type": one["type"], "loc": list(one["loc"]), "msg": one["msg"]} for one in error.errors()
     ]

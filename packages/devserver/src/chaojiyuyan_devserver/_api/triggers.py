@@ -1,4 +1,4 @@
-"""Webhooks that are sent on purpose."""
+"""Webhooks that are sent on request, for ``chaojiyuyan dev trigger``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from chaojiyuyan_devserver.kernel.records import Delivery, Job
 
 
 async def trigger(service: KernelService, what: str) -> list[Delivery]:
-    """Send a webhook; return what was queued.
+    """Send a webhook and return the queued deliveries.
 
     Args:
-        service: The kernel at work.
-        what: An event such as ``job.failed``, for which an echo job of the ready agent is made and
-            ended so; or the id of a delivery, or of a job, whose last delivery is repeated.
+        service: The running kernel.
+        what: An event such as ``job.failed``, for which a job of ``test.echo.v1`` is created and
+            ended with that status; or the id of a delivery, to repeat it; or the id of a job, to
+            repeat its last delivery.
 
     Raises:
         Refusal: 404 ``delivery_not_found`` or ``event_not_found``, 409 ``no_webhook``.
@@ -45,7 +46,9 @@ async def _send_sample(service: KernelService, status: str) -> list[Delivery]:
     end = ends.get(status)
     if end is None:
         known = ", ".join(f"job.{known}" for known in ends)
-        raise Refusal(404, "event_not_found", f"There is no event job.{status}, only {known}.")
+        raise Refusal(
+            404, "event_not_found", f"There is no event job.{status}. The events are {known}."
+        )
     job = jobs.create(agent, Order("test.echo.v1", {"triggered": True}))
     end(job)
     await service.saved()

@@ -1,4 +1,4 @@
-"""The worker's operations: register, look for work, bid, extend the lease, submit."""
+"""The worker's operations: register, poll for jobs, bid, send a heartbeat, submit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOLDER = {404: ("task_run_not_found",), 410: ("lease_expired",)}
 
 @router.post("/kernel-agents/me/capabilities", name="register", **document({201: Registered}))
 async def register(service: Service, agent: Caller, body: Registration) -> Response:
-    """Add to the capabilities that this worker handles; a repeat refreshes when it was seen."""
+    """Add to the worker's capabilities. Registering again updates when it was last seen."""
     registered, skipped = service.kernel.register(agent, body.capability_keys)
     return answer({"registered": registered, "skipped_unknown": skipped}, 201)
 
@@ -34,7 +34,7 @@ async def register(service: Service, agent: Caller, body: Registration) -> Respo
     **document(
         {200: Offers},
         {403: ("worker_not_enabled",)},
-        assumed="A capability outside the handler set is no error: there is no work in it.",
+        assumed="A capability outside the handler set is not an error: the list is empty.",
     ),
 )
 async def read_offers(
@@ -44,12 +44,12 @@ async def read_offers(
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
     capability_key: str | None = None,
 ) -> Response:
-    """List the jobs on offer, oldest first; with ``Prefer: wait`` held until there is one."""
+    """List the offered jobs, oldest first; with ``Prefer: wait``, answer when there is one."""
     jobs = service.kernel.jobs.available(agent, capability_key, limit)
     if not jobs and wait.seconds is not None:
         end = service.loop.time() + wait.seconds
         async with wait.watch_client() as gone:
-            # A quicker worker may have taken what woke this one: then it waits on.
+            # A faster worker may have taken the job that woke this one; it then waits on.
             while not (jobs or gone.done() or service.waiters.closed):
                 left = end - service.loop.time()
                 if left <= 0:
@@ -75,7 +75,7 @@ async def read_offers(
     ),
 )
 async def bid(service: Service, agent: Caller, job_id: JobId) -> Response:
-    """Bid for a job: first come, first served, in one step."""
+    """Bid for a job. The first valid bid gets the job at once."""
     try:
         attempt = service.kernel.jobs.bid(agent, service.require_job(job_id))
     except Refusal as refusal:
@@ -93,7 +93,7 @@ async def bid(service: Service, agent: Caller, job_id: JobId) -> Response:
 
 @router.post("/kernel-jobs/{job_id}/heartbeat", name="heartbeat", **document({200: Lease}, HOLDER))
 async def heartbeat(service: Service, agent: Caller, job_id: JobId) -> Response:
-    """Set the lease to its full length from now."""
+    """Extend the lease to its full length from now."""
     attempt = service.kernel.jobs.heartbeat(agent, _require_run(service, job_id))
     return answer({"lease_expires_at": timestamp(attempt.lease_expires_at)})
 
@@ -104,12 +104,12 @@ async def heartbeat(service: Service, agent: Caller, job_id: JobId) -> Response:
     **document(
         {200: Settlement},
         {**HOLDER, 422: ("validation_failed",)},
-        assumed="A repeated submit answers 404; an invalid output is 422 twice in an attempt, then"
-        " 200 with settled false, and the attempt is over.",
+        assumed="A repeated submit gets 404. An invalid output gets 422 twice in an attempt, then"
+        " 200 with settled false, which ends the attempt.",
     ),
 )
 async def submit(service: Service, agent: Caller, job_id: JobId, body: Submission) -> Response:
-    """Submit the result; the job is settled in the same transaction."""
+    """Submit the result. The job is settled in the same transaction."""
     job = _require_run(service, job_id)
     try:
         service.kernel.jobs.submit(agent, job, body.result)
@@ -128,8 +128,8 @@ def _require_run(service: KernelService, job_id: str) -> Job:
 
 
 def _reread(service: KernelService, agent: Agent) -> Agent:
-    # A snapshot that was loaded meanwhile has agents of its own.
+    # The agent may be gone if a snapshot was loaded in the meantime.
     known = service.kernel.agents.by_id.get(agent.id)
     if known is None:
-        raise Refusal(401, "invalid_api_key", "The agent is not known any more.")
+        raise Refusal(401, "invalid_api_key", "The agent of this key no longer exists.")
     return known

@@ -1,4 +1,4 @@
-"""The console: pages for the person at this machine, rendered here and kept live by htmx."""
+"""The console: the kernel's web pages, rendered on the server and updated live by htmx."""
 
 from . import (  # noqa: F401 - each adds its pages to the router
     activate,

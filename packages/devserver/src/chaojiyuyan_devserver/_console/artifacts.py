@@ -1,8 +1,8 @@
-"""What a job's artifacts look like on its page, without running anything of them.
+"""Show a job's artifacts on its page without running any of their content.
 
-An artifact that carries its content with it (a ``data:`` URI) is served under an address of its
-own, as one of a few types that a browser only shows, in a sandbox. Artifacts elsewhere are links;
-nothing is loaded from another server.
+An artifact that contains its content (a ``data:`` URI) is served at its own address, as one of a
+few types that a browser only displays, in a sandbox. Other artifacts are shown as links; nothing
+is loaded from another server.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact as its page shows it; kind, media type, size and meta are the worker's words."""
+    """An artifact as the page shows it. Kind, media type, size and meta come from the worker."""
 
     kind: str
     mime: str
     size: int | None  # bytes
     shown_as: str  # "image", "audio", "video", "text", "link", or empty
-    uri: str  # empty where it is too long to be shown
+    uri: str  # empty if it is too long to be shown
     text: str  # the beginning of a text artifact
     meta: Any
 
 
 def describe(artifact: dict[str, Any]) -> Artifact:
-    """Return what the page shows of an artifact, whatever the worker put into it."""
+    """Return what the page shows of an artifact; any value from the worker is accepted."""
     uri = str(artifact.get("artifact_uri") or "")
     size = artifact.get("size_bytes")
     shown_as, text = "", ""
@@ -57,7 +57,7 @@ def describe(artifact: dict[str, Any]) -> Artifact:
 
 
 def content(artifact: dict[str, Any]) -> tuple[str, bytes] | None:
-    """Return the media type and bytes that an artifact carries, if they may be shown."""
+    """Return the media type and bytes in an artifact's ``data:`` URI, if they may be shown."""
     found = _decode(str(artifact.get("artifact_uri") or ""))
     return found if found is not None and found[0] in (*IMAGES, *SOUNDS, *VIDEOS) else None
 

@@ -1,4 +1,4 @@
-"""The style sheet and the scripts; htmx 4.0.1 is npm's own file, its licence (0BSD) beside it."""
+"""The style sheet and the scripts. htmx 4.0.1 is the file from npm (licence 0BSD)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ router = APIRouter()
 
 @router.get("/assets/{name}")
 async def asset(name: str) -> Response:
-    """Send one file; its address carries ``DIGEST``, so it may be kept."""
+    """Send one file. Its address contains ``DIGEST``, so browsers may cache it."""
     content = _files.get(name)
     if content is None:
         return Response(status_code=404)

@@ -1,4 +1,4 @@
-"""Balances: the accounts, and what moved between them."""
+"""Balances: the accounts and the transfers between them."""
 
 from __future__ import annotations
 

@@ -24,18 +24,18 @@ MAX_TIMEOUT = 86400
 
 @dataclass
 class Call:
-    """A call as the form shows it; the input is in the fields, or else in the text, as JSON."""
+    """A call as the form shows it. The input is in the fields, or in the text as JSON."""
 
     agent_id: str
     fields: list[Field] | None
     text: str = "{}"
     idempotency_key: str = ""
     timeout: str = ""  # seconds
-    errors: list[str] = field(default_factory=list)  # those that belong to no field
+    errors: list[str] = field(default_factory=list)  # errors that belong to no field
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it cannot be sent as it is."""
+        """Whether the form has errors and the call cannot be sent."""
         return bool(self.errors) or any(one.error for one in self.fields or ())
 
 
@@ -63,7 +63,7 @@ def _page(request: Request, service: KernelService, spec: Spec, call: Call) -> R
 
 @router.get("/catalog")
 async def capabilities(request: Request, service: Service) -> Response:
-    """Show what can be called."""
+    """Show all capabilities."""
     handled = [a.handler_set for a in service.kernel.agents.by_id.values() if a.revoked_at is None]
     specs = service.kernel.catalog.list()
     workers = {s.capability_key: sum(s.capability_key in keys for keys in handled) for s in specs}
@@ -74,7 +74,7 @@ async def capabilities(request: Request, service: Service) -> Response:
 async def capability(
     request: Request, service: Service, capability_key: str, form: str = "fields"
 ) -> Response:
-    """Show one capability with its form; ``?form=json`` for one field of JSON."""
+    """Show one capability with its form; with ``?form=json``, one text area for JSON."""
     spec = _require_spec(service, capability_key)
     fields = fields_of(spec.input_schema) if form != "json" else None
     examples = spec.input_schema.get("examples") or [{}]
@@ -84,7 +84,7 @@ async def capability(
 
 @router.post("/catalog/{capability_key:path}", dependencies=[OwnForm])
 async def call_capability(request: Request, service: Service, capability_key: str) -> Response:
-    """Call it and go to the job, or show what is wrong."""
+    """Call the capability and go to the job, or show the form's errors."""
     spec = _require_spec(service, capability_key)
     form = await request.form()
     language = language_of(request)

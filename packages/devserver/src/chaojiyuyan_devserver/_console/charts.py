@@ -1,4 +1,4 @@
-"""Where everything in a chart goes; ``templates/charts.html`` draws it, as inline SVG."""
+"""The positions of everything in a chart; ``templates/charts.html`` draws them as inline SVG."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .timeline import Span, Timeline
 
 OUTCOMES = ("succeeded", "failed", "expired", "cancelled")
 HEIGHT = 132
-"""Height of a chart in CSS pixels, its labels included."""
+"""Height of a chart in CSS pixels, including its labels."""
 
 MAX_RUN_SHARE = 82.0
-"""Percentage of a job's bar for its queues and runs; the rest shows what was left of the lease."""
+"""Percentage of a job's bar for queueing and running; the rest shows the unused lease."""
 
 _TOP, _BOTTOM = 8, HEIGHT - 20
 _STEP = 100 / INTERVALS  # percent
-_MAX_GAP = 2  # intervals that a line bridges
-_MIN_SPAN = 0.4  # percent; a shorter span could not be seen
+_MAX_GAP = 2  # empty intervals that a line crosses
+_MIN_SPAN = 0.4  # percent; a shorter span would be invisible
 _TICKS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 60.0, 600.0, 3600.0, 36000.0)  # seconds
 
 
@@ -35,7 +35,7 @@ class _Point:
     number: int  # of its interval
     x: float  # percent
     median: float
-    slow: float  # the 95th percentile, as the median a place in CSS pixels
+    slow: float  # the 95th percentile; like the median, a position in CSS pixels
     said: Markup
 
 
@@ -91,7 +91,7 @@ def latency_chart(intervals: Sequence[Interval], language: Language) -> Markup:
 
 
 def place_spans(timeline: Timeline) -> list[list[tuple[Span, float, float]]]:
-    """Return each group's spans with their places and widths in percent, on one scale for all."""
+    """Return each group's spans with positions and widths in percent, on one common scale."""
     scale = MAX_RUN_SHARE / max(timeline.length, 1e-3)
     placed = []
     for group in timeline.groups:
@@ -119,7 +119,7 @@ def _draw(kind: str, language: Language, *values: object) -> Markup:
 
 
 def _round_up(number: float) -> int:
-    """Return the next of 2, 4, 10, 20, 40, 100, …, so that half of it is whole."""
+    """Return the next of 2, 4, 10, 20, 40, 100, …, so that half of it is a whole number."""
     size = 1
     while True:
         for step in (2, 4, 10):

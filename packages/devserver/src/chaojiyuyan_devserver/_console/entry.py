@@ -1,4 +1,4 @@
-"""Who may see the console: the holder of its token. And whose forms it takes: its own."""
+"""Access to the console: its token, and the CSRF token in its forms."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from chaojiyuyan_devserver.kernel import Refusal
 
 
 def is_open(request: Request) -> bool:
-    """Return whether this browser may see the console."""
+    """Return whether the request's browser may see the console."""
     return is_token(request, request.cookies.get(_cookie(request), ""))
 
 
 def is_token(request: Request, given: str) -> bool:
-    """Return whether this is the console's token; anything is, where the console has none."""
+    """Return whether ``token`` is the console's token; True if the console has none."""
     token: str | None = request.app.state.access.console_token
     return token is None or hmac.compare_digest(token.encode(), given.encode())
 
 
 def let_in(request: Request, target: str) -> Response:
-    """Keep the console's token, if it has one, in a cookie and go on to a page of this server.
+    """Redirect to a page of this server, with the console's token in a cookie if it has one.
 
     Args:
-        request: What is answered.
-        target: The page's path, from a form; ``/`` is taken where it could lead elsewhere.
+        request: The request.
+        target: The page's path, from a form; ``/`` is used if it could be on another server.
     """
     is_local = target.startswith("/") and target[1:2] not in ("/", "\\")
     response = RedirectResponse(target if is_local else "/", 303)
@@ -39,15 +39,15 @@ def let_in(request: Request, target: str) -> Response:
 
 
 def _cookie(request: Request) -> str:
-    # cookies know no ports, and there may be a kernel on each
+    # cookies are not separate for each port, and several kernels may run
     return f"chaojiyuyan_console_{request.url.port or 80}"
 
 
 async def _require_own_form(service: Service, csrf_token: Annotated[str, Form()] = "") -> None:
-    # Another site cannot read our pages, so it cannot know the token in every form.
+    # Another site cannot read these pages, so it cannot know the token in their forms.
     if not hmac.compare_digest(service.form_token.encode(), csrf_token.encode()):
-        raise Refusal(403, "bad_csrf_token", "This form did not come from this server's own page.")
+        raise Refusal(403, "bad_csrf_token", "The form is not from a page of this server.")
 
 
 OwnForm = Depends(_require_own_form)
-"""Refuses a form that is not one of our own: 403 ``bad_csrf_token``."""
+"""Refuses a form that is not from a page of this server: 403 ``bad_csrf_token``."""

@@ -1,4 +1,4 @@
-"""What a job's error code means and what to try, from a table in the catalog of messages."""
+"""Explains a job's error code and what to try, with texts from the message catalog."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ CAUSES = (
     "triggered",
     "other",
 )
-"""The rows of the table: ``cause.<name>.what`` and ``cause.<name>.try.1`` and so on."""
+"""The causes; their texts are ``cause.<name>.what``, ``cause.<name>.try.1`` and so on."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What an error means, and what to try, the most likely first."""
+    """What an error means, and what to try, the most likely remedy first."""
 
     what: Markup
     tries: list[Markup]
 
 
 def find_cause(job: Job) -> str:
-    """Return the row of ``CAUSES`` for a job that ended without a result."""
+    """Return the one of ``CAUSES`` for a job that ended without a result."""
     if job.error_code == "attempt_exhausted":
         losses = [e.payload["reason"] for e in job.events if e.event_type == "job.attempt_lost"]
         return "output_invalid" if losses[-1:] == ["validation_failed"] else "lease_lost"
@@ -43,7 +43,7 @@ def find_cause(job: Job) -> str:
 
 
 def explain(job: Job, handlers: int, language: Language) -> Explanation | None:
-    """Explain why a job has no result; None for one that succeeded or has not ended.
+    """Explain why a job has no result; None if it succeeded or has not ended.
 
     Args:
         job: The job with its attempts and events.

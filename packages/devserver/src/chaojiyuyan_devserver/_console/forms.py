@@ -1,8 +1,8 @@
-"""A form from a JSON Schema, and the value from what was filled in.
+"""Make a form from a JSON Schema, and the value from the submitted form.
 
-Only a flat object of strings, numbers, booleans and choices becomes fields; whatever else a schema
-asks for is written as JSON. The schema itself is checked by the kernel, here only what a field
-cannot hold.
+Only a flat object of strings, numbers, booleans and enums becomes fields; for any other schema
+the form has one text area for JSON. The kernel validates the value against the schema; this
+module only checks that a field's text can be converted to its type.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Field:
         kind: ``string``, ``integer``, ``number`` or ``choice``.
         required: Whether the schema requires it.
         description: The schema's description.
-        long: Whether it deserves several lines.
+        long: Whether the field has several lines.
         schema: The property's schema.
         choices: The allowed values as JSON, for a choice.
-        text: The field's present text.
-        error: What is wrong with the text, or empty.
+        text: The field's current text.
+        error: The text's error, or empty.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Field:
         """Return the JSON value of the text.
 
         Raises:
-            ValueError: The text is none of this kind.
+            ValueError: The text cannot be converted to the field's kind.
         """
         if self.kind == "integer":
             return int(self.text)
@@ -84,7 +84,7 @@ class Field:
 
 
 def fields_of(schema: Json) -> list[Field] | None:
-    """Return the fields for an input schema, or None where it is not simple enough."""
+    """Return the fields for an input schema, or None if it is not a flat object."""
     properties = schema.get("properties")
     if not properties or not isinstance(properties, dict) or set(schema) - _OBJECT_WORDS:
         return None
@@ -121,15 +121,15 @@ def _field(name: str, schema: Any, required: bool) -> Field | None:
 def read_fields(
     fields: list[Field], form: Mapping[str, Any], language: Language
 ) -> tuple[list[Field], Json]:
-    """Return the fields as they were submitted, and the object that they make.
+    """Return the submitted fields and the object with their values.
 
     An empty field is left out of the object, unless it is a required string. A field whose text
-    does not fit its kind has its ``error`` set and is left out as well.
+    cannot be converted gets its ``error`` and is left out as well.
     """
     done: list[Field] = []
     value: Json = {}
     for empty in fields:
-        # browsers send line ends as CRLF, which nobody typed
+        # browsers send line ends as CRLF
         text = str(form.get(empty.key, "")).replace("\r\n", "\n")
         field = replace(empty, text=text)
         try:
@@ -142,9 +142,9 @@ def read_fields(
 
 
 def mark_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], list[str]]:
-    """Return the fields with their validation errors, and the errors that belong to none.
+    """Return the fields with their validation errors, and the errors that belong to no field.
 
-    An error is the kernel's, such as ``$.count: 9 is greater than the maximum of 8``.
+    The errors are the kernel's, such as ``$.count: 9 is greater than the maximum of 8``.
     """
     by_path = {f"$.{field.name}": index for index, field in enumerate(fields)}
     marked, others = list(fields), []
@@ -159,7 +159,7 @@ def mark_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], li
 
 
 def parse_object(text: str, language: Language) -> Json:
-    """Read the JSON object in a text, as the API reads one; an empty text is an empty object.
+    """Parse a JSON object as the API does; an empty text is an empty object.
 
     Raises:
         ValueError: The text is not a JSON object; the message says where and why.

@@ -1,4 +1,4 @@
-"""One job: its page, and what a person does to it there."""
+"""The page of one job, and the actions on it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .text import MAX_JSON
 from .timeline import build_timeline
 
 EVERY = 1
-"""Seconds between two looks at a job that runs: its bar grows."""
+"""Seconds between two updates of a running job's page, whose bar grows."""
 
 
 def _page(
@@ -62,14 +62,14 @@ async def job_page(request: Request, service: Service, job_id: str) -> Response:
 
 @router.post("/jobs/{job_id}/cancel", dependencies=[OwnForm])
 async def cancel_job(service: Service, job_id: str) -> Response:
-    """End a job without a result; the API has no call for it."""
+    """End a job without a result; the API has no operation for this."""
     service.kernel.jobs.cancel(service.require_job(job_id))
     return RedirectResponse(f"/jobs/{job_id}", 303)
 
 
 @router.post("/jobs/{job_id}/skip", dependencies=[OwnForm])
 async def skip_to_deadline(service: Service, job_id: str) -> Response:
-    """Move the kernel's clock to where this job's lease, bid window or timeout ends."""
+    """Move the kernel's clock to the end of this job's lease, bid window or timeout."""
     job = service.require_job(job_id)
     if not job.terminal:
         await service.skip(max(0.0, job.deadline - service.clock()))
@@ -83,9 +83,9 @@ async def rerun_job(
     job_id: str,
     text: Annotated[str | None, Form(alias="json")] = None,
 ) -> Response:
-    """Order a job's input again, as it was or changed, and go to the new job.
+    """Call the capability again with a job's input, unchanged or edited, and go to the new job.
 
-    The same caller pays, or the ready agent where that one's key is revoked.
+    The same caller pays, or the ready agent if that caller's key is revoked.
     """
     job = service.require_job(job_id)
     caller = service.kernel.agents.by_id[job.agent_id]
@@ -112,7 +112,7 @@ async def rerun_job(
 async def artifact(
     service: Service, job_id: str, place: Annotated[int, Path(ge=0, lt=10_000)]
 ) -> Response:
-    """Send the content that an artifact carries with it, to be shown and not run."""
+    """Send the content of an artifact's ``data:`` URI, in a sandbox."""
     found = service.require_job(job_id).artifacts
     shown = artifacts.content(found[place]) if place < len(found) else None
     if shown is None:
@@ -125,7 +125,7 @@ async def artifact(
 async def job_part(
     service: Service, job_id: str, part: Literal["input", "context", "output", "artifacts"]
 ) -> Response:
-    """Send a job's input, context, output or artifacts, whole and as they are."""
+    """Send a job's input, context, output or artifacts, complete and unformatted."""
     job = service.require_job(job_id)
     parts = {
         "input": job.input_envelope,

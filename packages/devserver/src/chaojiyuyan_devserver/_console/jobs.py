@@ -25,10 +25,10 @@ RANGES = {"5m": 300, "1h": 3600, "24h": 86400}
 """The choices of the time filter, in seconds before now."""
 
 SEARCH_INTERVAL = 5
-"""Seconds after which a search that reads many jobs is repeated on an open page."""
+"""Seconds between repeats of a search that reads many jobs, on an open page."""
 
 MAX_TEXT = 200
-"""How long a text to search for may be."""
+"""The longest search text, in characters."""
 
 Number = Annotated["int | None", Query(ge=0, le=2**53)]
 Text = Annotated[str, Query(max_length=MAX_TEXT)]
@@ -48,7 +48,7 @@ async def jobs(
     after: Number = None,
     top: Number = None,
 ) -> Response:
-    """Show the list, newest first; ``top`` keeps jobs that are newer than it for later."""
+    """Show the list, newest first. Jobs newer than the number ``top`` are only counted."""
     now = service.clock()
     chosen = {
         "q": q.strip(),
@@ -78,7 +78,7 @@ async def jobs(
     return page(
         request,
         "jobs.html",
-        # a search that no index answers is not repeated at every change
+        # a search without an index is not repeated at every change
         live=("Job",) if wanted.is_indexed else (),
         every=None if wanted.is_indexed else SEARCH_INTERVAL,
         jobs=found,
@@ -98,16 +98,16 @@ async def jobs(
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a list that differ among its rows, and the values of those that do not."""
+    """Which columns of a list differ between its rows, and the common values of the others."""
 
     shown: frozenset[str]
     same: Mapping[str, str]
 
 
 def choose_columns(rows: Sequence[Row], chosen_status: str = "") -> Columns:
-    """Leave out the columns that would say the same in every row.
+    """Leave out the columns that have the same value in every row.
 
-    The status is left out only where one was chosen: it changes while one looks.
+    The status is left out only if the search has one, since it changes while the page is open.
     """
     shown = {"status"} if not chosen_status else set()
     same = {}

@@ -1,4 +1,4 @@
-"""Agent keys: make one, see it once, name it, revoke it."""
+"""Agent keys: create, rename and revoke them. A key is shown only once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def make_key(
     name: Name,
     account: Annotated[str, Form()] = "own",
 ) -> Response:
-    """Make a key; this answer is the only one that shows it."""
+    """Create a key and show it; no other page shows it."""
     account_id = service.ready_agent.account_id if account == "own" else None
     return _list(request, service, await service.create_agent(name, account_id=account_id))
 
@@ -68,7 +68,7 @@ async def key_page(request: Request, service: Service, agent_id: str) -> Respons
 
 @router.post("/keys/{agent_id}/name", dependencies=[OwnForm])
 async def rename_key(service: Service, agent_id: str, name: Name) -> Response:
-    """Give a key another name."""
+    """Rename a key."""
     agents = service.kernel.agents
     agents.rename(agents.require(agent_id), name)
     return RedirectResponse(f"/keys/{agent_id}", 303)
@@ -76,6 +76,6 @@ async def rename_key(service: Service, agent_id: str, name: Name) -> Response:
 
 @router.post("/keys/{agent_id}/revoke", dependencies=[OwnForm])
 async def revoke_key(service: Service, agent_id: str) -> Response:
-    """End a key."""
+    """Revoke a key."""
     service.kernel.agents.revoke(agent_id, service.clock())
     return RedirectResponse(f"/keys/{agent_id}", 303)

@@ -1,4 +1,4 @@
-"""The console's languages: one catalog of messages each, chosen by the browser's preference."""
+"""The console's languages, one message catalog each; the browser's preference chooses."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Language:
 
     Attributes:
         code: The value of the page's ``lang`` attribute.
-        messages: The texts by key. They are trusted HTML with ``{named}`` places for values.
+        messages: The texts by key. They are trusted HTML with ``{named}`` placeholders.
     """
 
     code: str
     messages: Mapping[str, str]
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """Return a message as HTML, its values filled in and escaped unless they are ``Markup``."""
-        return Markup(self.messages[key]).format(**values)  # noqa: S704 - the catalog is ours
+        """Return a message as HTML. The values are escaped unless they are ``Markup``."""
+        return Markup(self.messages[key]).format(**values)  # noqa: S704 - the catalog is trusted
 
     def count(self, key: str, number: int, **values: object) -> Markup:
         """Return the form of a message, ``.one`` or ``.other``, that agrees with ``{number}``."""
@@ -32,7 +32,7 @@ class Language:
         return self(f"{key}.{form}", number=f"{number:,}", **values)
 
     def name(self, prefix: str, word: str) -> Markup | str:
-        """Return what a word of the API is called, or the word where the catalog lacks it.
+        """Return the message for a word of the API, or the word itself if there is no message.
 
         Args:
             prefix: The group of messages, for example ``status``.
@@ -52,7 +52,7 @@ _BY_TAG = {"en": ENGLISH, "zh": CHINESE}
 
 
 def choose_language(accept_language: str) -> Language:
-    """Choose the language that a browser prefers (RFC 9110, section 12.5.4), else English."""
+    """Return the browser's preferred language (RFC 9110, section 12.5.4), English by default."""
     best, best_weight = ENGLISH, 0.0
     for part in accept_language.split(","):
         tag, _, weight = part.strip().partition(";")

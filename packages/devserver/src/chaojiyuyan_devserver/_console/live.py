@@ -1,7 +1,7 @@
-"""Tells a page that what it shows has changed, as server-sent events.
+"""Server-sent events that tell a page that its content has changed.
 
 A page names its topics in ``/live?on=…``: kinds of records (``Job``, ``Agent``, …) or a job's id.
-On each event it asks for itself again and morphs its live part; nothing is polled.
+On each event it requests itself again and morphs its live part, so it does not poll.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from chaojiyuyan_devserver._waiters import Changed
 from .page import router
 
 MIN_INTERVAL = 0.2
-"""Seconds between two events: a busy kernel must not flood a page."""
+"""Minimum seconds between two events, so that a busy kernel does not flood a page."""
 
 QUIET_TIMEOUT = 15.0
-"""Seconds after which a sign of life is sent, by which a closed page is noticed."""
+"""Seconds between keep-alive comments, which reveal that a page was closed."""
 
 
 @router.get("/live")
@@ -42,7 +42,7 @@ def _topic(service: KernelService, name: str) -> Changed:
 
 
 async def _events(service: KernelService, topics: list[Changed]) -> AsyncIterator[str]:
-    # the first one goes out at once: something may have changed since the page was made
+    # the first event is sent at once: something may have changed since the page was rendered
     message = "event: changed\ndata:\n\n"
     while not service.waiters.closed:
         with service.waiters.waiting(topics) as woken:

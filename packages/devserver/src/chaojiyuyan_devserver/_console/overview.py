@@ -1,4 +1,4 @@
-"""The first page: how to connect, what happens, what waits for a decision."""
+"""The first page: how to connect, current activity, and logins that wait for approval."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def _page(request: Request, service: KernelService, api_key: str = "") -> 
         request,
         "overview.html",
         live=("Job", "Agent", "DeviceLogin"),
-        every=10,  # the charts move on
+        every=10,  # the charts move with time
         address="/",
         base_url=f"{request.base_url}api/v1",
         api_key=api_key,
@@ -53,7 +53,7 @@ async def overview(request: Request, service: Service) -> Response:
 
 @router.post("/connect", dependencies=[OwnForm])
 async def connect(request: Request, service: Service) -> Response:
-    """Make a key and show the lines to copy with it; this answer is the only one that has it."""
+    """Create a key and show the commands to copy with it; no other page shows the key."""
     _, api_key = await service.create_agent(
         "my terminal", account_id=service.ready_agent.account_id
     )
@@ -62,5 +62,5 @@ async def connect(request: Request, service: Service) -> Response:
 
 @router.get("/api/v1")
 async def printed_url() -> Response:
-    """Lead from the base URL that is printed at the start, opened in a browser."""
+    """Redirect from the API's base URL, which a person may open in a browser, to the console."""
     return RedirectResponse("/", 307)

@@ -1,4 +1,4 @@
-"""How every page is made: templates, the frame around them, refusals, headers."""
+"""Rendering of all pages: templates, layout, refusals, headers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from . import assets, text
 from .entry import is_open, is_token, let_in
 from .language import Language, choose_language
 
-# Nothing but what this server itself sends is loaded or run, whatever a payload holds.
+# Only this server's own files are loaded or run, whatever a payload contains.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -41,10 +41,10 @@ NAVIGATION = (
     ("/balances", "balances"),
     ("/simulate", "simulate"),
 )
-"""The sections: path and name. On a phone the first four are tabs, the rest is behind a fifth."""
+"""The sections: path and name. On a phone the first four are tabs; a fifth opens the rest."""
 
 SECTIONS = {"": "overview", "activate": "keys", "deliveries": "webhooks"}
-"""The section of a page whose path starts with another word."""
+"""The section of pages whose path does not start with a section's path."""
 
 templates = Environment(
     loader=PackageLoader(__package__),
@@ -75,12 +75,12 @@ def page(
     """Render a page.
 
     Args:
-        request: What is answered.
-        template: The file's name under ``templates/``.
+        request: The request.
+        template: The file's name in ``templates/``.
         status: The HTTP status.
-        live: The topics of ``live.py``; when one of them changes, the page's live part is renewed.
-        every: Renew it also so many seconds apart, for what changes without being recorded.
-        address: Where the page is found again; the request's own address by default.
+        live: The topics of ``live.py``; when one of them changes, the page's live part is updated.
+        every: Also update it every so many seconds, for what changes without an event.
+        address: The address to request for updates; the request's own by default.
         **context: The template's own values.
     """
     service = get_service(request)
@@ -109,13 +109,13 @@ def page(
 
 
 class PageRoute(APIRoute):
-    """A route whose refusals are pages, behind the console's token.
+    """A route that needs the console's token and renders refusals as pages.
 
-    A page shows what is on disk, and a form is answered when what it did is.
+    A page shows only what is committed; a form is answered when its changes are committed.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler with all that around it."""
+        """Return the route's handler, wrapped."""
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
@@ -128,7 +128,7 @@ class PageRoute(APIRoute):
                 else:
                     response = _way_in(request)
             except Refusal as refusal:
-                # a bid's refusal may be a 200; for a page it is a conflict
+                # a refused bid may have status 200; a page answers it with a conflict
                 status = refusal.status if refusal.status >= 400 else 409
                 response = _error_page(request, status, refusal.code, refusal.error)
             except RequestValidationError:
@@ -149,14 +149,14 @@ router.include_router(assets.router)
 async def enter(
     request: Request, token: Annotated[str, Form()], target: Annotated[str, Form()] = "/"
 ) -> Response:
-    """Take the token, or the whole link with it, and go on to the page that was asked for."""
+    """Accept the token, or the whole link with it, and redirect to the requested page."""
     if is_token(request, token.strip().rpartition("token=")[2]):
         return let_in(request, target)
     return _ask_for_token(request, target, wrong=True)
 
 
 def not_found_page(request: Request) -> Response:
-    """Return the 404 for an address that the console does not have, or ask for the token."""
+    """Return the 404 page for an unknown address, or the page that asks for the token."""
     is_in = is_open(request)
     response = _error_page(request, 404, "no_such_page") if is_in else _way_in(request)
     response.headers.update(HEADERS)
@@ -172,7 +172,7 @@ def _way_in(request: Request) -> Response:
         return _ask_for_token(request, "/")
     token = request.query_params.get("token", "")
     if token and is_token(request, token):
-        # out of the address at once, which stays in the browser's history
+        # redirect without the token, since addresses stay in the browser's history
         url = request.url.remove_query_params("token")
         return let_in(request, f"{url.path}?{url.query}".removesuffix("?"))
     return _ask_for_token(request, request.url.path + _query(request))
@@ -183,7 +183,7 @@ def _query(request: Request) -> str:
 
 
 def _error_page(request: Request, status: int, code: str, error: str = "") -> Response:
-    """Say it in the page's language where the catalog has the code, else in the API's words."""
+    """Return the message for the code in the page's language, or the API's own message."""
     language = language_of(request)
     message = language(f"refusal.{code}") if f"refusal.{code}" in language.messages else error
     return page(request, "error.html", status=status, code=status, error=message)

@@ -1,8 +1,8 @@
 """Finds jobs for the list: by status, capability, text, id and time, newest first.
 
-Pages start from a job's number rather than from a count: the hundred-thousandth is found as quickly
-as the first, and new jobs do not move what one reads. What no index answers is read in slices of
-numbers, so that the kernel serves others in between and a search ends in time.
+A page starts at a job's number instead of an offset, so every page is found equally fast and new
+jobs do not shift the rows. A search without an index reads slices of numbers, so that the kernel
+serves other requests in between and the search can stop at its time limit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_PREVIEW = 160
 """How many characters of a job's input the list shows."""
 
 MAX_NEW = 1000
-"""Up to which number new jobs are counted."""
+"""The highest count of new jobs that is shown."""
 
 _JOB_ID_LENGTH = 28
 _SLICE = 2000  # jobs read in one query where no index helps: a few milliseconds
@@ -34,15 +34,15 @@ _SLICE = 2000  # jobs read in one query where no index helps: a few milliseconds
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs are listed. Empty fields do not restrict.
+    """The criteria of a search. An empty field does not restrict it.
 
     Attributes:
         status: Jobs with this status.
         capability: Jobs of this capability key.
-        text: Jobs with this in their input, output, error, idempotency key or id; the id of a run
-            or an agent finds its jobs.
-        since: Jobs created from then on, in seconds since the epoch.
-        until: Jobs created before then.
+        text: Jobs with this text in their input, output, error, idempotency key or id; the id of
+            a task run or an agent finds its jobs.
+        since: Jobs created at this time or later, in seconds since the epoch.
+        until: Jobs created before this time, in seconds since the epoch.
     """
 
     status: str = ""
@@ -52,10 +52,7 @@ class JobFilter:
     until: float | None = None
 
     def conditions(self) -> tuple[str, list[Any]]:
-        """Return what a row of ``jobs`` must fulfil, in SQL, and the values in it.
-
-        The times are left out.
-        """
+        """Return the condition for a row of ``jobs`` in SQL, without the times, and its values."""
         clauses, values = ["1"], []
         if self.status:
             clause, more = with_status(self.status)
@@ -72,21 +69,21 @@ class JobFilter:
 
     @property
     def is_indexed(self) -> bool:
-        """Whether an index answers it, so that one query is quick."""
+        """Whether an index serves the search, so that a single query is fast."""
         by_id = self.text.startswith("agt_") or _is_job_id(self.text)
         return not self.capability and (not self.text or by_id)
 
 
 @dataclass(frozen=True)
 class JobsPage:
-    """Some jobs, newest first.
+    """One page of jobs, newest first.
 
     Attributes:
-        rows: The jobs' columns, with ``preview`` (the input's beginning), ``attempts`` (how many)
-            and ``worker`` (who had it last).
+        rows: The jobs' columns, with ``preview`` (the start of the input), ``attempts`` (their
+            number) and ``worker`` (the last worker).
         newer: The number after which the next newer page starts, or None.
         older: The number before which the next older page starts, or None.
-        is_partial: Whether the search stopped early: there may be more from ``older`` on.
+        is_partial: Whether the search stopped early, so there may be more jobs from ``older`` on.
     """
 
     rows: list[Row]
@@ -107,10 +104,10 @@ async def find_jobs(
 
     Args:
         store: The database.
-        wanted: Which jobs.
-        before: Only jobs older than the one of this number.
-        after: The page next to this number on the newer side; ``before`` is not used then.
-        seconds: The longest time to search.
+        wanted: The criteria.
+        before: Only jobs with a lower number than this.
+        after: The page of the next newer jobs after this number; ``before`` is then ignored.
+        seconds: The longest time to search, in seconds.
     """
     low, high = _bounds(store, wanted)
     search = _Search(store, wanted, seconds)
@@ -119,7 +116,7 @@ async def find_jobs(
         if len(rows) > MAX_ROWS:
             rows = rows[MAX_ROWS - 1 :: -1]
             return JobsPage(_with_parts(store, rows), rows[0]["number"], after + 1)
-        before = None  # there is no more than one page of them: show the newest
+        before = None  # these are at most one page: show the newest page
     top = high if before is None else min(high, before)
     rows, reached = await search.look(low, top, upwards=False)
     is_newest = before is None or not rows
@@ -132,7 +129,7 @@ async def find_jobs(
 
 
 def count_new(store: Store, wanted: JobFilter, number: int) -> int:
-    """Return how many jobs of a filter are newer than a number, counting to ``MAX_NEW``."""
+    """Return how many jobs of a search have a higher number than this, at most ``MAX_NEW``."""
     where, values = wanted.conditions()
     newer = f"SELECT 1 FROM jobs WHERE number > ? AND {where} LIMIT {MAX_NEW}"  # noqa: S608
     (row,) = store.read(f"SELECT count(*) AS count FROM ({newer})", number, *values)  # noqa: S608
@@ -140,10 +137,10 @@ def count_new(store: Store, wanted: JobFilter, number: int) -> int:
 
 
 def number_from(store: Store, moment: float) -> int:
-    """Return the number from which jobs were created at a moment or later.
+    """Return the number of the first job that was created at a time or later.
 
-    Numbers are given in the order of creation, so the place is found by halving, without an index
-    on the time. It is the one after the last where no job is so young.
+    Numbers follow the order of creation, so this is a binary search and needs no index on the
+    time. If there is no such job, it is one more than the last number.
     """
     low, high = 0, last_number(store) + 1
     while low < high:
@@ -159,7 +156,7 @@ def number_from(store: Store, moment: float) -> int:
 
 
 class _Search:
-    """One search: the rows of a filter between two numbers, in one query or in slices."""
+    """One search: the matching rows between two numbers, in one query or in slices."""
 
     def __init__(self, store: Store, wanted: JobFilter, seconds: float) -> None:
         self._store = store
@@ -169,7 +166,7 @@ class _Search:
         self._deadline = self._loop.time() + seconds
 
     async def look(self, low: int, high: int, *, upwards: bool) -> tuple[list[Row], int]:
-        """Return up to one row more than a page, and the number to which it looked."""
+        """Return at most one row more than a page, and the number where the search stopped."""
         rows: list[Row] = []
         while low < high and len(rows) <= MAX_ROWS:
             size = min(high - low, self._slice)
@@ -183,7 +180,7 @@ class _Search:
 
     def _between(self, low: int, high: int, order: str, limit: int) -> list[Row]:
         query = (
-            f"SELECT * FROM jobs WHERE {self._where}"  # noqa: S608 - our own clauses
+            f"SELECT * FROM jobs WHERE {self._where}"  # noqa: S608 - fixed clauses
             f" AND number >= ? AND number < ? ORDER BY number {order} LIMIT ?"
         )
         return [dict(row) for row in self._store.read(query, *self._values, low, high, limit)]
@@ -215,7 +212,7 @@ def _mentions(text: str) -> tuple[str, list[Any]]:
     clauses = [f"{column} LIKE ? ESCAPE '!'" for column in columns]
     found = "SELECT 1 FROM payloads WHERE job = jobs.number AND body LIKE ? ESCAPE '!'"
     clauses.append(f"EXISTS ({found})")
-    # A payload is stored as JSON, so the text is looked for as JSON writes it.
+    # Payloads are stored as JSON, so the search text is escaped as in JSON.
     encoded = json.dumps(text, ensure_ascii=False)[1:-1]
     return f"({' OR '.join(clauses)})", [*[_pattern(text)] * len(columns), _pattern(encoded)]
 

@@ -1,4 +1,4 @@
-"""Time and faults: let the kernel's clock run ahead, and let requests fail on purpose."""
+"""Time and faults: move the kernel's clock ahead, and make requests fail on purpose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_SKIP = 30 * 86400
 
 
 class Deadline(NamedTuple):
-    """When time alone changes something next."""
+    """The next time at which something changes without a request."""
 
     at: float  # seconds since the epoch
     kind: Literal["lease", "bid_window", "timeout", "delivery"]
@@ -92,7 +92,7 @@ async def skip_next(service: Service) -> Response:
 
 @router.post("/simulate/preset", dependencies=[OwnForm])
 async def set_preset(service: Service, name: Annotated[str, Form()] = "") -> Response:
-    """Set the faults of a preset; without a name no request fails any more."""
+    """Set the faults of a preset; without a name, remove all faults."""
     service.faults.set([name] if name in PRESETS else [])
     return RedirectResponse("/simulate", 303)
 
@@ -101,7 +101,7 @@ async def set_preset(service: Service, name: Annotated[str, Form()] = "") -> Res
 async def set_faults(
     request: Request, service: Service, faults: Annotated[str, Form(max_length=4000)] = ""
 ) -> Response:
-    """Set faults that are written by hand, one in each line."""
+    """Set faults that the user wrote, one in each line."""
     try:
         service.faults.set(faults.split())
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Values as a page shows them, in the page's language."""
+"""Format values for a page, in its language."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def length(seconds: float, language: Language) -> Markup:
     if seconds < 1:
         return language("unit.ms", number=f"{max(seconds, 0) * 1000:.0f}")
     if seconds < 60:
-        tenths = int(seconds * 10) / 10  # cut, not rounded: 59.96 s are not 60.0 s
+        tenths = int(seconds * 10) / 10  # rounded down, so that 59.96 s does not become 60.0 s
         return language("unit.s", number=f"{tenths:.1f}".removesuffix(".0"))
     units = [(unit, size) for unit, size in _UNITS if seconds >= size]
     (unit, size), *rest = units
@@ -47,7 +47,7 @@ def length(seconds: float, language: Language) -> Markup:
 
 
 def offset(seconds: float) -> str:
-    """Return how long after the start of a job something happened, in seconds or as h:mm:ss."""
+    """Return a time since the start of a job, in seconds or as h:mm:ss."""
     if seconds < 100:
         return f"{seconds:.2f} s"
     if seconds < 3600:
@@ -57,7 +57,7 @@ def offset(seconds: float) -> str:
 
 
 def relative(seconds: float, language: Language) -> Markup:
-    """Return how far away a moment is, the past below zero; ``console.js`` does the same."""
+    """Return a moment relative to now, such as ``5 s ago``; ``console.js`` does the same."""
     far = abs(seconds)
     if far < 1:
         return language("time.now")
@@ -72,7 +72,7 @@ def exact(at: float | None) -> str:
 
 
 def pretty(value: Any) -> Markup:
-    """Return JSON, indented, its tokens marked for the style sheet, cut where it is very long."""
+    """Return indented JSON with its tokens marked for the style sheet; very long JSON is cut."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     if len(text) > MAX_JSON:
         return escape(text[:MAX_JSON]) + "\n…"
@@ -86,7 +86,7 @@ def pretty(value: Any) -> Markup:
 
 
 def compact(value: Any) -> str:
-    """Return JSON in one line, for a value among others; a string as it is."""
+    """Return JSON in one line; a string is returned without quotes."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -97,7 +97,7 @@ def _length(context: Context, seconds: float) -> Markup:
 
 @pass_context
 def _when(context: Context, at: float | None) -> Markup | str:
-    """Return a moment, told from now, with the exact time as a tooltip."""
+    """Return a moment relative to now as HTML, with the exact time as a tooltip."""
     if at is None:
         return "–"
     return Markup('<time datetime="{}" title="{}" data-when>{}</time>').format(

@@ -1,4 +1,4 @@
-"""A job's history grouped by attempt, with the spans of time of each."""
+"""A job's history, grouped by attempt, with the time spans of each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from chaojiyuyan_devserver._faults import parse
 from chaojiyuyan_devserver.kernel.records import Attempt, Job, Json, Strike
 
 HELD = ("heartbeat", "submit")
-"""The requests of a worker that has the job: their faults belong to its attempt."""
+"""The requests of the worker that has the job; their faults are shown with its attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """A part of an attempt's time, in seconds from the job's creation.
 
-    It is a ``queue`` (offered to workers), a ``run`` (held by one) or a ``margin`` (left of its
-    lease).
+    Its kind is ``queue`` (offered to workers), ``run`` (a worker has the job) or ``margin`` (the
+    unused rest of the lease).
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that happened: an event, or a fault with its parts as the payload."""
+    """An event, or an applied fault with its parts as the payload."""
 
     at: float  # seconds since the epoch
     kind: str  # such as "job.awarded", or "fault"
@@ -44,10 +44,10 @@ class Group:
     """The events of one attempt, from the offer to its end.
 
     Attributes:
-        attempt: The award; None while no worker has taken the job.
-        status: Why the attempt was lost, else its status, or the job's where there is no attempt.
-        entries: What happened, oldest first.
-        spans: Queue, run and lease margin, as far as there are any.
+        attempt: The attempt; None while no worker has taken the job.
+        status: Why the attempt was lost, or else its status; without an attempt, the job's.
+        entries: The events and faults, oldest first.
+        spans: Those of queue, run and margin that exist.
     """
 
     attempt: Attempt | None = None
@@ -62,14 +62,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A job's history: a group for each attempt, and one for its last time in the queue."""
+    """A job's history: one group for each attempt, and one for its last wait in the queue."""
 
     groups: list[Group]
     length: float  # seconds from the job's creation to its end, or to now
 
 
 def build_timeline(job: Job, strikes: Iterable[Strike], now: float) -> Timeline:
-    """Group a job's events, and the faults that struck its requests, by attempt."""
+    """Group a job's events, and the faults applied to its requests, by attempt."""
     groups = [Group()]
     awarded = iter(job.attempts)
     for event in job.events:

@@ -1,4 +1,4 @@
-"""Webhooks: where an account's events go, their secrets, and the deliveries."""
+"""Webhooks: the accounts' endpoints, their secrets, and the deliveries."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _back(account_id: str) -> Response:
 
 @router.get("/webhooks")
 async def webhooks(request: Request, service: Service) -> Response:
-    """Show an account's endpoint and deliveries; the owner's unless ``?account=`` names another."""
+    """Show the endpoint and deliveries of ``?account=``, by default the ready agent's account."""
     return _page(request, service)
 
 
@@ -61,7 +61,7 @@ async def webhooks(request: Request, service: Service) -> Response:
 async def set_url(
     request: Request, service: Service, account: str, url: Annotated[str, Form()] = ""
 ) -> Response:
-    """Send the account's events to this URL; an empty one stops them."""
+    """Set the URL for the account's events; an empty URL stops them."""
     service.kernel.ledger.require(account)
     url = url.strip()
     if url and not url.startswith(("http://", "https://")):
@@ -73,7 +73,7 @@ async def set_url(
 
 @router.post("/webhooks/secret", dependencies=[OwnForm])
 async def rotate(service: Service, account: str, grace: Grace) -> Response:
-    """Sign with a new secret; receivers accept the old one for ``grace`` seconds more."""
+    """Sign with a new secret; receivers accept the old one for another ``grace`` seconds."""
     webhooks = service.kernel.webhooks
     webhooks.rotate(webhooks.require(account), new_id("whsec"), grace)
     return _back(account)
@@ -81,7 +81,7 @@ async def rotate(service: Service, account: str, grace: Grace) -> Response:
 
 @router.get("/deliveries/{delivery_id}")
 async def delivery_page(request: Request, service: Service, delivery_id: str) -> Response:
-    """Show one delivery: its body, and how each try went."""
+    """Show one delivery: its body and the result of each try."""
     delivery = _require_delivery(service, delivery_id)
     return page(
         request,
@@ -95,6 +95,6 @@ async def delivery_page(request: Request, service: Service, delivery_id: str) ->
 
 @router.post("/deliveries/{delivery_id}/resend", dependencies=[OwnForm])
 async def resend(service: Service, delivery_id: str) -> Response:
-    """Send a delivery's body once more."""
+    """Send a delivery's body again."""
     again = service.kernel.webhooks.resend(_require_delivery(service, delivery_id))
     return RedirectResponse(f"/deliveries/{again.id}", 303)

@@ -1,4 +1,4 @@
-"""Workers: what they handle, what they hold, and when they were last seen."""
+"""Workers: their capabilities, their running jobs, and when they were last seen."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chaojiyuyan_devserver.kernel.records import Job
 from .page import page, router
 
 AWAY_AFTER = 120
-"""Seconds without a request after which a worker is away; a poll may be held for 60."""
+"""Seconds without a request after which a worker is away; a long-poll may take 60."""
 
 
 @router.get("/workers")
 async def workers(request: Request, service: Service) -> Response:
-    """Show all workers, the one last seen first."""
+    """Show all workers, the most recently seen first."""
     held: dict[str, list[Job]] = defaultdict(list)
     for job in service.kernel.jobs.board.jobs.values():
         if job.lease is not None:

@@ -1,4 +1,4 @@
-"""Where the kernel's state is kept: SQLite."""
+"""Storage of the kernel's state in SQLite."""
 
 from .jobs import (
     count_ended,

@@ -1,4 +1,4 @@
-"""Jobs out of the database, whole or as rows of a list, quick also among a million."""
+"""Read jobs from the database, complete or as rows of a list; fast even with a million jobs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from .store import Store
 
 MAX_CHARTED = 20_000
-"""Number of jobs, newest first, that the charts are restored from."""
+"""How many of the newest jobs the charts are restored from."""
 _OPEN = "status IN ('bidding', 'running') AND status <> 'succeeded'"
 _OPEN_PARTS = f"WHERE job IN (SELECT number FROM jobs WHERE {_OPEN})"  # noqa: S608
 
 
 def find_job(store: Store, job_id: str) -> Job | None:
-    """Return the stored job of this id with all its parts, or None."""
+    """Return the stored job with this id and all its parts, or None."""
     return _find(store, "WHERE id = ?", job_id)
 
 
 def find_repeated(store: Store, agent_id: str, idempotency_key: str) -> Job | None:
-    """Return the stored job that this agent made with this idempotency key, or None."""
+    """Return the stored job that this agent created with this idempotency key, or None."""
     return _find(store, "WHERE agent_id = ? AND idempotency_key = ?", agent_id, idempotency_key)
 
 
@@ -33,15 +33,15 @@ def open_jobs(store: Store) -> list[Job]:
 
 
 def last_number(store: Store) -> int:
-    """Return the number of the newest job, 0 where there is none."""
+    """Return the number of the newest job, or 0 if there is none."""
     (row,) = store.read("SELECT max(number) AS last FROM jobs")
     return row["last"] or 0
 
 
 def ended_since(store: Store, moment: float) -> list[tuple[str, float, float]]:
-    """Return status, creation and end of the jobs that ended since a moment.
+    """Return the status, creation time and end time of the jobs that ended since a time.
 
-    Looked for among the newest jobs: it is for charts, and must not delay the start.
+    Only the newest jobs are searched: this is for the charts and must not delay the start.
     """
     query = """SELECT status, created_at, completed_at FROM jobs
         WHERE number > (SELECT max(number) FROM jobs) - ? AND completed_at >= ?"""
@@ -59,10 +59,12 @@ def count_ended(store: Store) -> dict[str, int]:
 
 
 def with_status(status: str) -> tuple[str, list[str]]:
-    """Return the condition for a status, in SQL, and the value in it."""
+    """Return the SQL condition for a status, and its value."""
     if status == "succeeded":
         return "status = ?", [status]
-    return "status = ? AND status <> 'succeeded'", [status]  # or the index is not used
+    return "status = ? AND status <> 'succeeded'", [
+        status
+    ]  # the second condition lets SQLite use the index
 
 
 def list_jobs(
@@ -70,7 +72,7 @@ def list_jobs(
 ) -> list[Job]:
     """Return a caller's jobs without their parts, newest first.
 
-    An empty status or capability key does not restrict.
+    An empty status or capability key does not restrict the list.
     """
     clauses, values = ["agent_id = ?"], [agent_id]
     if status:

@@ -1,4 +1,4 @@
-"""Deliveries and transfers out of the database, as rows of a list, newest first."""
+"""Read deliveries and transfers from the database for lists, newest first."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MAX_ROWS = 50
 
 
 def list_deliveries(store: Store, where: str = "", *values: Any) -> list[Delivery]:
-    """Return the newest webhook deliveries, those of a condition in SQL with its values."""
+    """Return the newest webhook deliveries that match an SQL condition with its values."""
     return store.records(Delivery, f"{where} ORDER BY number DESC LIMIT {MAX_ROWS}", *values)
 
 
 def list_transfers(store: Store) -> list[Row]:
-    """Return the newest movements of money: the columns, ``id``, and ``job_id`` if it has one."""
+    """Return the newest transfers: their columns, ``id``, and the ``job_id`` or None."""
     return [
         dict(row)
         for row in store.read(
@@ -31,5 +31,5 @@ def list_transfers(store: Store) -> list[Row]:
 
 
 def list_strikes(store: Store, job: int) -> list[Strike]:
-    """Return the injected faults that struck requests about a job, oldest first."""
+    """Return the faults that were applied to requests about a job, oldest first."""
     return store.records(Strike, "WHERE job = ? ORDER BY rowid", job)

@@ -1,4 +1,4 @@
-"""Records as rows and back."""
+"""Convert records to rows and back."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Table(Generic[RecordT]):
     Attributes:
         kind: The records' class.
         name: The table's name.
-        key: The columns of which there is one row; empty where records are only added.
-        columns: The record's fields that are columns: all, or the first ones.
-        places: Which of the columns hold JSON.
-        values: Reads the columns' values off a record.
-        upsert: The SQL that writes a record.
+        key: The columns of the primary key; empty if records are only added.
+        columns: The record's fields that are columns: all of them, or the first ones.
+        places: The indexes of the columns that contain JSON.
+        values: Returns a record's values of the columns.
+        upsert: The SQL statement that writes a record.
     """
 
     kind: type[RecordT]
@@ -60,7 +60,7 @@ class Table(Generic[RecordT]):
         return tuple(values)
 
     def record(self, row: Sequence[Any]) -> RecordT:
-        """Return the record of a row, whose values are in the order of the columns."""
+        """Return the record for a row with its values in the order of the columns."""
         values = list(row)
         for place in self.places:
             values[place] = from_json(values[place])
@@ -73,7 +73,7 @@ def _table(
     left_out = without.split()
     columns = tuple(f.name for f in fields(kind) if f.name not in left_out)  # type: ignore[arg-type]
     marks = ", ".join("?" * len(columns))
-    upsert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our names
+    upsert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - fixed names
     if key:
         changed = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in key)
         upsert += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}"

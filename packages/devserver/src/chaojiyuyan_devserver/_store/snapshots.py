@@ -1,4 +1,4 @@
-"""Snapshots: the whole database in one file, with what else a kernel needs to go on from it."""
+"""Snapshots: the whole database in one file, with the kernel's time and the ready key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READY_KEY = "snapshot_ready_key"
 
 
 class SnapshotError(Exception):
-    """A file that is no snapshot for this kernel; the text says why, in one line."""
+    """A file is not a snapshot for this kernel; the message, one line, says why."""
 
 
 def save_snapshot(store: Store, *, saved_at: float, ready_key: str) -> bytes:
@@ -30,10 +30,10 @@ def save_snapshot(store: Store, *, saved_at: float, ready_key: str) -> bytes:
     Args:
         store: The database, without an open transaction.
         saved_at: The kernel's time, in seconds since the epoch.
-        ready_key: The ready agent's key, of which the database itself has only the hash.
+        ready_key: The ready agent's key; the database has only its hash.
 
     Returns:
-        The content. It is a secret: it holds the ready agent's key and webhook secrets.
+        The content. It is secret: it contains the ready agent's key and webhook secrets.
     """
     with _private_file() as path:
         store.database.execute("VACUUM INTO ?", [str(path)])
@@ -49,19 +49,19 @@ def save_snapshot(store: Store, *, saved_at: float, ready_key: str) -> bytes:
 
 @contextmanager
 def replace_by_snapshot(store: Store, content: bytes) -> Iterator[tuple[float, str]]:
-    """Replace everything in the database, in one transaction, by what is in a snapshot.
+    """Replace everything in the database with a snapshot, in one transaction.
 
-    The transaction is committed when the ``with`` block ends, and undone when it raises.
+    The transaction is committed when the ``with`` block ends, and rolled back when it raises.
 
     Args:
         store: The database, without an open transaction.
         content: The snapshot's content.
 
     Yields:
-        The kernel's time when it was saved, in seconds since the epoch, and the ready agent's key.
+        The time when the snapshot was saved, in seconds since the epoch; and the ready agent's key.
 
     Raises:
-        SnapshotError: The file is no snapshot, a broken one, or one of another version.
+        SnapshotError: The file is not a snapshot, or is damaged, or has another version.
     """
     try:
         with _private_file() as path:
@@ -95,7 +95,7 @@ def _check_version(store: Store) -> None:
     (version,) = store.database.execute("PRAGMA snapshot.user_version").fetchone()
     if version > VERSION:
         raise SnapshotError(
-            f"The snapshot is of a newer version ({version}, this kernel knows {VERSION})."
+            f"The snapshot has a newer version ({version}; this kernel reads {VERSION})."
             " Upgrade chaojiyuyan-devserver."
         )
     if version != VERSION:
@@ -107,7 +107,7 @@ def _copy(store: Store) -> None:
         info = store.read(f"PRAGMA main.table_info({name})")
         columns = ", ".join(row["name"] for row in info)
         wrong = [f"typeof({row['name']}) NOT IN ('{row['type'].lower()}', 'null')" for row in info]
-        # SQLite reads a table in the order of its key, so the newest row stays the newest.
+        # SQLite reads a table in the order of its key, so the rows keep their order.
         store.database.execute(
             f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM snapshot.{name}"  # noqa: S608
         )

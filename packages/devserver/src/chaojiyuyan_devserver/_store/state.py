@@ -1,4 +1,4 @@
-"""What a kernel goes on from, out of the database."""
+"""Read a kernel's state from the database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_state(store: Store) -> State:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    # It would look through all records several times while they are made, and free none.
+    # The collector would traverse all records several times while they load, and free none.
     was_enabled = gc.isenabled()
     gc.disable()
     try:

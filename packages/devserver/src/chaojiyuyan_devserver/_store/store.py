@@ -1,4 +1,4 @@
-"""SQLite behind the kernel: changed records in, records out."""
+"""The kernel's SQLite database: writes changed records and reads records."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ VERSION = 1
 
 
 class StoreError(Exception):
-    """A database that cannot be used; the text says why and what to do."""
+    """A database cannot be used; the message says why and what to do."""
 
 
 class Store:
     """The database.
 
-    One connection, used from one thread. WAL with ``synchronous=NORMAL``: what is committed
-    survives the process being killed at any moment; a power cut may cost the last transactions,
-    never the database. The fsync for each transaction that would cover a power cut as well is not
-    worth its time in a development server.
+    It has one connection, used from one thread, in WAL mode with ``synchronous=NORMAL``. A
+    committed transaction survives a kill of the process. A power failure may lose the last
+    transactions but does not damage the database; an fsync for each transaction, which would
+    prevent the loss, is too slow for a development server.
 
     Args:
         path: The database file, or None to keep everything in memory.
@@ -47,7 +47,7 @@ class Store:
             self.database.close()
             text = f"{path} cannot be used: {error}. Choose a folder with --data."
             if "locked" in str(error):
-                text = "another kernel runs on this folder. Choose another with --data."
+                text = "another kernel runs on this folder. Choose another folder with --data."
             raise StoreError(text) from None
         except StoreError:
             self.database.close()
@@ -55,12 +55,12 @@ class Store:
 
     def _prepare(self) -> None:
         execute = self.database.execute
-        # First of all: a second kernel on the same file must fail, not share it.
+        # This is first, because a second kernel on the same file must fail.
         execute("PRAGMA locking_mode=EXCLUSIVE")
         execute("PRAGMA busy_timeout=500")
         execute("PRAGMA journal_mode=WAL")
         execute("PRAGMA synchronous=NORMAL")
-        execute("PRAGMA cache_size=-32768")  # KiB; the default of 2 MiB misses too often
+        execute("PRAGMA cache_size=-32768")  # KiB; the default of 2 MiB is too small
         (version,) = execute("PRAGMA user_version").fetchone()
         (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
         if version == 0 and tables == 0:
@@ -68,15 +68,15 @@ class Store:
             self.database.executescript(f"BEGIN; {schema}; PRAGMA user_version = {VERSION}; COMMIT")
         elif version != VERSION:
             raise StoreError(
-                f"The database is of another version ({version}, this kernel knows {VERSION})."
+                f"The database has another version ({version}; this kernel reads {VERSION})."
                 " Choose another folder with --data, or remove kernel.db."
             )
 
     def write(self, changes: Iterable[object]) -> None:
-        """Write the records in one transaction; when this returns, it is committed.
+        """Write the records in one transaction and commit it.
 
         Raises:
-            sqlite3.Error: It could not be committed, and nothing was written.
+            sqlite3.Error: The commit failed, and nothing was written.
         """
         batch: dict[type, list[tuple[Any, ...]]] = {}
         for record in changes:
@@ -88,7 +88,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit what the ``with`` block does when it ends; undo it when it raises."""
+        """Run the ``with`` block in a transaction; roll it back if the block raises."""
         self.database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -98,7 +98,7 @@ class Store:
             raise
 
     def read(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        """Return the rows of a query, with values for its question marks."""
+        """Return the rows of a query; the values replace its question marks."""
         return self.database.execute(query, values).fetchall()
 
     def records(self, kind: type[RecordT], where: str = "", *values: Any) -> list[RecordT]:
@@ -106,14 +106,14 @@ class Store:
 
         Args:
             kind: The records' class.
-            where: What follows the table's name in the query.
-            *values: Values for the question marks in it.
+            where: The rest of the query after the table's name.
+            *values: The values for its question marks.
         """
         table = TABLES[kind]
         columns = ", ".join(table.columns)
-        query = f"SELECT {columns} FROM {table.name} {where}"  # noqa: S608 - our own names
+        query = f"SELECT {columns} FROM {table.name} {where}"  # noqa: S608 - fixed names
         cursor = self.database.cursor()
-        cursor.row_factory = None  # plain tuples: half the time of rows with names
+        cursor.row_factory = None  # plain tuples take half the time of rows with names
         return [table.record(row) for row in cursor.execute(query, values)]
 
     def setting(self, name: str) -> str | None:
@@ -122,13 +122,13 @@ class Store:
         return rows[0]["value"] if rows else None
 
     def set(self, name: str, value: str) -> None:
-        """Store a setting; committed when this returns, unless a transaction is open."""
+        """Store a setting, and commit it unless a transaction is open."""
         self.database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
     def clear(self) -> None:
         """Delete everything, in the open transaction if there is one."""
         for name in ("settings", *(table.name for table in TABLES.values())):
-            self.database.execute(f"DELETE FROM {name}")  # noqa: S608 - our own names
+            self.database.execute(f"DELETE FROM {name}")  # noqa: S608 - fixed names
 
     def close(self) -> None:
         """Close the database."""

@@ -1,6 +1,6 @@
-"""The platform's state machine: pure, with the clock and the ids handed in.
+"""The platform's state machine, without I/O; the clock and the ids are passed in.
 
-Nothing here reads a clock, a file or a socket, so a simulation can run it in virtual time:
+It never reads a clock, a file or a socket, so a simulation can run it in virtual time:
 
     now = 0.0
     kernel = Kernel(Catalog([Spec("test.echo.v1", price_nc=1)]), clock=lambda: now)

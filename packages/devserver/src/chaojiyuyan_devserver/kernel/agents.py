@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from .records import Agent
 
 SEEN_INTERVAL = 1.0
-"""Seconds between two notes of when a worker was seen, since each is a write."""
+"""Minimum seconds between two updates of when a worker was seen, since each is a write."""
 
 
 def key_hash(api_key: str) -> str:
-    """Return the form in which a secret is kept.
+    """Return the SHA-256 with which a secret is stored.
 
-    Keys carry 192 random bits, so no salt is needed.
+    Keys have 192 random bits, so no salt is needed.
     """
     return hashlib.sha256(api_key.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -28,7 +28,7 @@ class Agents:
     """The agents by key and by id.
 
     Args:
-        on_change: Is told of every agent that changed.
+        on_change: Called with every agent that changed.
     """
 
     def __init__(self, on_change: Callable[[Agent], None]) -> None:
@@ -37,18 +37,18 @@ class Agents:
         self.by_id: dict[str, Agent] = {}
 
     def restore(self, agents: Iterable[Agent]) -> None:
-        """Take over stored agents."""
+        """Add stored agents."""
         for agent in agents:
             self._by_hash[agent.key_hash] = self.by_id[agent.id] = agent
 
     def adopt(self, agent: Agent) -> Agent:
-        """Add an agent that was made elsewhere."""
+        """Add an agent."""
         self.restore([agent])
         self._on_change(agent)
         return agent
 
     def authenticate(self, api_key: str) -> Agent | None:
-        """Return the agent of a key, or None where the key is unknown or revoked."""
+        """Return the agent of a key, or None if the key is unknown or revoked."""
         agent = self._by_hash.get(key_hash(api_key))
         return agent if agent is not None and agent.revoked_at is None else None
 
@@ -64,12 +64,12 @@ class Agents:
         return agent
 
     def rename(self, agent: Agent, name: str) -> None:
-        """Give an agent another name."""
+        """Rename an agent."""
         agent.name = name
         self._on_change(agent)
 
     def revoke(self, agent_id: str, now: float) -> Agent:
-        """End an agent's key.
+        """Revoke an agent's key.
 
         Raises:
             Refusal: 404 ``agent_not_found``.
@@ -88,10 +88,10 @@ class Agents:
         self._on_change(agent)
 
     def require_worker(self, agent: Agent, now: float) -> None:
-        """Note that a worker was seen.
+        """Record that a worker was seen.
 
         Raises:
-            Refusal: 403 ``worker_not_enabled``, before any registration.
+            Refusal: 403 ``worker_not_enabled``, if it has not registered.
         """
         if not agent.handler_set:
             raise Refusal(
@@ -103,13 +103,13 @@ class Agents:
         self.note_seen(agent, now)
 
     def note_seen(self, agent: Agent, now: float) -> None:
-        """Note that a worker was seen."""
+        """Record that a worker was seen."""
         if agent.last_seen_at is None or now - agent.last_seen_at >= SEEN_INTERVAL:
             agent.last_seen_at = now
             self._on_change(agent)
 
     def require_capability(self, agent: Agent, capability_key: str) -> None:
-        """Refuse work outside the handler set.
+        """Refuse a capability outside the worker's handler set.
 
         Raises:
             Refusal: 403 ``capability_not_in_handler_set``.

@@ -1,4 +1,4 @@
-"""The open jobs, and where to look for them: by id, by offer, by idempotency key, by deadline."""
+"""The open jobs, indexed by id, offer, idempotency key and deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """The jobs that have not ended, and those that ended but are not stored yet."""
+    """The jobs that have not ended, and those that ended but are not yet stored."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
@@ -22,7 +22,7 @@ class Board:
         self._deadlines: list[tuple[float, str]] = []
 
     def restore(self, jobs: Iterable[Job]) -> None:
-        """Take over open jobs, oldest first."""
+        """Add open jobs, oldest first."""
         for job in jobs:
             self.add(job)
             if job.status == "bidding":
@@ -42,21 +42,21 @@ class Board:
             self._by_idempotency.pop((job.agent_id, job.idempotency_key), None)
 
     def find_repeated(self, agent_id: str, idempotency_key: str) -> Job | None:
-        """Return the job that this caller made with this idempotency key, if it is here."""
+        """Return the caller's job with this idempotency key, or None if it is not on the board."""
         return self._by_idempotency.get((agent_id, idempotency_key))
 
     def offer(self, job: Job) -> None:
-        """Show a job to the workers that handle its capability."""
+        """Offer a job to the workers that handle its capability."""
         self._offers.setdefault(job.capability_key, {})[job.id] = job
 
     def withdraw(self, job: Job) -> None:
-        """Stop showing a job."""
+        """Stop offering a job."""
         self._offers.get(job.capability_key, {}).pop(job.id, None)
 
     def offered(self, capability_keys: Iterable[str], limit: int) -> list[Job]:
-        """Return at most ``limit`` jobs on offer for these capabilities, oldest first.
+        """Return at most ``limit`` offered jobs of these capabilities, oldest first.
 
-        Where there are more than that, re-routed jobs stand behind the new ones.
+        If there are more, re-routed jobs come after new ones.
         """
         found = [
             job
@@ -66,15 +66,15 @@ class Board:
         return sorted(found, key=lambda job: job.number)[:limit]
 
     def watch(self, job: Job) -> None:
-        """Note when a job is next due."""
-        # A deadline that moved later is noticed when the earlier one comes up. Deadlines of jobs
-        # that ended long before are removed once they outnumber the open jobs.
+        """Record a job's next deadline."""
+        # If a deadline was moved later, this is found when the earlier one is due. Deadlines of
+        # jobs that have ended are removed once there are more of them than open jobs.
         if len(self._deadlines) > 2 * len(self.jobs) + 64:
             self._sort_deadlines()
         heapq.heappush(self._deadlines, (job.deadline, job.id))
 
     def next_deadline(self) -> float | None:
-        """Return when the next job is due, or None where no job is open."""
+        """Return the next deadline, or None if no job is open."""
         while self._deadlines:
             at, job_id = self._deadlines[0]
             job = self.jobs.get(job_id)
@@ -86,7 +86,7 @@ class Board:
         return None
 
     def take_due(self, now: float) -> Job | None:
-        """Return a job whose deadline has come, or None; it is given only once."""
+        """Remove and return a job whose deadline has passed, or None."""
         deadline = self.next_deadline()
         if deadline is None or deadline > now:
             return None

@@ -1,4 +1,4 @@
-"""The capability specs: what can be called, for how much, with which input and output."""
+"""The capability specs: keys, prices, input and output schemas."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Spec:
     """One capability.
 
     Args:
-        capability_key: Its key, for example ``test.echo.v1``.
-        price_nc: What a job of it costs.
-        name: Its name for humans; the key by default.
-        category: Its category; the key's first part by default.
-        input_mode: How it takes its input.
-        output_mode: How it gives its output.
-        description: What it does.
-        input_schema: JSON Schema 2020-12 of its input; an empty one takes any object.
-        output_schema: The same of its output.
+        capability_key: The key, for example ``test.echo.v1``.
+        price_nc: The price of a job in nc.
+        name: The name for humans; the key by default.
+        category: The category; the key's first part by default.
+        input_mode: The kind of its input, for example ``json``.
+        output_mode: The kind of its output.
+        description: What the capability does.
+        input_schema: JSON Schema 2020-12 of the input; an empty one accepts any object.
+        output_schema: JSON Schema 2020-12 of the output.
 
     Raises:
-        ValueError: A schema is not valid; the text says where.
+        ValueError: A schema is not valid; the message says where.
     """
 
     capability_key: str
@@ -57,16 +57,16 @@ class Spec:
         return spec_id(self.capability_key)
 
     def input_errors(self, value: Json) -> list[str]:
-        """Return what is wrong with an input, one line a fault; nothing when it fits."""
+        """Return the errors of an input, one line each; an empty list if it is valid."""
         return _errors(self._input, value)
 
     def output_errors(self, value: Json) -> list[str]:
-        """Return what is wrong with an output, one line a fault; nothing when it fits."""
+        """Return the errors of an output, one line each; an empty list if it is valid."""
         return _errors(self._output, value)
 
 
 class Catalog:
-    """The specs by capability key, in their given order; a later one replaces an earlier.
+    """The specs by capability key, in the given order. A later spec of a key replaces an earlier.
 
     Args:
         specs: The specs.
@@ -80,7 +80,7 @@ class Catalog:
         return self._specs.get(capability_key)
 
     def list(self, category: str | None = None) -> list[Spec]:
-        """Return all specs, or those of exactly this category."""
+        """Return all specs, or those of one category."""
         return [s for s in self._specs.values() if category is None or s.category == category]
 
 

@@ -1,4 +1,4 @@
-"""How the kernel refuses a request."""
+"""The exception with which the kernel refuses a request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """A request that the kernel refuses; the API sends it as ``{"detail": {...}}``.
+    """The kernel refuses a request; the API sends it as ``{"detail": {...}}``.
 
     Args:
-        status: HTTP status of the answer.
-        code: Stable machine code, for example ``unknown_capability``.
+        status: The HTTP status.
+        code: The stable error code, for example ``unknown_capability``.
         error: What is wrong, for a human.
-        **extra: Further fields of the answer's ``detail``.
+        **extra: Further fields of ``detail``.
     """
 
     def __init__(self, status: int, code: str, error: str, **extra: Any) -> None:
@@ -23,5 +23,5 @@ class Refusal(Exception):
         self.extra = extra
 
     def detail(self) -> dict[str, Any]:
-        """Return the answer's ``detail`` object."""
+        """Return the ``detail`` object."""
         return {"error": self.error, "code": self.code, **self.extra}

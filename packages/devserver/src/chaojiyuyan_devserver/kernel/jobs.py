@@ -1,4 +1,4 @@
-"""What callers, workers, operators and time do with jobs."""
+"""The operations of callers, workers, operators and the clock on jobs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Jobs:
-    """Every operation on jobs. The jobs that have not ended are on the ``board``.
+    """All operations on jobs. The jobs that have not ended are on the ``board``.
 
     Args:
-        world: What every part of the kernel works with.
-        agents: Says which worker may do what.
+        world: The parts that the whole kernel shares.
+        agents: The agents, with their permissions as workers.
         ledger: Holds, releases and pays the prices.
-        webhooks: Tells the callers of jobs that ended.
+        webhooks: Informs the callers of jobs that ended.
     """
 
     def __init__(self, world: World, agents: Agents, ledger: Ledger, webhooks: Webhooks) -> None:
@@ -36,18 +36,18 @@ class Jobs:
         self.last_number = 0
 
     def restore(self, jobs: Iterable[Job], last_number: int) -> None:
-        """Take over stored jobs that have not ended, and the number of the newest ever made."""
+        """Add stored jobs that have not ended, and set the number of the newest job."""
         self.last_number = last_number
         self.board.restore(jobs)
 
     # -- the caller ------------------------------------------------------------------------------
 
     def create(self, agent: Agent, order: Order) -> Job:
-        """Make a job, hold its price and offer it: ``POST /kernel-jobs``.
+        """Create a job, hold its price and offer it: ``POST /kernel-jobs``.
 
         Args:
-            agent: The caller, who has no job with the order's idempotency key yet.
-            order: What is ordered.
+            agent: The caller, which has no job with the order's idempotency key yet.
+            order: The call.
 
         Raises:
             Refusal: 400 ``unknown_capability`` or ``invalid_input``, 402 ``insufficient_balance``.
@@ -83,7 +83,7 @@ class Jobs:
     # -- the worker ------------------------------------------------------------------------------
 
     def available(self, agent: Agent, capability_key: str | None, limit: int) -> list[Job]:
-        """Return what this worker could bid for: ``GET /kernel-jobs/available``.
+        """Return the jobs that this worker can bid for: ``GET /kernel-jobs/available``.
 
         Args:
             agent: The worker.
@@ -102,7 +102,7 @@ class Jobs:
 
         Raises:
             Refusal: 403 ``worker_not_enabled`` or ``capability_not_in_handler_set``; 200
-                ``already_awarded`` or ``not_in_bidding``, since a late bid is no error; 410
+                ``already_awarded`` or ``not_in_bidding``, since a late bid is not an error; 410
                 ``bid_window_expired`` or ``attempt_exhausted``.
         """
         now = self.expire()
@@ -139,10 +139,10 @@ class Jobs:
             raise self._lifecycle.reject(job, attempt, errors, now)
         self._lifecycle.settle(job, agent, result, now)
 
-    # -- the operator, for whom the API has no calls ---------------------------------------------
+    # -- the operator; the API does not have these operations ------------------------------------
 
     def settle(self, job: Job, result: Result) -> None:
-        """Let a job succeed with any output, for the worker that holds it, or else its caller.
+        """End a job as succeeded with any output; pay the worker that has it, or else its caller.
 
         Raises:
             Refusal: 409 ``job_ended``.
@@ -164,7 +164,7 @@ class Jobs:
         self._lifecycle.end(job, "cancelled", now, "cancelled", "The job was cancelled.")
 
     def fail(self, job: Job, code: str, message: str) -> None:
-        """Let a job fail.
+        """End a job as failed.
 
         Raises:
             Refusal: 409 ``job_ended``.
@@ -172,7 +172,7 @@ class Jobs:
         self._lifecycle.end(job, "failed", self._world.clock(), code, message)
 
     def expire_lease(self, job: Job) -> None:
-        """Let a running job's lease expire now.
+        """End a running job's lease now.
 
         Raises:
             Refusal: 409 ``not_running``.
@@ -184,7 +184,7 @@ class Jobs:
         self._lifecycle.lose(job, job.lease, now, "lease_expired")
 
     def time_out(self, job: Job) -> None:
-        """Let a job's whole time be over now.
+        """End a job now as timed out.
 
         Raises:
             Refusal: 409 ``job_ended``.
@@ -195,7 +195,7 @@ class Jobs:
     # -- time ------------------------------------------------------------------------------------
 
     def expire(self) -> float:
-        """End the leases, bid windows and jobs whose time is over; return the time."""
+        """Apply all passed deadlines of leases, bid windows and jobs, and return the time."""
         now = self._world.clock()
         while (job := self.board.take_due(now)) is not None:
             if now >= job.expires_at:

@@ -1,4 +1,4 @@
-"""The whole platform as a pure state machine: no I/O, the clock and the ids handed in."""
+"""The platform as a state machine without I/O; the clock and the ids are passed in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class State:
-    """Everything that a kernel goes on from: its records, without the jobs that have ended.
+    """The state of a kernel: its records, without the jobs that have ended.
 
     Attributes:
         accounts: The accounts.
@@ -33,7 +33,7 @@ class State:
         webhooks: The webhook endpoints.
         deliveries: The webhook deliveries that are pending.
         jobs: The open jobs, oldest first.
-        last_number: The number of the newest job that was ever made.
+        last_number: The number of the newest job, also if it has ended.
     """
 
     accounts: list[Account] = field(default_factory=list)
@@ -46,13 +46,13 @@ class State:
 
 
 class Kernel:
-    """Agents, jobs, money and webhooks; every operation is one step from one state to the next.
+    """Agents, jobs, money and webhooks. Each operation is one step from a state to the next.
 
     Args:
         catalog: The capability specs.
         rules: The limits.
-        clock: Gives the time in seconds since the epoch.
-        new_id: Makes an id or a secret that starts with the given prefix; counts by default.
+        clock: Returns the time in seconds since the epoch.
+        new_id: Returns an id or a secret with the given prefix; a counter by default.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Kernel:
         self._changes: dict[int, Record] = {}
 
     def snapshot(self) -> State:
-        """Return a copy of the state; jobs that have ended are no part of it."""
+        """Return a copy of the state, without the jobs that have ended."""
         return copy.deepcopy(
             State(
                 list(self.ledger.accounts.values()),
@@ -89,9 +89,9 @@ class Kernel:
         )
 
     def restore(self, state: State) -> None:
-        """Take over a state, whose records belong to this kernel from now on.
+        """Load a state into a new kernel, which owns its records from now on.
 
-        The kernel must be new. Its clock may not be behind the one that the state comes from.
+        The kernel's clock must not be behind the clock of the state.
         """
         self.ledger.restore(state.accounts)
         self.agents.restore(state.agents)
@@ -100,29 +100,29 @@ class Kernel:
         self.jobs.restore(state.jobs, state.last_number)
 
     def take_changes(self) -> list[Record]:
-        """Return the records that changed since the last call, each once, by first change."""
+        """Return the records that changed since the last call, in the order of first change."""
         changes = list(self._changes.values())
         self._changes = {}
         return changes
 
     @property
     def has_changes(self) -> bool:
-        """Whether ``take_changes`` has something to return."""
+        """Whether ``take_changes`` has records to return."""
         return bool(self._changes)
 
     def next_deadline(self) -> float | None:
-        """Return when time next changes a job or a webhook is due, or None."""
+        """Return the next deadline of a job or a webhook, or None."""
         deadlines = (self.jobs.board.next_deadline(), self.webhooks.next_deadline())
         return min((at for at in deadlines if at is not None), default=None)
 
     def open_account(self, name: str, balance_nc: int, account_id: str | None = None) -> Account:
-        """Open an account, with money that the issuer grants it, under a new id by default."""
+        """Open an account with an initial grant from the issuer; by default with a new id."""
         account = self.ledger.open(account_id or self._world.new_id("acc"), name)
         self.ledger.grant(account.id, balance_nc, self._world.clock())
         return account
 
     def create_agent(self, account_id: str, name: str) -> tuple[Agent, str]:
-        """Add an agent; return it with its key, which is not kept."""
+        """Add an agent and return it with its key, which is not stored."""
         api_key = self._world.new_id("nxt_ag")
         agent = Agent(
             self._world.new_id("agt"),
@@ -138,7 +138,7 @@ class Kernel:
         """Register a worker's capabilities: ``POST /kernel-agents/me/capabilities``.
 
         Returns:
-            The keys that are in the catalog, and the others.
+            The keys that are in the catalog, and those that are not.
         """
         known = [key for key in capability_keys if self.catalog.get(key) is not None]
         self.agents.register(agent, known, self._world.clock())

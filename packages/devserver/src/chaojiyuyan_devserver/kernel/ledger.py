@@ -1,4 +1,4 @@
-"""Balances in whole nc. Money moves between accounts and is never made or lost."""
+"""Balances in whole nc. Money moves between accounts; none is created or lost."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ISSUER = "acc_issuer"
 
 
 class Ledger:
-    """The accounts and what moves between them.
+    """The accounts and the transfers between them.
 
-    The issuer's account stands for the platform: what it grants makes its own balance negative,
-    so the sum over all accounts, held money included, is always zero.
+    The issuer's account represents the platform. Its grants make its balance negative, so the sum
+    over all accounts, including held money, is always zero.
 
     Args:
-        on_change: Is told of every record that changed.
+        on_change: Called with every record that changed.
     """
 
     def __init__(self, on_change: Callable[[Account | Transfer], None]) -> None:
@@ -30,11 +30,11 @@ class Ledger:
         self.accounts: dict[str, Account] = {}
 
     def restore(self, accounts: Iterable[Account]) -> None:
-        """Take over stored accounts."""
+        """Add stored accounts."""
         self.accounts = {account.id: account for account in accounts}
 
     def open(self, account_id: str, name: str) -> Account:
-        """Open an account with nothing in it."""
+        """Open an account with a balance of 0."""
         account = self.accounts[account_id] = Account(account_id, name)
         self._on_change(account)
         return account
@@ -51,7 +51,7 @@ class Ledger:
         return account
 
     def grant(self, account_id: str, amount_nc: int, at: float) -> None:
-        """Give an account money from the issuer."""
+        """Transfer money from the issuer to an account."""
         issuer = self.accounts.get(ISSUER) or self.open(ISSUER, "Issuer")
         account = self.accounts[account_id]
         issuer.available_nc -= amount_nc
@@ -59,7 +59,7 @@ class Ledger:
         self._note(Transfer(at, "grant", amount_nc, ISSUER, account_id, None))
 
     def hold(self, job: Job, at: float) -> None:
-        """Set a job's price aside.
+        """Hold a job's price.
 
         Raises:
             Refusal: 402 ``insufficient_balance``.
@@ -69,7 +69,7 @@ class Ledger:
             raise Refusal(
                 402,
                 "insufficient_balance",
-                f"The job costs {price} nc, the account has {account.available_nc} nc.",
+                f"The job costs {price} nc; the account has {account.available_nc} nc.",
                 price_nc=price,
                 balance_nc=account.available_nc,
             )
@@ -78,14 +78,14 @@ class Ledger:
         self._note(Transfer(at, "hold", price, account.id, account.id, job.number))
 
     def release(self, job: Job, at: float) -> None:
-        """Give a job's held price back."""
+        """Return a job's held price to its caller."""
         account, price = self.accounts[job.account_id], job.price_nc
         account.held_nc -= price
         account.available_nc += price
         self._note(Transfer(at, "release", price, account.id, account.id, job.number))
 
     def pay(self, job: Job, payee_id: str, at: float) -> None:
-        """Pay a job's held price out to a worker's account."""
+        """Pay a job's held price to a worker's account."""
         payer, payee, price = self.accounts[job.account_id], self.accounts[payee_id], job.price_nc
         payer.held_nc -= price
         payee.available_nc += price

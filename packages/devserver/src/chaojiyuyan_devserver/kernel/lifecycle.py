@@ -1,4 +1,4 @@
-"""The steps of a job: offered, awarded, rejected, lost, settled, ended."""
+"""The transitions of a job: offered, awarded, rejected, lost, settled, ended."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 class Lifecycle:
     """Moves jobs from one status to the next, with their events, their money and their webhooks.
 
-    Who may take a step is decided in ``Jobs``.
+    ``Jobs`` checks who may do what.
 
     Args:
-        world: What every part of the kernel works with.
+        world: The parts that the whole kernel shares.
         ledger: Holds, releases and pays the prices.
-        webhooks: Tells the callers of jobs that ended.
+        webhooks: Informs the callers of jobs that ended.
     """
 
     def __init__(self, world: World, ledger: Ledger, webhooks: Webhooks) -> None:
@@ -40,13 +40,13 @@ class Lifecycle:
             Refusal: 409 ``job_ended``.
         """
         if job.terminal:
-            raise Refusal(409, "job_ended", f"The job has ended before: it is {job.status}.")
+            raise Refusal(409, "job_ended", f"The job has already ended: it is {job.status}.")
 
     def begin(self, job: Job, now: float) -> None:
         """Hold a new job's price and offer the job.
 
         Raises:
-            Refusal: 402 ``insufficient_balance``; nothing has changed then.
+            Refusal: 402 ``insufficient_balance``. Nothing was changed.
         """
         self._ledger.hold(job, now)
         self.board.add(job)
@@ -57,7 +57,7 @@ class Lifecycle:
         self._open_bidding(job, now)
 
     def award(self, job: Job, agent: Agent, now: float) -> Attempt:
-        """Give a job to a worker, with a lease."""
+        """Award a job to a worker, with a lease."""
         attempt = Attempt(
             job=job.number,
             number=len(job.attempts) + 1,
@@ -82,16 +82,16 @@ class Lifecycle:
         return attempt
 
     def extend(self, attempt: Attempt, now: float) -> None:
-        """Set an attempt's lease to its full length from now."""
+        """Extend an attempt's lease to its full length from now."""
         attempt.lease_expires_at = now + self._world.rules.lease
         attempt.heartbeats += 1
         self._world.on_change(attempt)
 
     def reject(self, job: Job, attempt: Attempt, errors: list[str], now: float) -> Refusal:
-        """Note an invalid output; the last one that an attempt may submit ends the attempt.
+        """Record an invalid output. The last one that an attempt may submit ends the attempt.
 
         Returns:
-            The refusal to answer with: 422 while the attempt may try again, else 200.
+            The refusal for the response: 422 while the attempt may submit again, else 200.
         """
         attempt.rejections += 1
         self._world.on_change(attempt)
@@ -103,7 +103,7 @@ class Lifecycle:
         return Refusal(200, "validation_failed", text, validation_errors=errors)
 
     def lose(self, job: Job, attempt: Attempt, now: float, reason: str) -> None:
-        """End an attempt; the job is offered again, or fails after its last attempt."""
+        """End an attempt. The job is offered again, or fails after its last attempt."""
         self._close(attempt, reason, now)
         self._note(job, "job.attempt_lost", now, attempt=attempt.number, reason=reason)
         if len(job.attempts) < self._world.rules.attempts:
@@ -130,7 +130,7 @@ class Lifecycle:
         self._finish(job, "succeeded", now, payload)
 
     def end(self, job: Job, status: str, now: float, code: str, message: str) -> None:
-        """End a job without a result and give its price back.
+        """End a job without a result and return its price.
 
         Raises:
             Refusal: 409 ``job_ended``.

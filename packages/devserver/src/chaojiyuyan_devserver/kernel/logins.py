@@ -21,7 +21,7 @@ class Logins:
     """The device logins in progress.
 
     Args:
-        on_change: Is told of every login that changed.
+        on_change: Called with every login that changed.
     """
 
     def __init__(self, on_change: Callable[[DeviceLogin], None]) -> None:
@@ -30,12 +30,12 @@ class Logins:
         self.by_user_code: dict[str, DeviceLogin] = {}
 
     def restore(self, logins: Iterable[DeviceLogin]) -> None:
-        """Take over stored logins."""
+        """Add stored logins."""
         for login in logins:
             self._by_hash[login.device_code_hash] = self.by_user_code[login.user_code] = login
 
     def start(self, device_code: str, user_code: str, client_name: str, now: float) -> DeviceLogin:
-        """Begin a login; logins that expired are forgotten."""
+        """Start a login, and delete expired ones."""
         login = DeviceLogin(
             key_hash(device_code), user_code, client_name, now + LOGIN_TIMEOUT, POLL_INTERVAL
         )
@@ -46,7 +46,7 @@ class Logins:
         return login
 
     def find(self, user_code: str, now: float) -> DeviceLogin | None:
-        """Return the login that waits for a decision on this code, or None."""
+        """Return the pending login with this user code, or None."""
         login = self.by_user_code.get(user_code.strip().upper())
         if login is None or login.status != "pending" or now >= login.expires_at:
             return None
@@ -56,7 +56,7 @@ class Logins:
         """Approve or deny a login.
 
         Raises:
-            Refusal: 404 ``user_code_not_found``: unknown, used or expired.
+            Refusal: 404 ``user_code_not_found``, if the code is unknown, used or expired.
         """
         login = self.find(user_code, now)
         if login is None:
@@ -66,7 +66,7 @@ class Logins:
         return login
 
     def poll(self, device_code: str, now: float) -> DeviceLogin:
-        """Return an approved login, once.
+        """Return an approved login; only the first time.
 
         Raises:
             Refusal: 428 ``authorization_pending``, 429 ``slow_down``, 410 ``access_denied`` or
@@ -82,7 +82,7 @@ class Logins:
             login.status = "used"
             self._on_change(login)
             return login
-        # Network delays shift polls against each other, so half the interval is accepted.
+        # Network delays can bring two polls closer together, so half the interval is accepted.
         if previous is not None and now - previous < login.interval / 2:
-            raise Refusal(429, "slow_down", "The client polls too fast.")
+            raise Refusal(429, "slow_down", "The client polls too often.")
         raise Refusal(428, "authorization_pending", "Nobody has approved the login yet.")

@@ -1,4 +1,4 @@
-"""What the kernel remembers. Times are seconds since the epoch, money is whole nc."""
+"""The kernel's records. Times are seconds since the epoch, amounts whole nc."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ OPEN_STATUSES = ("bidding", "running")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a caller orders: ``POST /kernel-jobs``.
+    """A caller's order: ``POST /kernel-jobs``.
 
     Attributes:
-        capability_key: The capability that is called.
-        input_envelope: Its input.
-        idempotency_key: Makes a repeated order give the first job; None for none.
-        timeout_sec: The job's whole time in seconds; None for the default.
-        channel_context: Data of the caller's own that the job carries along.
+        capability_key: The capability to call.
+        input_envelope: The input.
+        idempotency_key: A repeated order with the same key returns the first job; None for none.
+        timeout_sec: The job's timeout in seconds, from its creation; None for the default.
+        channel_context: The caller's own data, returned with the job.
     """
 
     capability_key: str
@@ -34,12 +34,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a worker submits: ``POST /kernel-jobs/{id}/submit``.
+    """A worker's result: ``POST /kernel-jobs/{id}/submit``.
 
     Attributes:
         output_envelope: The output.
-        artifacts: What belongs to it.
-        published: The licence and the tags under which the artifacts are published, if they are.
+        artifacts: The artifacts.
+        published: The licence and tags with which the artifacts are published; None if they
+            are not.
     """
 
     output_envelope: Json
@@ -49,7 +50,7 @@ class Result:
 
 @dataclass(slots=True)
 class Account:
-    """Who pays and is paid. The issuer's balance is what it granted, as a negative number."""
+    """An account. The issuer's balance is the sum of its grants, as a negative number."""
 
     id: str
     name: str
@@ -59,15 +60,15 @@ class Account:
 
 @dataclass(slots=True)
 class Transfer:
-    """One movement of money.
+    """One transfer of money.
 
     Attributes:
-        at: When.
+        at: The time.
         kind: ``grant``, ``hold``, ``release`` or ``pay``.
-        amount_nc: How much.
-        payer_id: The account that it came from.
-        payee_id: The account that it went to.
-        job: The number of the job that it belongs to; None for a grant.
+        amount_nc: The amount.
+        payer_id: The id of the account that pays.
+        payee_id: The id of the account that receives.
+        job: The job's number; None for a grant.
     """
 
     at: float
@@ -80,7 +81,7 @@ class Transfer:
 
 @dataclass(slots=True)
 class Agent:
-    """A key holder. Only the SHA-256 of its key is kept, and its last characters for display."""
+    """An agent. Of its key, only the SHA-256 and the last characters, for display, are stored."""
 
     id: str
     account_id: str
@@ -111,7 +112,7 @@ class DeviceLogin:
 class Attempt:
     """One award of a job to a worker: its lease, and how it ended.
 
-    ``job`` is the job's number; ``status`` is ``running``, or the reason why the attempt ended.
+    ``job`` is the job's number. ``status`` is ``running``, or the reason why the attempt ended.
     """
 
     job: int
@@ -128,7 +129,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class Event:
-    """One step in the life of the job with the number ``job``."""
+    """One event of the job with the number ``job``."""
 
     job: int
     number: int
@@ -148,7 +149,7 @@ class Payload:
 
 @dataclass(slots=True)
 class Strike:
-    """An injected fault that struck a request about the job with the number ``job``."""
+    """A fault that was applied to a request about the job with the number ``job``."""
 
     job: int
     at: float
@@ -158,7 +159,7 @@ class Strike:
 
 @dataclass(slots=True)
 class Webhook:
-    """Where an account's events go, and the secrets that sign them."""
+    """An account's URL for events, and the secrets that sign them."""
 
     account_id: str
     url: str
@@ -169,10 +170,10 @@ class Webhook:
 
 @dataclass(slots=True)
 class Delivery:
-    """One event on its way to an endpoint.
+    """The delivery of one event to an endpoint.
 
-    ``status`` is ``pending``, ``delivered``, ``failed``, or ``held`` where it came with a snapshot
-    and is not to be sent. ``tries`` holds when each try was, its HTTP status, and its error.
+    ``status`` is ``pending``, ``delivered``, ``failed``, or ``held`` if it was pending in a loaded
+    snapshot and is not sent. ``tries`` has the time, HTTP status and error of each try.
     """
 
     id: str
@@ -216,7 +217,7 @@ class Job:
 
     @property
     def capability_spec_id(self) -> str:
-        """The id of its capability's spec."""
+        """The id of the capability's spec."""
         return spec_id(self.capability_key)
 
     @property
@@ -226,12 +227,12 @@ class Job:
 
     @property
     def lease(self) -> Attempt | None:
-        """The attempt that holds the job, if one does."""
+        """The running attempt, or None."""
         return self.attempts[-1] if self.status == "running" else None
 
     @property
     def deadline(self) -> float:
-        """When time, if nothing else, changes the job: its lease, bid window or timeout ends."""
+        """The job's next deadline: the end of its lease, bid window or timeout."""
         lease = self.lease
         return min(self.expires_at, lease.lease_expires_at if lease else self.bid_expires_at)
 

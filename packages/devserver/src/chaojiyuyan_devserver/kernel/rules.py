@@ -1,4 +1,4 @@
-"""What the kernel is given from outside: its limits, its catalog, the time and the ids."""
+"""What is passed to the kernel: its limits, its catalog, the clock and the ids."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Rules:
     """The kernel's limits.
 
     Attributes:
-        lease: Seconds for which an award or a heartbeat holds a job.
+        lease: Length of a lease in seconds, from the award or a heartbeat.
         bid_window: Seconds for which a job is offered before it expires.
-        attempts: Number of awards that a job gets.
+        attempts: Maximum number of attempts of a job.
         rejections: Number of invalid outputs that end an attempt.
-        timeout: A job's whole time in seconds, where the caller names none.
+        timeout: Default timeout of a job in seconds, from its creation.
     """
 
     lease: float = 30.0
@@ -33,14 +33,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What every part of the kernel works with.
+    """The parts that the whole kernel shares.
 
     Attributes:
         catalog: The capability specs.
         rules: The limits.
-        clock: Gives the time in seconds since the epoch.
-        new_id: Makes an id that starts with the given prefix.
-        on_change: Is told of every record that changed.
+        clock: Returns the time in seconds since the epoch.
+        new_id: Returns a new id with the given prefix.
+        on_change: Called with every record that changed.
     """
 
     catalog: Catalog

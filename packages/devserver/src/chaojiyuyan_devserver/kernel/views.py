@@ -1,4 +1,4 @@
-"""Records as the API shows them. The types here are also what its OpenAPI document says."""
+"""The API's JSON of the records. Its OpenAPI document is generated from these types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class JobSummary(TypedDict):
-    """A job as the list and the answer to a call show it."""
+    """A job in a list and in the response to a call."""
 
     id: str
     status: str
@@ -47,7 +47,7 @@ class AttemptView(TypedDict):
 
 
 class JobView(JobSummary):
-    """A job with everything that its caller may see."""
+    """A job with all fields that its caller may see."""
 
     input_envelope: Json
     channel_context: Json | None
@@ -57,7 +57,7 @@ class JobView(JobSummary):
 
 
 class EventView(TypedDict):
-    """One step in a job's life."""
+    """One event of a job."""
 
     id: str
     event_type: str
@@ -66,7 +66,7 @@ class EventView(TypedDict):
 
 
 class OfferView(TypedDict):
-    """A job as a worker is offered it."""
+    """A job that is offered to a worker."""
 
     job_id: str
     capability_key: str
@@ -77,7 +77,7 @@ class OfferView(TypedDict):
 
 
 class SpecView(TypedDict):
-    """A capability as the catalog lists it."""
+    """A capability in the catalog."""
 
     id: str
     capability_key: str
@@ -98,7 +98,7 @@ def timestamp(seconds: float) -> str:
 
 
 def _show(record: object, view: type) -> Json:
-    # A view has its record's fields; what happens at a moment is named so.
+    # A view has its record's fields, with times as ISO 8601.
     shown = {name: getattr(record, name) for name in view.__annotations__}
     for name, value in shown.items():
         if name.endswith("_at") and value is not None:
@@ -129,7 +129,7 @@ def view_attempt(attempt: Attempt) -> AttemptView:
 
 
 def view_event(job: Job, event: Event) -> EventView:
-    """Return one event of a job; its id is made from the job's, so that it need not be stored."""
+    """Return one event of a job. Its id is derived from the job's, so it is not stored."""
     return {
         "id": f"evt_{job.id.removeprefix('job_')}_{event.number}",
         "event_type": event.event_type,
@@ -139,7 +139,7 @@ def view_event(job: Job, event: Event) -> EventView:
 
 
 def view_offer(job: Job) -> OfferView:
-    """Return a job on offer."""
+    """Return an offered job."""
     return {
         "job_id": job.id,
         "capability_key": job.capability_key,

@@ -1,4 +1,4 @@
-"""Who is told about jobs that ended: endpoints, signatures, and when to try again."""
+"""Webhooks about jobs that ended: endpoints, signatures and retries."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Webhooks:
     """The endpoints by account, and the deliveries that are not finished.
 
     Args:
-        world: What every part of the kernel works with.
+        world: The parts that the whole kernel shares.
     """
 
     def __init__(self, world: World) -> None:
@@ -43,7 +43,7 @@ class Webhooks:
         self._due: list[tuple[float, str]] = []
 
     def restore(self, webhooks: Iterable[Webhook], pending: Iterable[Delivery]) -> None:
-        """Take over what is stored."""
+        """Add stored endpoints and deliveries."""
         self.by_account = {webhook.account_id: webhook for webhook in webhooks}
         for delivery in pending:
             self._schedule(delivery)
@@ -60,9 +60,9 @@ class Webhooks:
         return webhook
 
     def configure(self, account_id: str, url: str, secret: str) -> Webhook:
-        """Send an account's events to this URL, signed with this secret.
+        """Set the URL for an account's events, and the secret that signs them.
 
-        An empty URL stops them.
+        An empty URL stops the events.
         """
         webhook = self.by_account.setdefault(account_id, Webhook(account_id, url, secret))
         webhook.url = url
@@ -71,14 +71,14 @@ class Webhooks:
         return webhook
 
     def rotate(self, webhook: Webhook, secret: str, grace: float = DEFAULT_GRACE) -> None:
-        """Sign with a new secret; receivers accept the old one for ``grace`` seconds more."""
+        """Sign with a new secret; receivers accept the old one for another ``grace`` seconds."""
         webhook.previous_secret = webhook.secret
         webhook.previous_expires_at = self._world.clock() + grace
         webhook.secret = secret
         self._world.on_change(webhook)
 
     def announce(self, job: Job, now: float) -> None:
-        """Queue the event of a job that ended, where its account has an endpoint."""
+        """Queue the event of a job that ended, if its account has an endpoint."""
         webhook = self.by_account.get(job.account_id)
         if webhook is None or not webhook.url:
             return
@@ -87,7 +87,7 @@ class Webhooks:
         self._queue(job.account_id, job.id, event, webhook.url, body)
 
     def resend(self, delivery: Delivery) -> Delivery:
-        """Queue a delivery's body again, to the account's present endpoint."""
+        """Queue a delivery's body again, to the account's current endpoint."""
         webhook = self.by_account.get(delivery.account_id)
         url = webhook.url if webhook is not None and webhook.url else delivery.url
         return self._queue(delivery.account_id, delivery.job_id, delivery.event, url, delivery.body)
@@ -95,7 +95,7 @@ class Webhooks:
     def take(self) -> Delivery | None:
         """Return a delivery that is due, or None.
 
-        It is not due again until ``note_try`` says how the try went.
+        It is not due again until ``note_try`` has recorded the result.
         """
         now = self._world.clock()
         while self._due and self._due[0][0] <= now:
@@ -107,16 +107,16 @@ class Webhooks:
         return None
 
     def next_deadline(self) -> float | None:
-        """Return when the next try is due, at the earliest."""
+        """Return when the next try is due, or None."""
         return self._due[0][0] if self._due else None
 
     def signature(self, delivery: Delivery) -> str:
-        """Return the signature of a delivery with the account's present secret."""
+        """Return a delivery's signature with the account's current secret."""
         webhook = self.by_account.get(delivery.account_id)
         return sign(webhook.secret, delivery.body) if webhook is not None else ""
 
     def note_try(self, delivery: Delivery, status: int | None, error: str | None) -> None:
-        """Note how a try went; without a 2xx answer the next one is planned, if there is one."""
+        """Record a try's result. Without a 2xx response, schedule the next try if any is left."""
         now = self._world.clock()
         delivery.tries.append({"at": now, "status": status, "error": error})
         if status is not None and 200 <= status < 300:

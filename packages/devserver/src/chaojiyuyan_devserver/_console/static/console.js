@@ -1,5 +1,5 @@
-// What a page does by itself, besides htmx: times go on, texts can be copied, silence is told, and
-// new jobs do not move what one reads.
+// What a page does besides htmx: it updates times, copies texts, shows when the kernel is offline,
+// and holds back new jobs while the user reads the list.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -7,7 +7,7 @@
   // the kernel's clock may be ahead of the machine's
   const ahead = Number(words.now) * 1000 - Date.now();
 
-  // as text.py words it
+  // the same format as in text.py
   const relative = (seconds) => {
     const far = Math.abs(seconds);
     if (far < 1) return words.timeNow;
@@ -39,7 +39,7 @@
     setTimeout(() => { button.innerHTML = label; }, 1500);
   });
 
-  // who has scrolled, points at the list or has the focus in it reads: new jobs wait for a click
+  // new jobs wait for a click if the user has scrolled, or has the pointer or focus in the list
   const isReading = (list) => window.scrollY > 0 || list.matches(":hover, :focus-within");
   document.addEventListener("htmx:config:request", (event) => {
     const { sourceElement, request } = event.detail.ctx;
@@ -51,7 +51,7 @@
     if (event.target.closest("[data-newest]")) window.scrollTo({ top: 0 });
   });
 
-  // the box that says how to connect closes after the first call, once
+  // the box with the connection commands closes once, after the first call
   let called = document.querySelector("[data-called]")?.dataset.called;
   const collapse = () => {
     const now = document.querySelector("[data-called]")?.dataset.called;
