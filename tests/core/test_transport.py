@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from chaojiyuyan_core.http import (
     run,
     run_async,
 )
+from chaojiyuyan_core.redaction import mask_key
 
 BASE = "https://api.example/api/v1"
 JOB = {"id": "j1", "status": "queued"}
@@ -337,3 +339,18 @@ def test_an_exception_of_a_hook_is_a_fault() -> None:
     with httpx.Client(transport=wire, event_hooks={"response": [strict]}) as client:
         answer = Transport(builder(), http_client=client).send(api.get_job("j1"))
     assert isinstance(answer.fault, httpx.HTTPStatusError)
+
+
+def test_an_exception_of_a_hook_does_not_have_the_key() -> None:
+    def strict(response: httpx.Response) -> None:
+        response.read()
+        response.raise_for_status()
+
+    echo = httpx.Response(403, headers={"x-echo": "nxt_ag_key"}, json={"detail": "nxt_ag_key"})
+    with httpx.Client(
+        transport=httpx.MockTransport(Wire(echo)), event_hooks={"response": [strict]}
+    ) as client:
+        fault = Transport(builder(), http_client=client).send(api.get_job("j1")).fault
+    assert isinstance(fault, httpx.HTTPStatusError)
+    assert fault.response.json() == {"detail": mask_key("nxt_ag_key")}
+    assert b"nxt_ag_key" not in pickle.dumps(fault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -10,7 +11,7 @@ from chaojiyuyan_core.api import Fetch
 from chaojiyuyan_core.errors import ResponseFormatError
 
 from ._body import open_body
-from ._reply import Reply, redact_request
+from ._reply import Reply, redact_request, redact_response
 from ._timeouts import Deadline, PhaseTimeouts
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from chaojiyuyan_core.api import Call
+    from chaojiyuyan_core.redaction import Redactor
 
     from ._body import Body, SinkBody
     from ._requests import RequestBuilder
@@ -145,7 +147,7 @@ class TransportBase(Generic[C]):
         if attempt is not None and isinstance(fault, httpx.HTTPError):
             fault.request = redact_request(attempt.request, redactor)
             if isinstance(fault, httpx.HTTPStatusError):  # from a hook of a passed-in client
-                fault.response.request = fault.request
+                fault.response = _redact_read(fault.response, redactor, attempt.request)
         status = fault.status_code if isinstance(fault, ResponseFormatError) else None
         return Reply(status, fault=fault, redactor=redactor)
 
@@ -159,3 +161,15 @@ class TransportBase(Generic[C]):
             status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
             text = self.builder.redactor.text(status)
             log.info('HTTP Request: %s %s "%s"', attempt.request.method, url, text)
+
+
+def _redact_read(
+    response: httpx.Response, redactor: Redactor, request: httpx.Request
+) -> httpx.Response:
+    """Return a response with the key masked. Its body is empty unless it was read."""
+    import httpx
+
+    body = b""
+    with suppress(httpx.StreamError):
+        body = response.content
+    return redact_response(response.status_code, response.headers, body, redactor, request)

@@ -192,20 +192,10 @@ class Reply:
         request_id = self.headers.get("x-request-id") or self.headers.get("request-id")
         error.request_id = None if request_id is None else self._redactor.text(request_id)
         error.retry_after = self.requested_delay
-        error.response = self._redacted_response()
-        return error
-
-    def _redacted_response(self) -> httpx.Response:
-        import httpx
-
-        return httpx.Response(
-            self.status or 0,
-            headers=_redact_headers(httpx.Headers(self.headers), self._redactor),
-            # Cut before and after, because redacting a long body is slow, and the first cut may
-            # divide the key.
-            content=self._redactor.body(self.body[: 2 * MAX_ERROR_BYTES])[:MAX_ERROR_BYTES],
-            request=self._request and redact_request(self._request, self._redactor),
+        error.response = redact_response(
+            self.status or 0, self.headers, self.body, self._redactor, self._request
         )
+        return error
 
     @cached_property
     def _json(self) -> object:
@@ -230,6 +220,34 @@ def redact_request(request: httpx.Request, redactor: Redactor) -> httpx.Request:
 
     headers = _redact_headers(request.headers, redactor)
     return httpx.Request(request.method, redactor.text(str(request.url)), headers=headers)
+
+
+def redact_response(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    redactor: Redactor,
+    request: httpx.Request | None,
+) -> httpx.Response:
+    """Return a response for an error, with a short body and the key masked.
+
+    Args:
+        status: The HTTP status.
+        headers: The headers.
+        body: The decoded body.
+        redactor: Masks the key.
+        request: The request that was sent.
+    """
+    import httpx
+
+    return httpx.Response(
+        status,
+        headers=_redact_headers(httpx.Headers(headers), redactor),
+        # Cut before and after, because redacting a long body is slow, and the first cut may divide
+        # the key.
+        content=redactor.body(body[: 2 * MAX_ERROR_BYTES])[:MAX_ERROR_BYTES],
+        request=request and redact_request(request, redactor),
+    )
 
 
 def _redact_headers(headers: httpx.Headers, redactor: Redactor) -> list[tuple[bytes, bytes]]:
