@@ -74,6 +74,32 @@ def test_a_proxy_is_used_and_its_connection_reused(
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_connection_of_a_proxy_with_extra_data_is_not_reused(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_twice(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(2 * b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        peer.stall()
+
+    with hostile(answer_twice) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        assert send(kind, "http://api.example/v1", calls=2).is_success
+        assert proxy.accepted == 2
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_proxy_gets_the_password_of_its_url(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(peer: Peer) -> None:
+        head = peer.read_request()
+        peer.answer(b"", b"200 OK" if b"Basic dTpwQHc=" in head else b"407 Required")
+
+    with hostile(check) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://u:p%40w@127.0.0.1:{proxy.port}")
+        assert send(kind, "http://api.example/v1").is_success
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
 def test_https_uses_a_tunnel_of_the_proxy(
     kind: str, proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpcore
-import httpx
 from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
+from ._proxies import make_proxy
 from ._raw import to_raw_request
 from ._requests import MAX_UNSENT_BYTES
 from ._shelf import has_leftovers
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Iterable
 
+    import httpx
     from anyio.abc import ByteStream
 
     from ._shelf import Origin
@@ -53,21 +54,21 @@ class AsyncConnection:
         # No pool, for the reason in the sync connection. The async pool also makes a lock for each
         # request, which searches the disk for the package "sniffio" each time (encode/httpcore
         # #1103), and a cancelled request can leave a connection stuck in it.
+        server = httpcore.Origin(*origin)
+        tls = shared_ssl_context() if origin[0] == b"https" else None
         if proxy is None:
-            self._direct = True
-            self._pool: Any = httpcore.AsyncHTTPConnection(
-                httpcore.Origin(*origin),
-                ssl_context=shared_ssl_context() if origin[0] == b"https" else None,
-                network_backend=self._backend,
+            self._connection: Any = httpcore.AsyncHTTPConnection(
+                server, ssl_context=tls, network_backend=self._backend
             )
         else:
-            self._direct = False
-            limits = httpx.Limits(max_connections=1)
-            transport = httpx.AsyncHTTPTransport(
-                verify=shared_ssl_context(), proxy=proxy, limits=limits
+            pool = make_proxy(
+                proxy,
+                httpcore.AsyncHTTPProxy,
+                httpcore.AsyncSOCKSProxy,
+                ssl_context=tls,
+                network_backend=self._backend,
             )
-            self._pool = transport._pool
-            self._pool._network_backend = self._backend
+            self._connection = pool.create_connection(server)
 
     def begin(self, deadline: Deadline) -> None:
         """Start an exchange on the connection.
@@ -83,24 +84,24 @@ class AsyncConnection:
         Args:
             request: What to send.
         """
-        answer: Awaitable[httpcore.Response] = self._pool.handle_async_request(
+        answer: Awaitable[httpcore.Response] = self._connection.handle_async_request(
             to_raw_request(request)
         )
         return answer
 
     def is_reusable(self) -> bool:
         """Return whether another exchange may follow on the connection."""
-        return not self._direct or (self._pool.is_idle() and not has_leftovers(self._pool))
+        return bool(self._connection.is_idle()) and not has_leftovers(self._connection)
 
     def is_stale(self) -> bool:
         """Return whether the server has closed the connection or sent unrequested data."""
-        return self._direct and self._pool.has_expired()
+        return bool(self._connection.has_expired())
 
     async def aclose(self) -> None:
         """Close the connection in any state, even when the task is cancelled."""
         with anyio.CancelScope(shield=True):
             with contextlib.suppress(Exception):
-                await self._pool.aclose()
+                await self._connection.aclose()
             await self._backend.aclose()
 
 

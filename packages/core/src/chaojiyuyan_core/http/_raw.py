@@ -23,19 +23,26 @@ FAULTS = (
 """What httpcore raises; httpx has a fault of the same name for each."""
 
 
+def to_raw_url(url: httpx.URL) -> httpcore.URL:
+    """Convert a URL to the form of httpcore.
+
+    Args:
+        url: The URL.
+    """
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+
+
 def to_raw_request(request: httpx.Request) -> httpcore.Request:
     """Return a request as httpcore takes it.
 
     Args:
         request: What is sent.
     """
-    url = request.url
     stream: Any = request.stream
     raw = httpcore.Request(
-        request.method,
-        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-        content=stream,
-        extensions=request.extensions,
+        request.method, to_raw_url(request.url), content=stream, extensions=request.extensions
     )
     raw.headers = request.headers.raw  # the constructor would build each of them again
     return raw

@@ -104,9 +104,11 @@ def has_leftovers(connection: object) -> bool:
     httpcore reads ahead, and has no public way to see its buffer.
 
     Args:
-        connection: An idle ``httpcore.HTTPConnection`` or ``AsyncHTTPConnection``.
+        connection: An idle connection of httpcore, direct or through a proxy.
     """
-    state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+    while (inner := getattr(connection, "_connection", None)) is not None:  # httpcore nests them
+        connection = inner
+    state = getattr(connection, "_h11_state", None)
     return state is not None and bool(state.trailing_data[0])
 
 

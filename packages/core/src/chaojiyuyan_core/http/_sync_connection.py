@@ -14,9 +14,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpcore
-import httpx
 
 from ._lookup import look_up
+from ._proxies import make_proxy
 from ._raw import to_raw_request
 from ._requests import MAX_UNSENT_BYTES
 from ._shelf import has_leftovers
@@ -26,6 +26,8 @@ from ._tls import shared_ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import httpx
 
     from ._shelf import Origin
 
@@ -46,24 +48,25 @@ class Connection:
     def __init__(self, origin: Origin, proxy: str | None) -> None:
         self.origin = origin
         self._backend = _Backend()
-        # httpx has no public way to set the network backend or to avoid its pool, which takes more
-        # time than the rest of a request (encode/httpcore #1035).
+        # Not httpx's transport, because its pool takes more time than the rest of a request
+        # (encode/httpcore #1035).
+        server = httpcore.Origin(*origin)
+        tls = shared_ssl_context() if origin[0] == b"https" else None
         if proxy is None:
-            self._direct = True
-            self._pool: Any = httpcore.HTTPConnection(
-                httpcore.Origin(*origin),
-                ssl_context=shared_ssl_context() if origin[0] == b"https" else None,
-                network_backend=self._backend,
+            self._connection: Any = httpcore.HTTPConnection(
+                server, ssl_context=tls, network_backend=self._backend
             )
         else:
-            self._direct = False
-            limits = httpx.Limits(max_connections=1)
-            transport = httpx.HTTPTransport(verify=shared_ssl_context(), proxy=proxy, limits=limits)
-            self._pool = transport._pool
-            if not proxy.startswith("https:"):
-                self._pool._network_backend = self._backend
-            # An https proxy needs TLS inside TLS, which only httpcore's own backend supports. It
-            # limits the time of each step, but not of the whole attempt.
+            pool = make_proxy(
+                proxy,
+                httpcore.HTTPProxy,
+                httpcore.SOCKSProxy,
+                ssl_context=tls,
+                # An https proxy needs TLS inside TLS, which only httpcore's own backend supports.
+                # It limits the time of each step, but not of the whole attempt.
+                network_backend=None if proxy.startswith("https:") else self._backend,
+            )
+            self._connection = pool.create_connection(server)
 
     def begin(self, deadline: Deadline) -> None:
         """Start an exchange on the connection.
@@ -79,21 +82,21 @@ class Connection:
         Args:
             request: What to send.
         """
-        answer: httpcore.Response = self._pool.handle_request(to_raw_request(request))
+        answer: httpcore.Response = self._connection.handle_request(to_raw_request(request))
         return answer
 
     def is_reusable(self) -> bool:
         """Return whether another exchange may follow on the connection."""
-        return not self._direct or (self._pool.is_idle() and not has_leftovers(self._pool))
+        return bool(self._connection.is_idle()) and not has_leftovers(self._connection)
 
     def is_stale(self) -> bool:
         """Return whether the server has closed the connection or sent unrequested data."""
-        return self._direct and self._pool.has_expired()
+        return bool(self._connection.has_expired())
 
     def close(self) -> None:
         """Close the connection in any state."""
         with contextlib.suppress(Exception):
-            self._pool.close()
+            self._connection.close()
         self._backend.close()
 
     def shut_down(self) -> None:
