@@ -160,6 +160,7 @@ def test_a_broken_exchange_is_a_transient_fault(kind: str, behave: Any) -> None:
         assert server.accepted == 2
     for reply in replies:
         assert isinstance(reply.fault, httpx.TransportError)
+        assert str(reply.fault)
         assert reply.is_transient
 
 

@@ -129,7 +129,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
             with anyio.move_on_after(left):
                 return self.own(await anyio.connect_tcp(host, port))
         except (*_BROKEN, UnicodeError, OverflowError) as fault:
-            raise httpcore.ConnectError(str(fault)) from fault
+            raise httpcore.ConnectError(_reason(fault)) from fault
         raise httpcore.ConnectTimeout("timed out")
 
     def own(self, stream: ByteStream) -> httpcore.AsyncNetworkStream:
@@ -169,7 +169,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         except anyio.EndOfStream:
             return b""
         except _BROKEN as fault:
-            raise httpcore.ReadError(str(fault)) from fault
+            raise httpcore.ReadError(_reason(fault)) from fault
         raise httpcore.ReadTimeout("timed out")
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -188,7 +188,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             with anyio.move_on_after(left):
                 return await self._stream.send(buffer)
         except _BROKEN as fault:
-            raise httpcore.WriteError(str(fault)) from fault
+            raise httpcore.WriteError(_reason(fault)) from fault
         raise httpcore.WriteTimeout("timed out")
 
     async def aclose(self) -> None:
@@ -212,7 +212,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                 )
                 return self._backend.own(wrapped)
         except (*_BROKEN, anyio.EndOfStream) as fault:
-            raise httpcore.ConnectError(str(fault)) from fault
+            raise httpcore.ConnectError(_reason(fault)) from fault
         raise httpcore.ConnectTimeout("timed out")
 
     def get_extra_info(self, info: str) -> Any:
@@ -224,3 +224,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         if info == "is_readable":
             return self._is_broken or sock is None or is_readable(sock)
         return None
+
+
+def _reason(fault: Exception) -> str:
+    """Return the text of a fault. Those of anyio have none, but perhaps the cause has one."""
+    return str(fault) or str(fault.__cause__ or "") or "The server closed the connection"
