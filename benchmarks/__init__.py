@@ -1,1 +1,1 @@
-"""What ``scripts/bench`` measures, one module per area, each with ``rows()``; and the soak test."""
+"""The benchmarks of ``scripts/bench``, a module with ``rows()`` per area; and the soak test."""

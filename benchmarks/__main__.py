@@ -1,4 +1,4 @@
-"""The benchmarks: ratios beside the released 0.4.0 and a floor, measured in one run."""
+"""Run the benchmarks: ratios to the released 0.4.0 and to a floor, measured together."""
 
 from __future__ import annotations
 

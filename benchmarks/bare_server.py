@@ -1,11 +1,11 @@
-"""A kernel reduced to what a worker's requests cost: in memory, at asyncio's protocol level.
+"""A minimal kernel for a worker's requests: in memory, on asyncio protocols.
 
-It keeps no leases and checks nothing, so that a benchmark measures the worker and not the server.
+It has no leases and checks nothing, so that a benchmark measures the worker and not the server.
 ``python bare_server.py [--prefer]`` prints its base URL and serves until its standard input ends.
 
-Beside the worker's endpoints: ``POST /_backlog`` with a number makes that many jobs, ``POST /_job``
-makes one, ``GET /_stats`` tells counts of requests and the seconds from each job to its award, and
-``POST /_reset`` forgets all.
+Apart from the worker's endpoints: ``POST /_backlog`` with a number creates that many jobs,
+``POST /_job`` creates one, ``GET /_stats`` returns counts of requests and the seconds from each job
+to its award, and ``POST /_reset`` deletes all jobs and counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEASE = 30
 
 
 class State:
-    """The jobs, and who waits for one."""
+    """The jobs, and the polls that wait for one."""
 
     def __init__(self, prefer: bool) -> None:
         self.prefer = prefer
@@ -92,7 +92,7 @@ def stamp(ahead: int) -> str:
 
 
 def _now() -> tuple[int, dict[int, str], bytes]:
-    """This second, written out once."""
+    """Return the current time, formatted once a second."""
     global _stamped
     second = int(time.time())
     if second != _stamped[0]:
@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
             self.send(f'{{"data":{{"lease_expires_at":"{stamp(LEASE)}"}}}}'.encode())
 
     def offer(self) -> None:
-        """Answer a poll that was held."""
+        """Answer a waiting poll."""
         self.send(self.state.page(MAX_ROWS), b"Preference-Applied: wait=20\r\n")
 
     def steer(self, path: str, body: bytes) -> None:

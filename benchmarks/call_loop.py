@@ -1,8 +1,8 @@
-"""One client at work: ``python call_loop.py TASK BASE_URL``, by whichever SDK this Python has.
+"""Run one client: ``python call_loop.py TASK BASE_URL``, with the SDK of this Python.
 
-``cpu`` prints the CPU of a ``call()`` in microseconds; ``wait`` the milliseconds from a job's
-settling to the return of ``wait()``, on average over jobs that settle after 0.1, 0.5, 1 and 2 s,
-and the most requests that one of them took.
+``cpu`` prints the CPU time of a ``call()`` in microseconds. ``wait`` prints the milliseconds from a
+job's settlement to the return of ``wait()``, averaged over jobs that settle after 0.1, 0.5, 1 and
+2 s, and the highest number of requests for one job.
 """
 
 from __future__ import annotations

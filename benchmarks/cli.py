@@ -1,4 +1,4 @@
-"""What the command line takes to start: whole processes, CPU in ms."""
+"""Start time of the command line: whole processes, CPU in ms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller pays: the import, a call's CPU, and the delay until a settled job is noticed."""
+"""Costs of a caller: the import, the CPU of a call, and the delay until a result is noticed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def start_rows() -> list[Row]:
     return [
         Row(client, figures["built"], figures["httpx"], "floor: httpx.Client()", "<= 1.05"),
         Row(client, figures["built"], figures["built 0.4.0"], "0.4.0"),
-        # Root certificates are read before the first call, or when connections are to be shared.
+        # Root certificates are loaded before the first call, or for shared connections.
         Row(f"{client}, certificates read", figures["ready"], figures["httpx"], "floor: the same"),
         Row(sdk, figures["import"], figures["pass"], "floor: python -c pass", "<= 1.25"),
         Row(sdk, figures["import"], figures["import 0.4.0"], "0.4.0"),
@@ -79,7 +79,7 @@ def call_rows() -> list[Row]:
 
 
 def wait_rows() -> list[Row]:
-    """From a job's settling to the return of wait(), in ms."""
+    """The time from a job's settlement to the return of wait(), in ms."""
     with server() as base_url:
         late, requests = loop(ours(), "wait", base_url)
         late_before, _ = loop(peer(), "wait", base_url)
@@ -105,7 +105,7 @@ def cpu(act: Callable[[], object]) -> Callable[[], float]:
 
 
 def loop(python: Path, task: str, base_url: str) -> list[float]:
-    """Run ``call_loop.py`` by one SDK and return what it prints."""
+    """Run ``call_loop.py`` with one SDK and return its output."""
     argv = [str(python), str(HERE / "call_loop.py"), task, base_url]
     done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120)
     return [float(figure) for figure in done.stdout.split()]
@@ -113,7 +113,7 @@ def loop(python: Path, task: str, base_url: str) -> list[float]:
 
 @contextlib.contextmanager
 def server(*options: str) -> Iterator[str]:
-    """A running ``settling_server.py``; its base URL."""
+    """Run ``settling_server.py`` and yield its base URL."""
     process = subprocess.Popen(
         [sys.executable, str(HERE / "settling_server.py"), *options],
         stdin=subprocess.PIPE,

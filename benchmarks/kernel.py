@@ -1,8 +1,8 @@
 """The local kernel: settled jobs over HTTP, empty and with 100,000 finished jobs in its database.
 
-A job is four requests: call, bid, submit, read. The server is held to one core, and what counts is
-its own processor time, so that the load's share of a small machine and its other guests do not. The
-floor is the same HTTP server giving empty answers to the same requests.
+A job is four requests: call, bid, submit, read. The server runs on one core and only its CPU time
+is counted, not that of the load generator or of other processes. The floor is the same HTTP server
+with constant responses to the same requests.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ def _floor() -> Iterator[Callable[[], float]]:
 
 
 def _load(pid: int, base_url: str, api_key: str) -> float:
-    """Settle jobs; returns how many a second of the server's processor time."""
+    """Settle jobs, and return how many per second of the server's CPU time."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(pid, {0})
     before = _processor_time(pid)
-    # the key goes by the environment: arguments are there for all to read
+    # the key is passed in the environment, because other users can read arguments
     subprocess.run(
         [sys.executable, "-m", "benchmarks.kernel", base_url],
         check=True,
@@ -114,7 +114,7 @@ def _processor_time(pid: int) -> float:
 
 
 def _fill(folder: Path) -> None:
-    """Make a kernel's database with many finished jobs, by the kernel's own steps."""
+    """Create a kernel's database with many finished jobs, with the kernel's operations."""
     from chaojiyuyan_devserver._catalog_files import load_builtin
     from chaojiyuyan_devserver._folder import Folder
     from chaojiyuyan_devserver._ids import new_id

@@ -1,4 +1,4 @@
-"""Fan-out: `map` beside as many threads of `run`, against the local kernel and its own worker."""
+"""Fan-out: `map` compared with as many threads of `run`, on the local kernel with a worker."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _threads(client: NexusClient) -> None:
 
 
 def _timed(act: Callable[[], None], cpu: list[float]) -> Callable[[], float]:
-    """Return what performs the jobs and tells their rate; the CPU of each goes to the list."""
+    """Return a function that runs the jobs and returns their rate; it appends the CPU of a job."""
 
     def measured() -> float:
         began, spent = time.perf_counter(), time.process_time()

@@ -1,4 +1,4 @@
-"""The MCP server beside the released 0.4.0 and beside a bare server of the mcp library."""
+"""The MCP server compared with the released 0.4.0 and a bare server of the mcp library."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ STARTS = 9
 CALLS = 300
 ROUNDS = 3
 
-# The smallest server that the mcp library's low level makes. Not a file of its own: this folder's
-# mcp.py would be taken for the library.
+# The smallest server with the low level of the mcp library. It is not a file in this folder,
+# because it would import this folder's mcp.py instead of the library.
 BARE = """
 import anyio
 from mcp import types
@@ -50,7 +50,7 @@ HELLO = {
 
 
 class Server:
-    """A server process, from its start to its end."""
+    """A server process."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self._ids = itertools.count(1)
@@ -67,7 +67,7 @@ class Server:
         self._send({"method": "notifications/initialized"})
 
     def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and return what comes back."""
+        """Send a request and return the response."""
         number = next(self._ids)
         self._send({"id": number, "method": method, "params": params})
         assert self._process.stdout is not None
@@ -75,7 +75,7 @@ class Server:
             answer: dict[str, Any] = json.loads(line)
             if answer.get("id") == number:
                 return answer
-        raise RuntimeError(f"the server ended before its answer to {method}")
+        raise RuntimeError(f"the server ended before it answered {method}")
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -83,7 +83,7 @@ class Server:
         self._process.stdin.flush()
 
     def milliseconds(self, method: str, params: dict[str, Any]) -> float:
-        """The median of many round trips, one after the other."""
+        """Return the median of many sequential round trips."""
         took = []
         for _ in range(CALLS):
             started = time.perf_counter()
@@ -92,7 +92,7 @@ class Server:
         return median(took)
 
     def megabytes(self) -> float:
-        """The most memory that the process has had so far."""
+        """Return the process's peak memory so far."""
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024

@@ -1,8 +1,8 @@
-"""How everything here is measured: rivals in turn, medians, ratios.
+"""How the benchmarks measure: rivals in turn, medians, ratios.
 
-These machines are noisy, so no figure stands alone: ours, the released 0.4.0 (a peer in a venv of
-its own, run and never read) and a floor run one after the other, round by round, and only the ratio
-of their medians is compared with a goal.
+The machines are noisy, so single figures are not compared. This SDK, the released 0.4.0 (in its own
+venv; only run, its source is not read) and a floor run one after the other in several rounds, and
+the ratio of their medians is compared with a goal.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ PEERS = ROOT / ".hatch" / "peers"
 class Row:
     """One line of the table.
 
-    :param name: what is measured, with its unit: "import, ms".
-    :param ours: our figure.
-    :param other: the figure it stands beside, in the same unit.
-    :param against: what that is: "0.4.0", "floor: import httpx".
-    :param goal: what the ratio ours / other is to be: "<= 1.05", ">= 0.9", or "" for none.
+    :param name: The measured quantity with its unit: "import, ms".
+    :param ours: The figure of this SDK.
+    :param other: The figure to compare with, in the same unit.
+    :param against: What the other figure is: "0.4.0", "floor: import httpx".
+    :param goal: The goal for the ratio ours / other: "<= 1.05", ">= 0.9", or "" for none.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is met; None where there is none."""
+        """Whether the goal is met; None if there is no goal."""
         if not self.goal:
             return None
         sign, bound = self.goal.split()
@@ -55,9 +55,9 @@ class Row:
 
 
 def in_turn(rivals: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Run each rival once a round, in changing order, and return the median figure of each.
+    """Run each rival once per round, in changing order, and return the median of each.
 
-    The first round warms up files and caches and does not count.
+    The first round warms up files and caches and is not counted.
     """
     figures: dict[str, list[float]] = {name: [] for name in rivals}
     names = list(rivals)
@@ -71,9 +71,9 @@ def in_turn(rivals: Mapping[str, Callable[[], float]], rounds: int) -> dict[str,
 
 
 def cpu_of(argv: list[str], env: Mapping[str, str] | None = None) -> float:
-    """Run a whole process; return the CPU time it took, its children's included, in milliseconds.
+    """Run a process and return its CPU time in milliseconds, including its children.
 
-    CPU time, since the wall time of a short process on a busy machine says little.
+    On a busy machine, the wall time of a short process would be misleading.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
@@ -90,7 +90,7 @@ def cpu_of(argv: list[str], env: Mapping[str, str] | None = None) -> float:
 
 
 def peer(requirement: str = "chaojiyuyan-sdk==0.4.0") -> Path:
-    """Return the Python of a venv that holds a released distribution, made on first use."""
+    """Return the Python of a venv with a released distribution, created at the first use."""
     folder = PEERS / requirement.replace("==", "-")
     python = folder / "bin" / "python"
     ready = folder / ".ready"
@@ -103,5 +103,5 @@ def peer(requirement: str = "chaojiyuyan-sdk==0.4.0") -> Path:
 
 
 def ours() -> Path:
-    """Return the Python that runs this, which has the checkout's packages."""
+    """Return this process's Python, which has the packages of the checkout."""
     return Path(sys.executable)

@@ -1,9 +1,9 @@
-"""A platform reduced to what a caller's requests cost: each job settles by itself, when it says.
+"""A minimal platform for a caller's requests: each job settles after the time in its input.
 
 ``python settling_server.py [--prefer]`` prints its base URL and serves until its standard input
-ends. A job with the input ``{"settle": 0.5}`` succeeds half a second after it was posted; its
-output tells when that was, by the machine's monotonic clock, and how often it was asked for. With
-``--prefer`` an answer is held until then (RFC 7240).
+ends. A job with the input ``{"settle": 0.5}`` succeeds half a second after it was posted. Its
+output contains that time, on the machine's monotonic clock, and the number of requests for the job.
+With ``--prefer``, the server waits until then with its response (RFC 7240).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from itertools import count
 
 @dataclass
 class Job:
-    """A job, and how often it was asked for."""
+    """A job, and the number of requests for it."""
 
     id: str
     settles: float

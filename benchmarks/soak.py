@@ -1,11 +1,10 @@
-"""The soak test: real processes under mixed faults until so many jobs have been settled.
+"""The soak test: real processes with mixed faults until a number of jobs have been settled.
 
-A caller keeps a backlog of jobs at a local kernel that answers every endpoint with faults, and
-three worker processes work it off. Two of them are killed, frozen past their leases or told to
-stop, again and again, and the kernel is killed and started on its data once a minute. The third
-worker and the caller live through all of it, and their memory must not grow. At the end the
-kernel's database must show that no job was lost and that each was settled once, with its own
-output.
+A caller keeps a backlog of jobs on a local kernel that injects faults on every endpoint, and
+three worker processes run them. Two of the workers are repeatedly killed, frozen for longer than
+their leases, or stopped; the kernel is killed and restarted with its data once a minute. The third
+worker and the caller run until the end, and their memory must not grow. At the end, the kernel's
+database must show that no job was lost and that each was settled once, with its own output.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ CAPABILITY = "test.echo.v1"
 BALANCE = 10**12
 LEASE = 5
 BACKLOG = 3_000
-"""Jobs that are open at a time: what the workers need while a strike or a restart goes on."""
+"""Number of open jobs, enough to keep the workers busy during a kill or a restart."""
 ENDPOINTS = ("create", "register", "available", "bid", "heartbeat", "submit")
 EFFECTS = ("503", "429", "html", "junk", "drop-before", "drop-after", "delay:1s")
 SHARE = "0.1%"
@@ -46,19 +45,19 @@ RESTART_INTERVAL = 60.0
 REPORT_INTERVAL = 60.0
 GROWTH = 1.02
 WARM = 0.2
-"""The share of the jobs after which memory is held against memory at the end."""
+"""The share of the jobs after which memory is compared with memory at the end."""
 
 
 class Fleet:
-    """The caller and the workers, and what happens to them.
+    """The caller and the workers, and the operations on them.
 
     Args:
-        kernel: The platform; its ready agent is the workers'.
+        kernel: The platform; the workers use its ready agent.
         caller_key: The key of the caller's agent.
-        log: Where their standard error goes.
+        log: The file for their standard error.
 
     Attributes:
-        problems: What went wrong so far, in one text each.
+        problems: The problems so far, one text each.
     """
 
     def __init__(self, kernel: LocalKernel, caller_key: str, log: Path) -> None:
@@ -79,23 +78,23 @@ class Fleet:
         )
 
     def order(self, count: int) -> None:
-        """Let the caller order jobs."""
+        """Make the caller create jobs."""
         assert self.caller.stdin
         self.caller.stdin.write(f"{count}\n")
         self.caller.stdin.flush()
 
     def finish_ordering(self) -> None:
-        """Let the caller end once it has ordered what it was told."""
+        """Let the caller end once it has created all its jobs."""
         assert self.caller.stdin
         self.caller.stdin.close()
 
     @property
     def is_ordering(self) -> bool:
-        """Whether the caller has still to order."""
+        """Whether the caller still has jobs to create."""
         return self.caller.poll() is None
 
     def strike(self) -> str:
-        """Do something to one of the workers, and return what."""
+        """Kill, freeze or stop one of the first two workers, and return which action."""
         index = random.randrange(len(self._victims))
         process = self._victims[index]
         what = random.choice(["killed", "frozen", "stopped"])
@@ -112,14 +111,14 @@ class Fleet:
         return what
 
     def check(self) -> None:
-        """End the soak where a process that must live has ended.
+        """Check that the caller and the third worker are still running.
 
         Raises:
-            SystemExit: One has; the text says which.
+            SystemExit: One has ended; the message has the exit codes.
         """
         if self.witness.poll() is not None or self.caller.poll():
             codes = self.caller.returncode, self.witness.returncode
-            raise SystemExit(f"the caller or the worker that nobody ended has ended: {codes}")
+            raise SystemExit(f"the caller or the third worker ended unexpectedly: {codes}")
 
     def stop(self) -> None:
         """Stop the workers."""
@@ -135,7 +134,7 @@ class Fleet:
             self.problems.append(f"{who} ended with {code}; the log's end:\n{last_lines}")
 
     def close(self) -> None:
-        """Leave no process behind, also after a failure."""
+        """Kill all processes that still run, also after a failure."""
         for process in self._processes:
             process.kill()
             process.wait()
@@ -147,7 +146,7 @@ class Fleet:
 
 
 class Account:
-    """The caller's account: what it paid and holds tells how many jobs settled and are open.
+    """The caller's account. Its payments and holds show how many jobs are settled and open.
 
     Args:
         kernel: The platform.
@@ -169,7 +168,7 @@ class Account:
 
 
 class Record:
-    """What the database of a kernel that has ended says.
+    """The database of a kernel that has ended.
 
     Args:
         path: The database.
@@ -183,23 +182,23 @@ class Record:
 
     @property
     def ordered(self) -> int:
-        """How many jobs there are."""
+        """The number of jobs."""
         return self._number("SELECT count(*) FROM jobs")
 
     @property
     def exhausted(self) -> int:
-        """How many lost their worker in each of their three attempts."""
+        """The number of jobs whose three attempts were all lost."""
         return self._number(
             "SELECT count(*) FROM jobs WHERE status = 'failed' AND error_code = 'attempt_exhausted'"
         )
 
     @property
     def attempts(self) -> int:
-        """How often jobs were awarded."""
+        """The number of attempts of all jobs."""
         return self._number("SELECT count(*) FROM attempts")
 
     def problems(self) -> Iterator[str]:
-        """What is wrong at the end, in one line each."""
+        """Yield the problems, one line each."""
         checks = {
             "jobs neither succeeded nor were given up after three attempts": """
                 SELECT count(*) FROM jobs WHERE status <> 'succeeded'
@@ -228,9 +227,9 @@ class Memory:
     """The resident memory of a process while jobs are settled, in KiB.
 
     Attributes:
-        name: Which process.
-        process: It.
-        samples: The settled jobs and the memory at that time.
+        name: The name for messages.
+        process: The process.
+        samples: The number of settled jobs and the memory at each time.
     """
 
     name: str
@@ -238,13 +237,13 @@ class Memory:
     samples: list[tuple[int, int]] = field(default_factory=list)
 
     def read(self, settled: int) -> None:
-        """Take a sample, while the process lives."""
+        """Take a sample if the process is running."""
         if self.process.poll() is None:
             status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
             self.samples.append((settled, int(status.partition("VmRSS:")[2].split()[0])))
 
     def growth(self, jobs: int) -> float:
-        """Return memory at the end divided by memory once warm, each the median of a tenth."""
+        """Return memory at the end divided by memory after warm-up, each the median of a tenth."""
         warm, end = (
             [kib for settled, kib in self.samples if start <= settled / jobs < start + 0.1]
             for start in (WARM, 0.9)
@@ -257,7 +256,7 @@ class Memory:
 
 
 def soak(jobs: int) -> Iterator[str]:
-    """Settle so many jobs; yield what went wrong."""
+    """Run until the jobs are settled, and yield the problems."""
     faults = [f"{endpoint}={effect}@{SHARE}" for endpoint in ENDPOINTS for effect in EFFECTS]
     events: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -304,7 +303,7 @@ def soak(jobs: int) -> Iterator[str]:
         print(f"{record.attempts:,} attempts; {record.exhausted} jobs lost all three", flush=True)
         yield from fleet.problems
         if record.ordered != ordered:
-            yield f"{ordered} jobs were ordered, the kernel has {record.ordered}"
+            yield f"{ordered} jobs were created; the kernel has {record.ordered}"
         yield from record.problems()
         for memory in memories:
             if (growth := memory.growth(settled)) > GROWTH:
@@ -312,9 +311,11 @@ def soak(jobs: int) -> Iterator[str]:
 
 
 def main() -> int:
-    """Run it; return 1 where something went wrong."""
+    """Run the soak test; return 1 if there are problems."""
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
-    parser.add_argument("--jobs", type=int, default=20_000, help="how many, 20,000 by default")
+    parser.add_argument(
+        "--jobs", type=int, default=20_000, help="number of jobs, 20,000 by default"
+    )
     problems = list(soak(parser.parse_args().jobs))
     for problem in problems:
         print(problem)

@@ -1,4 +1,4 @@
-"""The soak test's caller: each line of its standard input is a number of jobs to order."""
+"""The soak test's caller: each line of its standard input is a number of jobs to create."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONG_SHARE = 0.01
 
 
 def main() -> None:
-    """Order until the input ends."""
+    """Create jobs until the input ends."""
     client = NexusClient.from_env()
     numbers = itertools.count()
 
@@ -28,8 +28,8 @@ def main() -> None:
         while True:
             try:
                 client.call("test.echo.v1", payload, idempotency_key=f"soak-{number}")
-            except (HebingError, httpx.HTTPError) as error:  # noqa: PERF203 - the wire is slower
-                # The kernel is being restarted. The key makes the next try the same order.
+            except (HebingError, httpx.HTTPError) as error:  # noqa: PERF203 - HTTP is slower
+                # The kernel is restarting. With the idempotency key, a retry is the same job.
                 print(f"order {number}: {error}", file=sys.stderr)
             else:
                 return

@@ -1,4 +1,4 @@
-"""The soak test's worker: each job waits as long as its input says, some longer than a lease."""
+"""The soak test's worker: each job sleeps as its input says, sometimes longer than a lease."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import time
 
 from chaojiyuyan_worker import TaskContext, Worker
 
-logging.basicConfig(level=logging.WARNING)  # a million lines of success help nobody
+logging.basicConfig(level=logging.WARNING)  # a million lines about success are not useful
 worker = Worker.from_env(concurrency=32)
 
 
 @worker.handler("test.echo.v1")
 def work(task: TaskContext) -> dict[str, object]:
-    """Wait, and return the input."""
+    """Sleep, and return the input."""
     time.sleep(task.input["seconds"])
     return task.input
 

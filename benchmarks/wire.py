@@ -1,4 +1,4 @@
-"""What many calls at once cost: tasks, threads and waits on one client, in CPU of its process."""
+"""Costs of many concurrent calls: tasks, threads and waits on one client, in CPU time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rows() -> list[Row]:
 
 
 def loop(python: Path, task: str, base_url: str) -> list[float]:
-    """Run ``wire_loop.py`` and return what it prints."""
+    """Run ``wire_loop.py`` and return its output."""
     argv = [str(python), str(HERE / "wire_loop.py"), task, base_url]
     done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=300)
     return [float(figure) for figure in done.stdout.split()]

@@ -1,10 +1,13 @@
-"""One process that sends much at once: ``python wire_loop.py TASK BASE_URL``.
+"""Many concurrent requests in one process: ``python wire_loop.py TASK BASE_URL``.
 
-Each task prints CPU figures of this process: ``calls`` of ``AsyncNexusClient.call()`` and of a bare
-``httpx.AsyncClient``, in microseconds, then of the latter where ``import sniffio`` is answered at
-once; ``runs`` of ``AsyncNexusClient.run()`` by 10 tasks and by 1,000, in milliseconds; ``aiohttp``
-of the same requests by 1,000 tasks; ``threads`` of ``call()`` by one thread and by 32, in
-microseconds; ``waits`` of 1,000 threads that wait for a job, in milliseconds each.
+Each task prints the CPU time of this process:
+
+- ``calls``: of ``AsyncNexusClient.call()``, of a bare ``httpx.AsyncClient``, and of the latter if
+  ``import sniffio`` fails immediately, in microseconds;
+- ``runs``: of ``AsyncNexusClient.run()`` with 10 tasks and with 1,000, in milliseconds;
+- ``aiohttp``: of the same requests with 1,000 tasks of aiohttp;
+- ``threads``: of ``call()`` with one thread and with 32, in microseconds;
+- ``waits``: of each of 1,000 threads that wait for a job, in milliseconds.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ async def calls(base_url: str) -> list[float]:
         (await http.post(url, json=BODY, headers=headers)).json()
 
     async def bare_without_the_search() -> None:
-        sys.modules["sniffio"] = None  # type: ignore[assignment]  # the import fails at once
+        sys.modules["sniffio"] = None  # type: ignore[assignment]  # the import fails immediately
         await bare()
         del sys.modules["sniffio"]
 
@@ -80,7 +83,7 @@ async def aiohttp(base_url: str) -> list[float]:
 
 
 async def few_and_many(act: Callable[[], Awaitable[None]]) -> list[float]:
-    """The cost by 10 tasks and by 1,000, in turn; all connections are open before."""
+    """The cost with 10 tasks and with 1,000, in turn; all connections are already open."""
     await cpu_of_tasks(act, MANY, 1)
     figures = [
         (await cpu_of_tasks(act, 10, RUNS // 10), await cpu_of_tasks(act, MANY, RUNS // MANY))

@@ -1,7 +1,7 @@
-"""The worker beside the floor and the released 0.4.0, on a bare in-memory server.
+"""The worker compared with the floor and the released 0.4.0, on a bare in-memory server.
 
-The floor is a bare loop of 32 httpx threads, a client each, that sends the same bids and submits.
-The server is shown not to be the limit by the last row: the share of its core that it was busy.
+The floor is 32 threads with an httpx client each that send the same bids and submits. The last
+row, the share of a core that the server used, shows that the server is not the limit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BUILT = "from chaojiyuyan_worker import Worker; Worker('nxt_ag_bench_bench')"
 
 
 class Server:
-    """The bare server as a process of its own."""
+    """The bare server in its own process."""
 
     def __init__(self, *flags: str) -> None:
         self._process = subprocess.Popen(
@@ -69,7 +69,7 @@ class Server:
         self._client.post("/_backlog", content=str(jobs))
 
     def work(self, python: Path, rival: str, jobs: int, pause: float) -> dict[str, Any]:
-        """Let a rival work off a backlog; return what the server saw, its busy share included."""
+        """Let a rival run a backlog, and return the server's counts and its CPU share."""
         self.backlog(jobs)
         before = self.stats()["cpu"]
         argv = [str(python), RIVAL, rival, self.url, str(jobs), str(pause)]
@@ -79,7 +79,7 @@ class Server:
         return {**seen, "busy": (seen["cpu"] - before) / seen["seconds"]}
 
     def pickups(self, python: Path, rival: str) -> float:
-        """Post jobs at random distances up to 2 s; return the median seconds to their award."""
+        """Post jobs at random intervals up to 2 s; return the median seconds until their award."""
         self._client.post("/_reset")
         argv = [str(python), RIVAL, rival, self.url, str(PICKUPS), "0"]
         worker = subprocess.Popen(argv, stdin=subprocess.PIPE, text=True)
@@ -90,12 +90,12 @@ class Server:
 
 
 def rows() -> list[Row]:
-    """Run it all, about five minutes."""
+    """Run all, in about five minutes."""
     return [*throughput(), *cost(), *holding(), *latency(), built()]
 
 
 def cost() -> list[Row]:
-    """CPU of the worker's process beside bare threads that bid and submit, and the rates."""
+    """CPU of the worker's process compared with bare threads that bid and submit, and the rates."""
     found = []
     with Server() as server:
 

@@ -13,8 +13,8 @@ from chaojiyuyan_worker import TaskContext, Worker, configure_logging
 
 
 def work(task: TaskContext) -> dict[str, object]:
-    """Do something that takes a while, and stop when the result is not wanted any more."""
-    task.log.info("at work on the cluster")
+    """Do something that takes a while, and stop when the result is no longer needed."""
+    task.log.info("running on the cluster")
     for _ in range(task.input.get("steps", 10)):
         task.raise_if_cancelled()
         time.sleep(0.1)

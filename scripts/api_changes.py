@@ -1,8 +1,8 @@
-"""Compare the public API of a distribution with the last release, and say which step it demands.
+"""Compare the public API of a distribution with the last release, and find the required step.
 
-The public API is what the sources define without a leading ``_``, read by griffe and never run.
-The last release is the newest tag ``v*`` that this commit descends from; before the first tag
-nothing is demanded.
+The public API is all names in the sources without a leading ``_``; griffe reads the sources without
+running them. The last release is the newest tag ``v*`` among this commit's ancestors; before the
+first tag no step is required.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = ("patch", "minor", "major")
-"""The parts of a version that a release may move, smallest first."""
+"""The parts of a version that a release may increment, smallest first."""
 
 NOT_COUNTED = {
     griffe.BreakageKind.ATTRIBUTE_CHANGED_VALUE,  # such as that of __version__
     griffe.BreakageKind.OBJECT_REMOVED,  # counted by name, where it left __all__ as well
 }
-"""What griffe finds and is left out here."""
+"""The kinds of changes that are ignored."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs from the last release.
+    """The changes since the last release.
 
     Attributes:
         tag: The tag of that release, or None before the first.
-        broken: What a program may rely on and no longer finds, one line each.
+        broken: The breaking changes, one line each.
         added: The paths of new public names.
     """
 
@@ -45,7 +45,7 @@ class Changes:
     added: list[str]
 
     def demanded(self, version: tuple[int, int, int]) -> str:
-        """Return the smallest step that is honest.
+        """Return the smallest allowed step.
 
         Args:
             version: The version of the last release.
@@ -59,7 +59,7 @@ class Changes:
 
 
 def last_tag(root: Path) -> str | None:
-    """Find the tag of the last release that the checkout descends from."""
+    """Return the tag of the last release among the checkout's ancestors."""
     command = ["git", "-C", str(root), "describe", "--tags", "--abbrev=0", "--match", "v*"]
     found = subprocess.run(command, check=False, text=True, capture_output=True)
     return found.stdout.strip() if found.returncode == 0 else None
@@ -94,13 +94,13 @@ def compare(root: Path, name: str) -> Changes:
 
 
 def is_in(root: Path, tag: str, path: str) -> bool:
-    """Tell whether a file was part of a release."""
+    """Return whether a file was part of a release."""
     command = ["git", "-C", str(root), "cat-file", "-e", f"{tag}:{path}"]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def public_paths(thing: griffe.Object | griffe.Alias) -> Iterator[str]:
-    """Yield the path of every public name below a module or a class, inherited ones too."""
+    """Yield the path of every public name in a module or a class, including inherited ones."""
     for name, member in thing.all_members.items():
         if not member.is_public:
             continue

@@ -1,8 +1,8 @@
-"""Attest the wheels and sdists of a folder by PEP 740, or verify their attestations.
+"""Make PEP 740 attestations for the wheels and sdists of a folder, or verify them.
 
-The release uploads with an action that attests by itself. This does the same beforehand, with the
-same library, as a dry run: each file gets a ``.publish.attestation`` beside it, which names the
-file and its SHA-256 and is signed with the identity of the workflow that runs.
+The release's upload action makes its own attestations. This script does the same before the upload,
+with the same library, as a dry run: each file gets a ``.publish.attestation`` with its name and
+SHA-256, signed with the identity of the running workflow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sigstore.sign import SigningContext
 from sigstore.verify import Verifier, policy
 
 ISSUER = "https://token.actions.githubusercontent.com"
-"""Who vouches for the identity of a GitHub workflow."""
+"""The issuer of the identity tokens of GitHub workflows."""
 
 SUFFIX = ".publish.attestation"
 
@@ -33,7 +33,7 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def sign(folder: Path, config: ClientTrustConfig, token: str) -> None:
-    """Write an attestation beside each file.
+    """Write an attestation next to each file.
 
     Args:
         folder: Where the wheels and sdists are.
@@ -50,7 +50,7 @@ def sign(folder: Path, config: ClientTrustConfig, token: str) -> None:
 
 
 def verify(folder: Path, config: ClientTrustConfig, identity: str) -> None:
-    """Verify the attestation beside each file.
+    """Verify the attestation of each file.
 
     Args:
         folder: Where the wheels, sdists and attestations are.

@@ -1,8 +1,7 @@
-"""Make the wheel and the sdist of every distribution, reproducibly, and check them.
+"""Build the wheel and the sdist of every distribution, reproducibly, and check them.
 
-Each wheel is built from its sdist, so an sdist that lacks a file cannot go unnoticed. All of it is
-done twice, from two copies of the sources: the same commit gives the same bytes, wherever it is
-checked out, or the build fails.
+Each wheel is built from its sdist, so a file that is missing in the sdist is noticed. Everything
+is built twice, from two copies of the sources, and the build fails if the bytes differ.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def copy_sources(source: Path, target: Path) -> Path:
-    """Copy what the archives are made of: the packages, and what git leaves out of them."""
+    """Copy the packages and the ``.gitignore``, which the archives are built from."""
     junk = shutil.ignore_patterns("__pycache__", ".*_cache")
     shutil.copytree(source / "packages", target / "packages", ignore=junk)
     shutil.copyfile(source / ".gitignore", target / ".gitignore")
@@ -48,7 +47,7 @@ for package in sorted(Path("packages").resolve().iterdir()):
         build.build_wheel(out)
         os.chdir(package)
 """
-"""Builds every sdist, and from it the wheel, by the backend's hooks (PEP 517), in one process."""
+"""Builds every sdist, and its wheel from it, with the backend's PEP 517 hooks, in one process."""
 
 
 def start_build(source: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -66,7 +65,7 @@ def start_build(source: Path, environment: dict[str, str]) -> subprocess.Popen[s
 
 
 def hashes_of(source: Path, build: subprocess.Popen[str]) -> dict[str, str]:
-    """Wait for a build; return each file's SHA-256 by its name."""
+    """Wait for a build, and return the SHA-256 of each file by its name."""
     output, _ = build.communicate()
     if build.returncode:
         sys.exit(f"{source.name} does not build:\n{output}")
@@ -75,7 +74,7 @@ def hashes_of(source: Path, build: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def reproducible_environment() -> dict[str, str]:
-    """The environment with the last commit's time as the time of every file in an archive."""
+    """Return the environment in which every file in an archive gets the last commit's time."""
     environment = dict(os.environ)
     if "SOURCE_DATE_EPOCH" not in environment:
         log = subprocess.run(
@@ -84,13 +83,13 @@ def reproducible_environment() -> dict[str, str]:
             capture_output=True,
             text=True,
         )
-        if log.returncode == 0:  # outside a git checkout hatchling has a fixed time of its own
+        if log.returncode == 0:  # outside a git checkout hatchling uses its own fixed time
             environment["SOURCE_DATE_EPOCH"] = log.stdout.strip()
     return environment
 
 
 def check_bills(wheels: list[Path]) -> None:
-    """Hold the bill of materials in each wheel against the schema of CycloneDX."""
+    """Validate the bill of materials in each wheel with the CycloneDX schema."""
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
@@ -113,7 +112,7 @@ def main() -> None:
         first, second = start_build(one, environment), start_build(two, environment)
         hashes, again = hashes_of(one, first), hashes_of(two, second)
         if changed := sorted(name for name in hashes if again.get(name) != hashes[name]):
-            sys.exit(f"Built twice, these differ: {', '.join(changed)}")
+            sys.exit(f"These files differ between two builds: {', '.join(changed)}")
 
         files = sorted((one / "dist").iterdir())
         wheels = [file for file in files if file.suffix == ".whl"]

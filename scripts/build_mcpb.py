@@ -1,9 +1,9 @@
-"""Make the Claude Desktop bundle: a few small files, from which uv installs the server.
+"""Build the Claude Desktop bundle: a few small files with which uv installs the server.
 
 The manifest's version and tool list are those of the server in this checkout. The same checkout
-gives the same bytes. With ``--wheels`` the bundle is locked: it holds a ``uv.lock`` with every
-version that the index serves now, and their hashes; those of ours must be the hashes of the wheels
-in that folder. A release is locked, after the wheels were uploaded.
+gives the same bytes. With ``--wheels`` the bundle is locked: it contains a ``uv.lock`` with the
+versions that the index serves now and their hashes, and the hashes of this project's distributions
+must be those of the wheels in that folder. A release is locked after its wheels were uploaded.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ sys.exit(main())
 
 
 def lock(wheels: Path) -> bytes:
-    """Lock what the bundle installs to what the index serves now.
+    """Lock the bundle's dependencies to the versions that the index serves now.
 
     Args:
-        wheels: The folder of the wheels that were built. Each distribution of ours must have the
+        wheels: The folder with the built wheels. Each of this project's distributions must have the
             same hash on the index.
 
     Returns:
@@ -63,7 +63,7 @@ def lock(wheels: Path) -> bytes:
     """
     beside_hatch = ROOT / ".hatch" / "tool" / "bin" / "uv"
     uv = beside_hatch if beside_hatch.exists() else shutil.which("uv")
-    # The constraints of the checkout are not those of a user.
+    # A user does not have the constraints of the checkout.
     environment = {name: value for name, value in os.environ.items() if name != "UV_CONSTRAINT"}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "pyproject.toml").write_bytes(contents()["pyproject.toml"])
@@ -76,15 +76,15 @@ def lock(wheels: Path) -> bytes:
     for package in tomllib.loads(text.decode())["package"]:
         served = {wheel["hash"] for wheel in package.get("wheels", [])}
         if package["name"].startswith("chaojiyuyan-") and not served <= built:
-            sys.exit(f"The index serves another {package['name']} than {wheels} holds")
+            sys.exit(f"The {package['name']} on the index differs from the one in {wheels}")
     return text
 
 
 def manifest(*, locked: bool) -> dict[str, object]:
-    """Fill in what the server alone knows, and how uv starts it.
+    """Fill in the manifest from the server, and how uv starts it.
 
     Args:
-        locked: Whether uv is held to the bundle's lock.
+        locked: Whether uv uses the bundle's lock.
 
     Returns:
         The manifest, version 0.4.
@@ -97,13 +97,13 @@ def manifest(*, locked: bool) -> dict[str, object]:
 
 
 def contents(locked: bytes | None = None) -> dict[str, bytes]:
-    """Make the files of the bundle.
+    """Return the files of the bundle.
 
     Args:
-        locked: The text of ``uv.lock``, where there is one.
+        locked: The text of ``uv.lock``, or None for a bundle without a lock.
 
     Returns:
-        Their bytes by their names.
+        The bytes of each file by its name.
     """
     described = json.dumps(manifest(locked=locked is not None), indent=2, ensure_ascii=False)
     files = {
@@ -120,8 +120,8 @@ def build(folder: Path, wheels: Path | None = None) -> Path:
     """Write the bundle into a folder.
 
     Args:
-        folder: Where it is written; made if it is missing.
-        wheels: The wheels that the lock must agree with; without them there is no lock.
+        folder: The target folder; created if it does not exist.
+        wheels: The folder of the wheels for the lock; None for a bundle without a lock.
 
     Returns:
         The path of the bundle.
@@ -141,7 +141,9 @@ def build(folder: Path, wheels: Path | None = None) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/build-mcpb", description=__doc__)
     parser.add_argument("dir", nargs="?", type=Path, default=ROOT / "dist", metavar="DIR")
-    parser.add_argument("--wheels", type=Path, help="lock the bundle, and hold it to these wheels")
+    parser.add_argument(
+        "--wheels", type=Path, help="lock the bundle, and check it against these wheels"
+    )
     args = parser.parse_args()
     print(build(args.dir, args.wheels))
 

@@ -1,11 +1,11 @@
-"""Move one distribution's version, every pin of it in its siblings, and its changelog, together.
+"""Bump one distribution's version, its pins in the other distributions, and its changelog.
 
-The changelog's ``## Unreleased`` becomes the new version's section; without one there is nothing to
-release, and nothing is changed. The public API is compared with that of the last release: a step
-that is too small for what is broken or new is refused.
+The changelog's ``## Unreleased`` becomes the section of the new version; if it is empty, there is
+nothing to release and nothing is changed. The public API is compared with that of the last release:
+a step that is too small for a breaking change or an addition is refused.
 
-What the move asks of others is noted in their ``## Unreleased``: a sibling whose range moved must
-be released too, since the one on the index asks for the old range; and the sdk, which pins each of
+If the range for this distribution in another one changes, that one must be released too, because
+its release on the index has the old range; its ``## Unreleased`` records this. The sdk, which pins
 its parts exactly, is bumped last.
 """
 
@@ -24,13 +24,13 @@ import sbom
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("major", "minor", "patch")
 TAKES = "Takes"
-"""Begins the line that tells of a range that moved."""
+"""Start of the changelog line about a changed range."""
 
 Version = tuple[int, int, int]
 
 
 def read_version(package: Path) -> Version:
-    """The version that stands in the package's ``_version.py``."""
+    """Return the version in the package's ``_version.py``."""
     match = re.search(r'"(\d+)\.(\d+)\.(\d+)"', version_file(package).read_text(encoding="utf-8"))
     if match is None:
         sys.exit(f"{version_file(package)} holds no version")
@@ -43,7 +43,7 @@ def version_file(package: Path) -> Path:
 
 
 def bumped(version: Version, part: str) -> Version:
-    """The next version, where ``part`` and what is right of it changes."""
+    """Return the next version: increment ``part`` and set the parts after it to 0."""
     at = PARTS.index(part)
     major, minor, patch = (*version[:at], version[at] + 1, *(0 for _ in version[at + 1 :]))
     return major, minor, patch
@@ -54,15 +54,16 @@ def text_of(version: Version) -> str:
 
 
 def compatible_range(version: Version) -> str:
-    """The versions that work like this one: its minor series, or from 1.0 on its major one."""
+    """Return the compatible versions: the minor series, or from 1.0 on the major series."""
     major, minor, _ = version
     return f">=0.{minor},<0.{minor + 1}" if major == 0 else f">={major},<{major + 1}"
 
 
 def move_pins(text: str, name: str, old: Version, new: Version) -> str:
-    """``pyproject.toml`` with the exact pin of ``name`` moved, and its range if it is left.
+    """Return ``pyproject.toml`` with the new exact pin of ``name``, or the new range if needed.
 
-    Inside a series the range stays: its lower bound says what the sibling that wrote it needs.
+    A range that includes the new version does not change: its lower bound is what the other
+    distribution needs.
     """
     text = re.sub(rf'"{name}==[\d.]+"', f'"{name}=={text_of(new)}"', text)
     if compatible_range(old) == compatible_range(new):
@@ -71,18 +72,18 @@ def move_pins(text: str, name: str, old: Version, new: Version) -> str:
 
 
 def unreleased(changelog: str) -> str:
-    """What the changelog has under ``## Unreleased``."""
+    """Return the changelog's text under ``## Unreleased``."""
     section = re.search(r"(?ms)^## Unreleased\n(.*?)(?=^## |\Z)", changelog)
     return section[1].strip() if section else ""
 
 
 def close_section(changelog: str, version: str, today: dt.date) -> str:
-    """The changelog with what was unreleased under the version's own heading."""
+    """Return the changelog with the unreleased entries under the version's heading."""
     return re.sub(r"(?m)^## Unreleased$", f"## {version} - {today}", changelog, count=1)
 
 
 def note_unreleased(changelog: str, line: str) -> str:
-    """The changelog with a line more under ``### Changed`` of what is unreleased."""
+    """Return the changelog with one more line under ``### Changed`` of ``## Unreleased``."""
     if "\n## Unreleased\n" not in changelog:
         heading, _, rest = changelog.partition("\n## ")
         return f"{heading}\n## Unreleased\n\n### Changed\n\n{line}\n\n## {rest}"
@@ -96,7 +97,7 @@ def note_unreleased(changelog: str, line: str) -> str:
 
 
 def refuse_small_step(root: Path, name: str, part: str, version: Version) -> None:
-    """Exit where the public API differs from the last release by more than the step admits."""
+    """Exit if the public API differs from the last release by more than the step allows."""
     changes = compare(root, name)
     demanded = changes.demanded(version)
     if STEPS.index(part) < STEPS.index(demanded):
@@ -117,13 +118,15 @@ def bump(root: Path, name: str, part: str, today: dt.date) -> Version:
     if not unreleased(text):
         sys.exit(f"{changelog.relative_to(root)} has nothing under '## Unreleased' to release")
     if name == "sdk" and (waiting := left_behind(root)):
-        sys.exit(f"bump these first, whose ranges have moved: {', '.join(waiting)}")
+        sys.exit(f"bump these first, because their ranges have changed: {', '.join(waiting)}")
 
     refuse_small_step(root, name, part, old)
     changelog.write_text(close_section(text, text_of(new), today), encoding="utf-8")
     replace(version_file(package), text_of(old), text_of(new))
     (package / sbom.FILE).write_text(sbom.text_of(package), encoding="utf-8")
-    if name == "mcp":  # the entry of the MCP registry names the server's version and its package's
+    if (
+        name == "mcp"
+    ):  # the entry for the MCP registry has the version of the server and of its package
         replace(root / "packages" / "mcp" / "server.json", text_of(old), text_of(new))
     for other in sorted((root / "packages").iterdir()):
         pyproject = other / "pyproject.toml"
@@ -141,7 +144,7 @@ def bump(root: Path, name: str, part: str, today: dt.date) -> Version:
 
 
 def left_behind(root: Path) -> list[str]:
-    """The distributions whose ranges have moved since their last release."""
+    """Return the distributions whose ranges have changed since their last release."""
     return [
         changelog.parent.name
         for changelog in sorted(root.glob("packages/*/CHANGELOG.md"))

@@ -1,4 +1,4 @@
-"""Make the outputs on docs/cli.md from a real run of every command, or check that they hold.
+"""Write the outputs in docs/cli.md from a real run of every command, or check them.
 
 Each ``{code-block} console`` of the page is run from top to bottom in one home folder, against a
 local kernel with a worker. What differs from run to run (ids, times, ports, paths) is written in
@@ -32,7 +32,7 @@ BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"(?ms)^```\{code-block\} console\n(.*?)^```$")
 HOME = "/home/you"
 
-# What runs until it is stopped: how it is run here, and the last line that it prints.
+# Commands that run until they are stopped: the command to run here, and its last line.
 RUNNING = {
     "chaojiyuyan dev": (
         "chaojiyuyan dev --port 0 --ephemeral",
@@ -75,7 +75,7 @@ FORMS = [
 
 
 class Session:
-    """Someone who types in what the page says.
+    """Runs the commands of the page in a terminal, like a user.
 
     Args:
         home: The home folder.
@@ -94,7 +94,7 @@ class Session:
         }
 
     def play(self, block: str) -> str:
-        """Run the commands of a block, and return it with their outputs."""
+        """Run the commands of a block, and return the block with their outputs."""
         lines = []
         for line in block.splitlines():
             if line.startswith("$ "):
@@ -113,7 +113,7 @@ class Session:
         return self._write_in_one_form(output)
 
     def _run_until_ready(self, command: str, last_line: str) -> str:
-        """Run a command on a terminal until it is ready, as a person does who then goes on."""
+        """Run a command in a terminal until it has printed its last line, then stop it."""
         ours, theirs = os.openpty()
         output = ""
         with self._start(f"exec {command}", theirs) as process, os.fdopen(ours) as terminal:
@@ -153,7 +153,7 @@ class Session:
 
 @contextmanager
 def answering(kernel: LocalKernel) -> Iterator[None]:
-    """A worker of another account, for the capabilities that the page calls."""
+    """Run a worker of another account for the capabilities that the page calls."""
     env = {
         **os.environ,
         "CHAOJIYUYAN_API_KEY": kernel.new_agent("helping hand").api_key,

@@ -1,7 +1,7 @@
-"""The main job, end to end: log in, post a job on a file, a worker settles it, a webhook tells so.
+"""An end-to-end demo: log in, send a file to a job, let a worker settle it, receive the webhook.
 
-Everything is real: the local kernel and the worker are processes of their own, and all they say
-to each other goes over HTTP. Nothing is left running, nothing written but a temporary folder.
+The local kernel and the worker are separate processes that communicate over HTTP. At the end no
+process is left, and nothing was written except a temporary folder.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from chaojiyuyan_devserver.testing import LocalKernel
 
 ROOT = Path(__file__).parent.parent
 WEBHOOK_SECRET = "whsec_demo"
-PATIENCE = 30.0  # seconds that any one step may take
+PATIENCE = 30.0  # seconds for each step
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text is for the user."""
+    """The demo cannot continue; the message is for the user."""
 
 
 def main(argv: list[str]) -> int:
@@ -68,7 +68,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise DemoError(f"{path} is not a text file in UTF-8") from None
     if "\0" in text:
-        raise DemoError(f"{path} is not a text file: it holds NUL bytes")
+        raise DemoError(f"{path} is not a text file: it contains NUL bytes")
     return text
 
 
@@ -81,7 +81,7 @@ def run(path: Path, text: str) -> None:
         say("kernel", f"the local kernel serves {local.base_url}")
 
         api_key = log_in(local)
-        say("login", "approved; the caller has a key of its own")
+        say("login", "approved; the caller has its own key")
 
         stack.enter_context(worker(folder, local))
         say("worker", "a worker process handles text.digest.v1")
@@ -91,7 +91,7 @@ def run(path: Path, text: str) -> None:
             say("call", f"job {job.id} posted on {path.name} ({len(text.encode()):,} bytes)")
             output = job.result(timeout=PATIENCE)
             print(json.dumps(output, indent=2, ensure_ascii=False))
-            say("timeline", "what happened to the job")
+            say("timeline", "the events of the job")
             print_timeline(client, job)
 
         event = receiver.wait_for(job.id)
@@ -119,7 +119,7 @@ def print_timeline(client: NexusClient, job: Job) -> None:
 
 @contextmanager
 def kernel(folder: str, webhook_url: str) -> Iterator[LocalKernel]:
-    """Run the local kernel, with our webhook, until the block is left."""
+    """Run the local kernel with the webhook until the block ends."""
     local = LocalKernel(Path(folder) / "kernel")
     try:
         try:
@@ -133,7 +133,7 @@ def kernel(folder: str, webhook_url: str) -> Iterator[LocalKernel]:
 
 @contextmanager
 def worker(folder: str, local: LocalKernel) -> Iterator[None]:
-    """Run the worker process, its log in a file of its own, until the block is left."""
+    """Run the worker process, with its log in a file, until the block ends."""
     with Path(folder, "worker.log").open("w+") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "chaojiyuyan_worker", "digest_worker:worker"],
@@ -146,7 +146,7 @@ def worker(folder: str, local: LocalKernel) -> Iterator[None]:
                 "HEBING_BASE_URL": local.base_url,
                 "PYTHONPATH": str(ROOT / "examples"),
             },
-            start_new_session=True,  # a Ctrl-C is for the demo, which ends its children in order
+            start_new_session=True,  # a Ctrl-C reaches only the demo, which stops it in order
         )
         try:
             yield
@@ -158,11 +158,11 @@ def worker(folder: str, local: LocalKernel) -> Iterator[None]:
             child.wait(PATIENCE)
 
 
-# --- the approval, as a person would press it ----------------------------------------------------
+# --- the approval, like a person in the browser --------------------------------------------------
 
 
 def log_in(kernel: LocalKernel) -> str:
-    """Log in by the device flow; the approval page's form is pressed here, over HTTP."""
+    """Log in with the device flow; submit the approval page's form over HTTP."""
     failures: queue.Queue[Exception] = queue.Queue()
 
     def show(line: str) -> None:
@@ -193,7 +193,7 @@ def log_in(kernel: LocalKernel) -> str:
 
 
 def approve(console: str, url: str) -> None:
-    """Enter the console, open the approval page and press its form's approving button."""
+    """Open the console, open the approval page and submit its form with the approve button."""
     with httpx.Client(follow_redirects=True, timeout=10) as browser:
         browser.get(console).raise_for_status()
         page = browser.get(url)
@@ -204,7 +204,7 @@ def approve(console: str, url: str) -> None:
 
 
 class Form(HTMLParser):
-    """The first form of a page: its action, its fields, and its first button."""
+    """Finds the first form of a page: its action, its fields, and its first button."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -238,7 +238,7 @@ class Form(HTMLParser):
 
 
 class Receiver:
-    """What arrived at the webhook's URL, verified."""
+    """The received events, verified."""
 
     def __init__(self) -> None:
         self.arrived: queue.Queue[dict[str, object] | WebhookVerificationError] = queue.Queue()

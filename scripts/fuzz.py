@@ -1,8 +1,8 @@
-"""Fuzz everything that reads foreign bytes, until a fault is found or the time is over.
+"""Fuzz everything that reads untrusted bytes, until a fault is found or the time is over.
 
-The targets are those of ``tests/support/fuzz_targets.py``, which the tests run for a minute at
-most. They take turns. What is found is shown in its smallest form and kept in ``.hypothesis/``, so
-the tests find it again at once.
+The targets are those of ``tests/support/fuzz_targets.py``, which the tests run for at most a
+minute. They take turns. A fault is shown with its smallest input, which is stored in
+``.hypothesis/`` so that the tests find it again immediately.
 """
 
 from __future__ import annotations
@@ -24,21 +24,24 @@ if TYPE_CHECKING:
     from support.fuzz_targets import Target
 
 TURN = 10.0
-"""Seconds that a target has before the next one's turn."""
+"""Seconds for each turn of a target."""
 
 ROUND = 200
-"""Number of values between two looks at the clock."""
+"""Number of values between two checks of the clock."""
 
 
 def fuzz(target: Target, seconds: float) -> int:
-    """Feed a target for a while.
+    """Run a target with generated values for a while.
 
     Args:
-        target: What reads the values.
-        seconds: How long.
+        target: The function to test.
+        seconds: How long to run it, in seconds.
 
     Returns:
-        The number of values. A fault raises what the target raised.
+        The number of values.
+
+    Raises:
+        Exception: The exception of the target, if there is a fault.
     """
     end = time.monotonic() + seconds
     count = 0

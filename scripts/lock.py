@@ -1,12 +1,12 @@
-"""Lock everything that this checkout installs: each version, with the hashes of its files.
+"""Lock everything that this checkout installs: versions and hashes.
 
-Writes three files in ``requirements/``; each serves every system and Python that it is for:
+Writes three files in ``requirements/``, each for all supported systems and Python versions:
 
-``hatch.txt``   the build tool and its needs, which ``scripts/hatch`` installs
-``tests.txt``   the packages' needs and the tests', from Python 3.10 on
-``tools.txt``   the linters, the site and the build, from Python 3.11 on, as these ask for
+``hatch.txt``   the build tool and its dependencies, which ``scripts/hatch`` installs
+``tests.txt``   the dependencies of the packages and the tests, for Python 3.10 and later
+``tools.txt``   the linters, the site and the build, for Python 3.11 and later
 
-``scripts/hatch`` hands the last two to uv as constraints for every environment.
+``scripts/hatch`` passes the last two to uv as constraints for every environment.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def of_environments(root: Path, *, tools: bool) -> list[str]:
-    """Read what the environments of ``hatch.toml`` ask for.
+    """Return the dependencies of the environments in ``hatch.toml``.
 
     Args:
         root: The checkout.
-        tools: Whether the environments of the tools are meant, or all others.
+        tools: True for the environments of the tools, False for all others.
 
     Returns:
-        Requirements by PEP 508.
+        PEP 508 requirements.
     """
     environments = read_toml(root / "hatch.toml")["envs"]
     chosen = (env for name, env in environments.items() if (name in TOOLS) is tools)
@@ -51,13 +51,13 @@ def of_environments(root: Path, *, tools: bool) -> list[str]:
 
 
 def of_packages(root: Path) -> list[str]:
-    """Read what the packages ask for, their extras too, siblings left out.
+    """Return the dependencies of the packages and their extras, without each other.
 
     Args:
         root: The checkout.
 
     Returns:
-        Requirements by PEP 508.
+        PEP 508 requirements.
     """
     found = []
     for path in sorted(root.glob("packages/*/pyproject.toml")):
@@ -73,7 +73,7 @@ def compile_lock(requirements: list[str], target: Path, *options: str | Path) ->
     """Resolve requirements and write them with their hashes.
 
     Args:
-        requirements: Requirements by PEP 508.
+        requirements: PEP 508 requirements.
         target: The file to write. Versions that it holds are kept where they still fit.
         options: More options of ``uv pip compile``.
     """

@@ -1,9 +1,9 @@
-"""Write the bill of materials of every distribution: CycloneDX, for its wheel by PEP 770.
+"""Write the bill of materials of every distribution: CycloneDX, included in its wheel (PEP 770).
 
-It lists what is inside a wheel: the distribution itself, and the files of others that come with
-it. What a distribution asks for is in its metadata, and is installed beside it. The file is
-committed as ``packages/<name>/sbom.cdx.json``, so that every build of a checkout has it;
-``scripts/bump`` writes it again, and a test fails where it is not up to date.
+It lists the content of the wheel: the distribution itself, and bundled files of other projects.
+Dependencies are not listed; they are in the distribution's metadata. The file is committed as
+``packages/<name>/sbom.cdx.json``, so that every build of a checkout includes it. ``scripts/bump``
+updates it, and a test fails if it is out of date.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FILE = "sbom.cdx.json"
 
 @dataclass(frozen=True)
 class Vendored:
-    """Files of another project that a distribution brings, byte for byte as npm has them.
+    """Bundled files of another project, identical to those on npm.
 
     Attributes:
         name: The npm package.
         version: Its version.
         license: An SPDX expression.
-        homepage: Where it is from.
-        files: Their paths below the distribution's ``src`` folder.
+        homepage: The project's URL.
+        files: The paths of the files below the distribution's ``src`` folder.
     """
 
     name: str
@@ -51,7 +51,7 @@ VENDORED = {
         ),
     ),
 }
-"""What each distribution brings along, by its folder's name."""
+"""The bundled files of each distribution, by the name of its folder."""
 
 
 def component_of(vendored: Vendored, source: Path) -> dict[str, Any]:
@@ -82,14 +82,14 @@ def sha256(file: Path) -> str:
 
 
 def bill_of(package: Path) -> dict[str, Any]:
-    """Describe what is inside the wheel of a package.
+    """Describe the content of a package's wheel.
 
     Args:
         package: The package's folder.
 
     Returns:
-        A CycloneDX 1.6 document. It holds no time and no random number, so the same sources give
-        the same bytes.
+        A CycloneDX 1.6 document. It contains no time and no random number, so the same sources
+        give the same bytes.
     """
     text = (package / "pyproject.toml").read_text(encoding="utf-8")
     described = dict(re.findall(r'(?m)^(name|description|license|Homepage) = "(.*?)"', text))

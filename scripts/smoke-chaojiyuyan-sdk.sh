@@ -1,23 +1,23 @@
 #!/bin/sh
-# Walks the README's manual smoke test, asking nothing: version, connect --dry-run, capabilities,
+# Runs the README's manual smoke test without questions: version, connect --dry-run, capabilities,
 # call --wait, worker, and the MCP server's tool list.
 #
 #   scripts/smoke-chaojiyuyan-sdk.sh
-#       against a local kernel that it starts, and stops at the end
+#       uses a local kernel, which it starts and stops
 #   BASE_URL=https://… CHAOJIYUYAN_API_KEY=nxt_ag_… scripts/smoke-chaojiyuyan-sdk.sh
-#       against that platform; the call costs what CAPABILITY costs
+#       uses that platform; the call costs the price of CAPABILITY
 #
-#   CHAOJIYUYAN   the command to try; the one on PATH by default, else the checkout's own
-#   CAPABILITY    what is called, and worked for by the echo stub; test.echo.v1 by default
+#   CHAOJIYUYAN   the command to test; by default the one on PATH, or else the checkout's
+#   CAPABILITY    the capability to call, which the echo stub handles; test.echo.v1 by default
 #
-# Exit code 0: every step did what it should. It works in a home folder of its own.
+# Exit code 0: every step succeeded. It uses its own home folder.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 capability=${CAPABILITY:-test.echo.v1}
 command=${CHAOJIYUYAN:-$(command -v chaojiyuyan || "$root/scripts/hatch" run sh -c 'command -v chaojiyuyan')}
 
 work=$(mktemp -d)
-# Made here, since a process that is started in the background opens its own when it comes to it.
+# Created here, because a process in the background opens its files only when it starts.
 for file in kernel kernel.log worker.log out; do : > "$work/$file"; done
 started=""
 finish() {
@@ -25,7 +25,7 @@ finish() {
     trap - EXIT
     trap '' INT TERM
     for process in $started; do
-        # Once more, if need be: a signal that comes before the program has begun is lost.
+        # Repeat the signal if needed: one that arrives before the program has started is lost.
         while kill "$process" 2>/dev/null; do sleep 0.5; done
     done
     rm -rf "$work"
@@ -40,7 +40,7 @@ fail() {
     echo "smoke: $*" >&2
     exit 1
 }
-# Waits until the file has so many lines, as long as the process lives.
+# Waits until the file has a number of lines, or the process has ended.
 wait_for_lines() {
     while [ "$(wc -l < "$2")" -lt "$1" ]; do
         kill -0 "$3" 2>/dev/null || { cat "$work"/*.log >&2; fail "a process ended early"; }

@@ -1,7 +1,7 @@
-"""Run the distributions' own tests on the built wheels instead of the checkout.
+"""Run the tests on the built wheels instead of the checkout.
 
-uv resolves the lowest or the highest versions that the distributions admit and that have wheels for
-the Python, and the newest for the tests; pip or uv installs them with the wheels.
+uv resolves the lowest or the highest versions of the dependencies that are allowed and have wheels
+for the Python, and the newest for the tests. pip or uv installs them with the wheels.
 ``CHAOJIYUYAN_WHEELS`` names a folder of wheels; without it, ``scripts/build`` makes them.
 """
 
@@ -21,7 +21,7 @@ from lock import of_environments, of_packages
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path.name for path in (ROOT / "packages").iterdir())
 UV = ROOT / ".hatch" / "tool" / "bin" / "uv"
-# The locks are of the checkout's own environments.
+# The lock files are only for the checkout's environments.
 VARIABLES = {name: value for name, value in os.environ.items() if name != "UV_CONSTRAINT"}
 TESTS = "tests-of-the-checkout"
 CHECK = """
@@ -34,14 +34,14 @@ for name in {names}:
 
 
 def run(*command: str | Path, environment: dict[str, str] | None = None) -> None:
-    """Run a program; where it fails, end with its code."""
+    """Run a program; if it fails, exit with its code."""
     done = subprocess.run([*map(str, command)], check=False, cwd=ROOT, env=environment)
     if done.returncode:
         sys.exit(done.returncode)
 
 
 def built_wheels(folder: Path) -> list[Path]:
-    """Return the wheels to test, built where none are given."""
+    """Return the wheels to test; build them unless a folder is given."""
     given = os.environ.get("CHAOJIYUYAN_WHEELS")
     if given is None:
         run(ROOT / "scripts" / "build", folder)
@@ -49,17 +49,17 @@ def built_wheels(folder: Path) -> list[Path]:
 
 
 def resolve(args: argparse.Namespace, wanted: list[str], folder: Path) -> Path:
-    """Resolve what the distributions ask for, and what the tests ask for beside it.
+    """Resolve the dependencies of the distributions and of the tests.
 
     Args:
         args: The Python and the dependencies.
-        wanted: The wheels, and what they ask for.
-        folder: Where the files are written.
+        wanted: The wheels and their dependencies.
+        folder: The folder for the files.
 
     Returns:
-        The file of the versions.
+        The path of the file with the versions.
     """
-    # The needs of the tests are those of a project, so uv takes the newest that fit.
+    # As the dependencies of a project, the tests' get the newest versions that fit.
     tests = folder / TESTS
     tests.mkdir()
     needs = of_environments(ROOT, tools=False)
@@ -79,12 +79,12 @@ def resolve(args: argparse.Namespace, wanted: list[str], folder: Path) -> Path:
 
 
 def install(args: argparse.Namespace, wheels: list[Path], environment: Path) -> None:
-    """Make an environment with the wheels, what they ask for, and what the tests ask for.
+    """Create an environment with the wheels, their dependencies and those of the tests.
 
     Args:
         args: The Python, the dependencies and the installer.
         wheels: The wheels.
-        environment: Where it is made.
+        environment: The environment's folder.
     """
     names = [wheel.name.partition("-")[0].replace("_", "-") for wheel in wheels]
     files = [f"{name} @ {wheel.as_uri()}" for name, wheel in zip(names, wheels, strict=True)]
@@ -101,7 +101,7 @@ def install(args: argparse.Namespace, wheels: list[Path], environment: Path) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/test-installed", description=__doc__)
-    parser.add_argument("--python", default="3.10", help="its version, 3.10 by default")
+    parser.add_argument("--python", default="3.10", help="the Python version, 3.10 by default")
     parser.add_argument("--dependencies", choices=["lowest", "highest"], default="lowest")
     parser.add_argument("--installer", choices=["pip", "uv"], default="uv")
     parser.add_argument("folders", nargs="*", default=FOLDERS, metavar="FOLDER")

@@ -1,6 +1,7 @@
-"""Find words that readers stumbled over, and say which to use instead.
+"""Find words that readers did not understand, and print which to use instead.
 
-Reads the documentation, the changelogs and the packages' sources; ends with 1 when it finds one.
+Checks the documentation, the changelogs and the sources of the packages; exits with 1 if there are
+any.
 """
 
 from __future__ import annotations
@@ -35,6 +36,18 @@ WORDS = {
     r"of its own making": "generated",
     r"in clear": "unencrypted",
     r"look round": "look around",
+    r"hand(s|ed|ing)? in": "pass, submit",
+    r"what (came|comes|became|becomes|has become) of": "the result of, the state of",
+    r"whatever it is": "any",
+    r"(is|are|was|were) told of": "is called with, is notified of",
+    r"tak(e|es|en|ing) for granted": "need, assume",
+    r"stand(s|ing)? (behind|beside) (it|them)": "is next to, comes after",
+    r"whence|thereof|thereby|herein|lest|heed(s|ed)?": "from where, of it, by this, so that … not",
+    r"for want of": "without, because there is no",
+    r"out of reach": "not available",
+    r"beats? (go|goes|went) on": "heartbeats continue",
+    r"work(s|ed|ing)? off": "run, process",
+    r"whoever": "any user, any program that",
 }
 """Each phrase, as a regular expression, and what to write in its place."""
 

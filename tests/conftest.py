@@ -17,7 +17,7 @@ def script() -> Script:
 
 @pytest.fixture
 def answer() -> Any:
-    """Makes an API answer: ``answer(404, code="not_found")``, ``answer(200, data={…})``."""
+    """A function that makes a response: ``answer(404, code="not_found")``."""
 
     def make(
         status: int,

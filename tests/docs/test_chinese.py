@@ -1,4 +1,4 @@
-"""The Chinese pages are whole: they have the examples, headings and tables of the English ones."""
+"""The Chinese pages are complete: they have all examples, headings and tables of the English."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_both(page: str) -> tuple[str, str]:
     return english.read_text(encoding="utf-8"), chinese.read_text(encoding="utf-8")
 
 
-def test_the_chinese_pages_are_those_of_the_list() -> None:
+def test_the_list_has_all_chinese_pages() -> None:
     assert sorted(page.stem for page in (DOCS / "zh").glob("*.md")) == PAGES
 
 
@@ -40,6 +40,6 @@ def test_a_chinese_page_leaves_nothing_out(page: str, part: str) -> None:
 
 @pytest.mark.parametrize("page", [DOCS.parent / "README.zh.md", *(DOCS / "zh").glob("*.md")])
 def test_bold_text_ends_where_it_should(page: Path) -> None:
-    # CommonMark does not end bold text between a full-width sign and a letter.
+    # CommonMark does not end bold text between full-width punctuation and a letter.
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     assert not re.findall(r"(?m)^(?:- )?\*\*[^*\n]+[。：；！？）]\*\*\S", text)

@@ -1,4 +1,4 @@
-"""The outputs on the page about the command line are those of a real run."""
+"""The outputs in docs/cli.md match a real run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.timeout(300)  # it runs every command
-def test_the_outputs_on_the_page_are_of_a_real_run() -> None:
+def test_the_outputs_on_the_page_match_a_real_run() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "cli_page.py", "--check"],
         capture_output=True,

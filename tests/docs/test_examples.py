@@ -1,16 +1,14 @@
 """Every Python and shell example of every page and README, run against a local kernel.
 
-A page is read from top to bottom, in a folder of its own. Its Python blocks share one interpreter,
-as a reader who types them in would; shell blocks run between them. What a block's info string says
-after the language:
+The blocks of a page run from top to bottom in a new folder. Its Python blocks share one
+interpreter; shell blocks run between them. A block's info string may have, after the language:
 
-``file=NAME``       the block is a file of that name, for later blocks to use
-``background``      the block is a process that runs on to the end of the page; SIGTERM must end it
-                    with exit code 0
+``file=NAME``       the block is a file with that name, for later blocks
+``background``      the block is a process that runs until the end of the page; SIGTERM must stop
+                    it with exit code 0
 ``norun=REASON``    the block is not run, for one of the reasons below
 
-and ``<!-- a worker answers KEY -->`` at the top of a page stands for the worker that its examples
-take for granted.
+``<!-- a worker answers KEY -->`` at the top of a page starts the worker that its examples need.
 """
 
 from __future__ import annotations
@@ -42,11 +40,12 @@ PAGES = sorted(
     page.relative_to(ROOT).as_posix()
     for pattern in ("README*.md", "docs/**/*.md", "packages/*/README.md")
     for page in ROOT.glob(pattern)
-    if page.parent.name != "zh"  # test_chinese: their examples are those of the English pages
+    if page.parent.name
+    != "zh"  # test_chinese checks that these have the examples of the English pages
 )
 SHELLS = {"sh", "bash", "console"}
 DATA = {"json", "yaml", "toml"}
-# Why a block may stay unrun, and how many may. A block more is a decision, made here.
+# The reasons for not running a block, and the number of blocks for each.
 REASONS = {
     "install": ("installs from the index; tests/packaging does so with the built wheels", 24),
     "checkout": ("runs a script of this checkout, which the tests or CI run as they are", 13),
@@ -59,7 +58,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: where it stands, its language, its options and its text."""
+    """A fenced block: its position, its language, its options and its text."""
 
     page: str
     line: int
@@ -92,7 +91,7 @@ PAGES_WITH_EXAMPLES = sorted(
     {block.page for block in ALL_BLOCKS if block.language in {"python", *SHELLS}}
 )
 
-# Runs the blocks of a page one after another in one namespace, as they come on standard input.
+# Runs the blocks of a page, read from standard input, one after another in one namespace.
 INTERPRETER = """
 import json, sys, traceback
 
@@ -109,7 +108,7 @@ for line in sys.stdin:
 
 
 def wait_for_handler(process: subprocess.Popen[str]) -> None:
-    """Wait until a process that was just started handles SIGTERM; before that it could only die."""
+    """Wait until a new process has its handler for SIGTERM; before, the signal would kill it."""
     status = Path(f"/proc/{process.pid}/status")
     for _ in range(300):
         caught = re.search(r"SigCgt:\s*([0-9a-f]+)", status.read_text())
@@ -119,7 +118,7 @@ def wait_for_handler(process: subprocess.Popen[str]) -> None:
 
 
 class Reader:
-    """Someone who goes through a page and does what it says."""
+    """Runs the blocks of a page."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
@@ -185,7 +184,7 @@ class Reader:
         pytest.fail(f"{block.place}\n{block.text}\n{shown}")
 
     def leave(self) -> None:
-        """Stop what the page started; a background block must end well."""
+        """Stop the page's processes; a background block must end with 0."""
         for _, process in self._background:
             wait_for_handler(process)
             process.send_signal(signal.SIGTERM)
@@ -194,7 +193,7 @@ class Reader:
             assert code == 0, f"{block.place} ended with {code}:\n{self._log(block).read_text()}"
 
     def abandon(self) -> None:
-        """Leave no process behind, whatever happened."""
+        """Kill all processes of the page."""
         processes = [process for _, process in self._background]
         for process in [*processes, *([self._interpreter] if self._interpreter else [])]:
             process.kill()
@@ -233,7 +232,7 @@ worker.run(poll_interval=0.1)
 
 @contextmanager
 def answering(keys: list[str], kernel: LocalKernel) -> Iterator[None]:
-    """The worker that a page takes for granted."""
+    """Run the worker that a page needs."""
     if not keys:
         yield
         return
@@ -257,7 +256,7 @@ def test_every_example_of_the_page_runs(page: str, reader: Reader, kernel: Local
         reader.leave()
 
 
-def test_what_is_not_run_is_a_decision() -> None:
+def test_the_number_of_blocks_not_run_is_fixed() -> None:
     reasons = Counter(block.options["norun"] for block in ALL_BLOCKS if "norun" in block.options)
     assert set(reasons) <= set(REASONS)
     for reason, count in reasons.items():
@@ -265,7 +264,7 @@ def test_what_is_not_run_is_a_decision() -> None:
 
 
 @pytest.mark.parametrize("block", ALL_BLOCKS, ids=lambda block: block.place)
-def test_a_block_says_what_it_is(block: Block) -> None:
+def test_each_block_has_a_known_language_and_options(block: Block) -> None:
     assert block.language, f"{block.place}: a fence without a language is neither run nor checked"
     assert set(block.options) <= {"file", "background", "norun"} or block.language.startswith("{")
 
@@ -285,7 +284,7 @@ def test_data_is_well_formed(block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_file_that_a_page_names_is_there(page: str) -> None:
+def test_every_file_named_on_a_page_exists(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for package, path in re.findall(r"`chaojiyuyan_(\w+)/([\w/]+\.py)`", text):
         source = ROOT / "packages" / package / "src" / f"chaojiyuyan_{package}" / path

@@ -1,4 +1,4 @@
-"""The documentation uses the glossary's terms, and none of the words that readers stumbled over."""
+"""The documentation uses the glossary's terms, and none of the words in scripts/words.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INSIDE = {
     *("architecture", "benchmarks", "changelog", "contributing", "index", "releasing"),
     *("walkthrough", "DESIGN-PR3-mcp-json-writer", "DESIGN-PR4-mcp-stdio-server", "glossary"),
 }
-"""The pages that are not for users, the index and the glossary itself."""
+"""The index, the glossary itself, and the pages that are not for users."""
 GUIDES = sorted(page for page in DOCS.glob("*.md") if page.stem not in INSIDE)
 BOLD = re.compile(r"\*\*([^*]+)\*\*")
 API_WORDS = (
@@ -24,7 +24,7 @@ API_WORDS = (
     *("long-poll", "nc", "offer", "output", "profile", "register", "replica", "schema"),
     *("settle", "slot", "spec", "submit", "terminal", "timeout", "webhook"),
 )
-"""Words that the API, the command line or the errors use in a sense of their own."""
+"""Words that have a special meaning in the API, the command line or the errors."""
 
 
 def read_glossary() -> str:
@@ -36,13 +36,13 @@ def read_terms() -> list[str]:
 
 
 def read_definitions() -> set[str]:
-    """Return every word of the glossary's headings, and what it prints in bold, in lower case."""
+    """Return the words of the glossary's headings and its bold words, in lower case."""
     words = {word for term in read_terms() for word in re.split(r", | \(|\)", term) if word}
     return {word.lower() for word in (*words, *BOLD.findall(read_glossary()))}
 
 
 def is_defined(word: str) -> bool:
-    """Whether the glossary has a word, in the singular or as a part of a longer term."""
+    """Return whether the glossary has a word, in the singular or in a longer term."""
     singular = re.sub(r"s$", "", word.lower())
     return any(re.search(rf"\b{re.escape(singular)}", found) for found in read_definitions())
 
@@ -69,7 +69,7 @@ def test_a_word_of_the_api_that_a_guide_uses_is_in_the_glossary(word: str) -> No
     assert not pages or is_defined(word), f"{word} is used in {pages} and not in the glossary"
 
 
-def test_a_link_into_the_glossary_leads_to_a_term() -> None:
+def test_a_link_to_the_glossary_names_a_term() -> None:
     anchors = {re.sub(r"[^\w -]", "", term.lower()).replace(" ", "-") for term in read_terms()}
     links = {
         link
@@ -102,7 +102,7 @@ def test_a_term_of_the_glossary_is_used(term: str) -> None:
         ("It is lost\nfor good", "lost"),
     ],
 )
-def test_such_a_word_is_found(text: str, better: str) -> None:
+def test_a_listed_word_is_found(text: str, better: str) -> None:
     ((line, _, instead),) = find_words(f"\n{text}")
     assert line == 2
     assert better in instead

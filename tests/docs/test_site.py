@@ -1,4 +1,4 @@
-"""The site builds, strictly: no link, name or docstring is missing."""
+"""The site builds in strict mode: no link, name or docstring is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaojiyuyan_core import errors
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.timeout(300)  # the first build makes its environment
+@pytest.mark.timeout(300)  # the first build creates its environment
 def test_the_site_builds_without_a_warning() -> None:
     built = subprocess.run(
         [ROOT / "scripts" / "hatch", "run", "docs:build"], text=True, capture_output=True
@@ -23,7 +23,7 @@ def test_the_site_builds_without_a_warning() -> None:
     for command in ("connect", "call", "mcp-server"):
         assert f'id="chaojiyuyan-{command}"' in cli
     index = (ROOT / "site" / "searchindex.js").read_text(encoding="utf-8")
-    for stem in ("heartbeat", "timeout", "retri"):  # "retry", as the search shortens it
+    for stem in ("heartbeat", "timeout", "retri"):  # the search index's stem of "retry"
         assert re.search(rf'\b{stem}"?:\[', index), f"the search does not find {stem}"
     reference = (ROOT / "site" / "api" / "client.html").read_text(encoding="utf-8")
     documented = re.findall(r'<dt class="sig[^"]*" id="([\w.]+)"', reference)
@@ -40,7 +40,7 @@ def test_the_errors_page_names_every_exception() -> None:
     assert not missing
 
 
-def test_both_readmes_say_the_same() -> None:
+def test_both_readmes_have_the_same_content() -> None:
     english, chinese = (
         (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")
     )

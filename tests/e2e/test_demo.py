@@ -1,4 +1,4 @@
-"""``scripts/demo.py`` as a user runs it: what it prints, how it ends, and what it leaves behind."""
+"""``scripts/demo.py`` as a user runs it: its output, its exit code, and what it leaves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEMO = [sys.executable, str(ROOT / "scripts" / "demo.py")]
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """No writable home; temporary files where the test can see what is left of them."""
+    """No writable home, and a temporary folder that the test can inspect."""
     home, temp = tmp_path / "home", tmp_path / "temp"
     home.mkdir(mode=0o500)
     temp.mkdir()
@@ -27,7 +27,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def left_running(env: dict[str, str]) -> list[str]:
-    """The processes that were started with this test's own TMPDIR."""
+    """Return the processes that were started with this test's TMPDIR."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -53,7 +53,7 @@ def test_a_file_is_digested_end_to_end(tmp_path: Path, env: dict[str, str]) -> N
     assert list(Path(env["HOME"]).iterdir()) == []
 
 
-def test_a_missing_file_is_one_clear_line(tmp_path: Path, env: dict[str, str]) -> None:
+def test_a_missing_file_is_reported_in_one_line(tmp_path: Path, env: dict[str, str]) -> None:
     argv = [*DEMO, str(tmp_path / "absent.txt")]
     ended = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=60)
     assert ended.returncode == 1
@@ -63,7 +63,7 @@ def test_a_missing_file_is_one_clear_line(tmp_path: Path, env: dict[str, str]) -
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"PK\x03\x04\0\0"])
-def test_a_file_that_is_not_text_is_one_clear_line(
+def test_a_binary_file_is_reported_in_one_line(
     content: bytes, tmp_path: Path, env: dict[str, str]
 ) -> None:
     file = tmp_path / "image.bin"
@@ -75,7 +75,7 @@ def test_a_file_that_is_not_text_is_one_clear_line(
 
 
 @pytest.mark.parametrize("step", ["kernel", "worker", "call"])
-def test_a_ctrl_c_leaves_nothing_running(step: str, env: dict[str, str]) -> None:
+def test_ctrl_c_leaves_no_process_running(step: str, env: dict[str, str]) -> None:
     with subprocess.Popen(
         DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
     ) as demo:
@@ -83,7 +83,7 @@ def test_a_ctrl_c_leaves_nothing_running(step: str, env: dict[str, str]) -> None
         assert any(line.split()[:1] == [step] for line in demo.stdout)
         demo.send_signal(signal.SIGINT)
         _, stderr = demo.communicate(timeout=30)
-    # It may have been just done; it was never broken off with a traceback.
+    # It may have just finished, but it must not end with a traceback.
     assert demo.returncode == 130
     assert stderr == "\ndemo: stopped\n"
     assert left_running(env) == []

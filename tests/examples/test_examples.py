@@ -1,4 +1,4 @@
-"""The programs in ``examples/``, run as their first lines say."""
+"""The programs in ``examples/``, run as their docstrings say."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def environment(kernel: LocalKernel) -> dict[str, str]:
 
 @contextmanager
 def working(name: str, kernel: LocalKernel) -> Iterator[None]:
-    """Run a worker of the examples as a process; at the end SIGTERM must end it well."""
+    """Run an example worker as a process; SIGTERM must stop it with 0 at the end."""
     command = [sys.executable, "-m", "chaojiyuyan_worker", f"{name}:worker"]
     with subprocess.Popen(command, cwd=EXAMPLES, env=environment(kernel)) as process:
         try:
@@ -53,7 +53,7 @@ def client(kernel: LocalKernel) -> Iterator[NexusClient]:
         yield client
 
 
-def test_async_caller_digests_all_files_by_the_worker(kernel: LocalKernel, tmp_path: Path) -> None:
+def test_async_caller_digests_all_files(kernel: LocalKernel, tmp_path: Path) -> None:
     files = [tmp_path / "one.txt", tmp_path / "two.txt"]
     for file in files:
         file.write_text(f"{file.name} fish\n", encoding="utf-8")

@@ -1,8 +1,8 @@
-"""The examples of docs/agents.md, each with the framework itself, on a scripted model.
+"""The examples of docs/agents.md, each with its framework and a scripted model.
 
-``./scripts/test-frameworks`` makes an environment for each framework and runs this file in it; the
-name does not begin with ``test_``, since ``./scripts/test`` has none of the frameworks. Model and
-platform are servers on loopback.
+``./scripts/test-frameworks`` creates an environment for each framework and runs this file in it.
+The name does not start with ``test_``, because ``./scripts/test`` does not have the frameworks.
+The model and the platform are servers on loopback.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KEY = "text.digest.v1"
 
 
 class JSONServer(ThreadingHTTPServer):
-    """A server on loopback that answers JSON with JSON."""
+    """A server on loopback with JSON requests and responses."""
 
     daemon_threads = True
 
@@ -40,7 +40,7 @@ class JSONServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def answer(self, method: str, path: str, body: Any) -> Any:
-        """Return the answer to a request, to be sent as JSON."""
+        """Return the response to a request, which is sent as JSON."""
         raise NotImplementedError
 
     def __enter__(self) -> Any:
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Model(JSONServer):
-    """Chat Completions: calls the first tool with some arguments, then repeats what it returned."""
+    """Chat Completions: call the first tool with given arguments, then repeat its result."""
 
     arguments: dict[str, Any]
 
@@ -111,7 +111,7 @@ class Model(JSONServer):
 
 
 class Platform(JSONServer):
-    """Settles each job at once with the number of its words; fails one without any."""
+    """Settles each job immediately with its number of words; fails a job without words."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ def platform() -> Iterator[Platform]:
 
 
 def example(name: str) -> ModuleType:
-    """The block of the page that is a file of that name, imported."""
+    """Import the page's block with this file name."""
     page = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
     found = re.search(rf"(?ms)^```python file={re.escape(name)} norun=framework\n(.*?)^```", page)
     assert found, f"docs/agents.md has no {name}"
@@ -158,7 +158,7 @@ def example(name: str) -> ModuleType:
 
 
 def run_openai_agents(tools: list[Any], url: str, is_async: bool) -> Any:
-    """Return what starts an agent, and its last text."""
+    """Return a function that runs the agent and returns its last text."""
     from agents import Agent, OpenAIChatCompletionsModel, Runner
     from openai import AsyncOpenAI
 
@@ -173,7 +173,7 @@ def run_openai_agents(tools: list[Any], url: str, is_async: bool) -> Any:
 
 
 def run_langchain(tools: list[Any], url: str, is_async: bool) -> Any:
-    """Return what starts an agent, and its last text."""
+    """Return a function that runs the agent and returns its last text."""
     from langchain.agents import create_agent
     from langchain_openai import ChatOpenAI
 
@@ -189,7 +189,7 @@ def run_langchain(tools: list[Any], url: str, is_async: bool) -> Any:
 
 
 def run_pydantic_ai(tools: list[Any], url: str, is_async: bool) -> Any:
-    """Return what starts an agent, and its last text."""
+    """Return a function that runs the agent and returns its last text."""
     from pydantic_ai import Agent
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
@@ -213,7 +213,7 @@ RUN: dict[str, Callable[[list[Any], str, bool], Any]] = {
 
 @pytest.fixture(params=["sync", "async", "async client"])
 def ask(request: pytest.FixtureRequest, model: Model, platform: Platform) -> Callable[..., str]:
-    """Asks the agent, whose tools are made with the given options, and returns its last text."""
+    """A function that creates the tools with options, asks the agent and returns its last text."""
     run, url = RUN[FRAMEWORK], f"{model.url}/v1"
 
     def ask_sync(**options: Any) -> str:
@@ -245,7 +245,7 @@ def test_the_model_sees_the_tool_and_its_output(ask: Any, model: Model, platform
     assert not function.get("strict")
 
 
-def test_a_failed_job_is_told_to_the_model(ask: Any, model: Model, platform: Platform) -> None:
+def test_a_failed_job_is_reported_to_the_model(ask: Any, model: Model, platform: Platform) -> None:
     model.arguments = {"text": ""}
     assert "Error: Job j1 failed (empty)" in ask()
     assert len(platform.orders) == 1

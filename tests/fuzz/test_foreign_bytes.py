@@ -1,4 +1,4 @@
-"""Every reader of foreign bytes, fuzzed for a bounded time; ``scripts/fuzz`` goes on for longer."""
+"""Fuzz every reader of untrusted bytes for a limited time; ``scripts/fuzz`` runs longer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from support.fuzz_targets import TARGETS
 
 MAX_SECONDS = 60 / len(TARGETS)
-"""Seconds for one target: all of them together take a minute at most."""
+"""Seconds for one target; all targets together take at most a minute."""
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -138,7 +138,7 @@ def test_the_budget_is_checked_before_and_after_the_question(
 
 
 class TestTheSmallerHolds:
-    def test_of_option_and_variable(
+    def test_the_smaller_of_option_and_variable_applies(
         self, servers: Servers, kernel: LocalKernel, agent: AgentHandle
     ) -> None:
         for option, variable in (("3", "500"), ("500", "3")):

@@ -185,7 +185,7 @@ def test_a_wrong_key_and_a_wrong_address_are_errors(servers: Servers, kernel: Lo
 
 
 class TestWaiting:
-    def test_the_deadline(self, wire: Wire) -> None:
+    def test_waiting_ends_at_the_deadline(self, wire: Wire) -> None:
         job_id = new_job(wire)
         started = time.monotonic()
         error = wire.call("kernel_wait_for_job", job_id=job_id, timeout=1).error
@@ -195,7 +195,7 @@ class TestWaiting:
         assert "kernel_wait_for_job again" in error["hint"]
         assert "status" not in error
 
-    def test_progress(self, wire: Wire, kernel: LocalKernel) -> None:
+    def test_waiting_reports_progress(self, wire: Wire, kernel: LocalKernel) -> None:
         wire.notices.clear()
         job_id = new_job(wire)
         waiting = wire.begin("kernel_wait_for_job", progress=True, job_id=job_id, timeout=30)
@@ -209,7 +209,7 @@ class TestWaiting:
         assert all(each["total"] == 30 for each in told)
         assert [each["progress"] for each in told] == sorted({each["progress"] for each in told})
 
-    def test_cancelling_ends_it_and_its_polls(self, servers: Servers) -> None:
+    def test_cancelling_ends_the_wait_and_its_polls(self, servers: Servers) -> None:
         with HoldingServer() as holding:
             wire = servers.start(
                 CHAOJIYUYAN_API_KEY="nxt_ag_0123456789", HEBING_BASE_URL=holding.base_url
@@ -228,7 +228,7 @@ class TestWaiting:
             with pytest.raises(KeyError):
                 wire.answers.pop(waiting)
 
-    def test_a_kernel_that_restarts_in_the_middle(
+    def test_waiting_survives_a_restart_of_the_kernel(
         self, servers: Servers, kernel_factory: Callable[..., LocalKernel]
     ) -> None:
         kernel = kernel_factory()

@@ -93,12 +93,16 @@ def test_a_refused_input_says_where_the_schema_is(capable: Wire) -> None:
 
 
 class TestFilters:
-    def test_tool_names_the_eight_only(self, servers: Servers, kernel: LocalKernel) -> None:
+    def test_tool_filters_keep_only_the_named_tools(
+        self, servers: Servers, kernel: LocalKernel
+    ) -> None:
         wire = servers.start("--tool", "kernel_get_job", *options(DIGEST), **reach(kernel))
         wire.greet()
         assert [each["name"] for each in tools_of(wire)] == ["kernel_get_job", "text_digest_v1"]
 
-    def test_read_only_drops_them(self, servers: Servers, kernel: LocalKernel) -> None:
+    def test_read_only_removes_capability_tools(
+        self, servers: Servers, kernel: LocalKernel
+    ) -> None:
         wire = servers.start("--read-only", *options(DIGEST), **reach(kernel))
         wire.greet()
         names = [each["name"] for each in tools_of(wire)]
@@ -107,7 +111,9 @@ class TestFilters:
         error = wire.call("text_digest_v1", text="x").error
         assert error["code"] == "bad_arguments"
 
-    def test_nothing_left_ends_the_start(self, servers: Servers, kernel: LocalKernel) -> None:
+    def test_filters_that_leave_no_tool_are_an_error(
+        self, servers: Servers, kernel: LocalKernel
+    ) -> None:
         narrow = ("--read-only", "--toolset", "worker", *options(DIGEST))
         wire = servers.start(*narrow, **reach(kernel))
         assert wire.process.wait(20) == 2
@@ -115,7 +121,7 @@ class TestFilters:
 
 
 class TestPlatformDown:
-    def test_costs_the_schemas_but_not_the_start(
+    def test_the_server_starts_without_the_platform(
         self, servers: Servers, kernel: LocalKernel
     ) -> None:
         with Deaf() as deaf:
@@ -128,7 +134,9 @@ class TestPlatformDown:
             assert tool["inputSchema"]["additionalProperties"] is True
             assert "unknown now" in tool["description"]
 
-    def test_is_made_up_for_by_the_disk(self, servers: Servers, kernel: LocalKernel) -> None:
+    def test_the_cache_replaces_an_unreachable_platform(
+        self, servers: Servers, kernel: LocalKernel
+    ) -> None:
         wire = servers.start(*options(DIGEST), **reach(kernel))
         wire.greet()
         whole = tools_of(wire)
@@ -140,7 +148,7 @@ class TestPlatformDown:
         finally:
             kernel.clear_faults()
 
-    def test_a_broken_cache_is_no_cache(self, servers: Servers, kernel: LocalKernel) -> None:
+    def test_a_broken_cache_is_ignored(self, servers: Servers, kernel: LocalKernel) -> None:
         wire = servers.start(*options(DIGEST), **reach(kernel))
         wire.greet()
         tools_of(wire)
@@ -196,28 +204,28 @@ class TestForeignSchema:
         ],
         ids=lambda schema: str(schema)[:40],
     )
-    def test_that_cannot_be_listed_takes_any_object(self, schema: object) -> None:
+    def test_a_schema_that_cannot_be_listed_accepts_any_object(self, schema: object) -> None:
         tool = make_capability_tool("x", {"input_schema": schema})
         assert tool.input_schema["additionalProperties"] is True
         assert tool.check({"any": ["thing"]}) == {"any": ["thing"]}
 
-    def test_that_refers_to_itself_is_enforced(self) -> None:
+    def test_a_recursive_schema_is_enforced(self) -> None:
         node = {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["id"]}
         assert refusal(node, {"id": 1, "next": {"id": 2}}) is None
         assert refusal(node, {"id": 1, "next": {}}) == "next: 'id' is a required property"
 
-    def test_with_a_simple_pattern_is_enforced(self) -> None:
+    def test_a_simple_pattern_is_enforced(self) -> None:
         schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^[a-z]+$"}}}
         assert refusal(schema, {"a": "abc"}) is None
         assert "does not match" in (refusal(schema, {"a": "ABC"}) or "")
 
-    def test_with_a_pattern_of_another_language_is_listed(self) -> None:
+    def test_a_pattern_of_another_regex_dialect_is_listed(self) -> None:
         schema = {"type": "object", "properties": {"a": {"pattern": r"^\p{L}$"}}, "required": ["a"]}
         assert make_capability_tool("x", {"input_schema": schema}).input_schema == schema
         assert refusal(schema, {"a": "é"}) is None
         assert refusal(schema, {}) == "'a' is a required property"
 
-    def test_a_schema_that_takes_forever_is_stopped(self) -> None:
+    def test_a_slow_validation_is_stopped(self) -> None:
         doubling = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
         bombs: list[Json] = [
             {"type": "object", "$defs": {**doubling, "d40": {}}, "$ref": "#/$defs/d0"},

@@ -118,7 +118,7 @@ class TestState:
             lambda state: state + "." + "a" * 10_000,
         ],
     )
-    def test_that_is_forged_orders_nothing(
+    def test_a_forged_state_creates_no_job(
         self, change: Any, modern: Wire, kernel: LocalKernel
     ) -> None:
         before = jobs(kernel)
@@ -135,7 +135,7 @@ class TestState:
         ],
         ids=str,
     )
-    def test_of_another_order_asks_anew(
+    def test_a_state_of_another_order_asks_again(
         self, change: Json, modern: Wire, kernel: LocalKernel
     ) -> None:
         before = jobs(kernel)
@@ -144,7 +144,7 @@ class TestState:
         assert result["resultType"] == "input_required"
         assert jobs(kernel) == before
 
-    def test_of_another_agent_orders_nothing(
+    def test_a_state_of_another_agent_creates_no_job(
         self, modern: Wire, servers: Servers, kernel: LocalKernel
     ) -> None:
         before = jobs(kernel)
@@ -154,14 +154,16 @@ class TestState:
         assert refused(modern, state)
         assert jobs(kernel) == before
 
-    def test_outlives_the_server(self, modern: Wire, servers: Servers, kernel: LocalKernel) -> None:
+    def test_a_state_is_valid_after_a_server_restart(
+        self, modern: Wire, servers: Servers, kernel: LocalKernel
+    ) -> None:
         state, _ = asked(modern)
         first = Answer(reply(modern, state, YES)).data["id"]
         other = servers.start("--ask-above", "2", **reach(kernel))
         other.discover(elicitation={})
         assert Answer(reply(other, state, YES)).data["id"] == first
 
-    def test_without_an_answer_asks_anew(self, modern: Wire) -> None:
+    def test_a_state_without_an_answer_asks_again(self, modern: Wire) -> None:
         state, _ = asked(modern)
         assert call(modern, requestState=state)["resultType"] == "input_required"
         answers = {"else": YES}
@@ -216,7 +218,9 @@ class TestOldEra:
         wire.send({"jsonrpc": "2.0", "id": question["id"], **answer})
         return wire.result(number)
 
-    def test_asks_within_the_call(self, servers: Servers, kernel: LocalKernel) -> None:
+    def test_the_2025_protocol_asks_during_the_call(
+        self, servers: Servers, kernel: LocalKernel
+    ) -> None:
         wire = self.start(servers, kernel, {})
         before = jobs(kernel)
         for answer in NO:
@@ -228,7 +232,7 @@ class TestOldEra:
         assert jobs(kernel) - before == {job["id"]}
 
     @pytest.mark.parametrize("elicitation", [None, {"url": {}}], ids=str)
-    def test_cannot_ask_every_client(
+    def test_an_order_is_refused_if_the_client_cannot_ask(
         self, elicitation: Json | None, servers: Servers, kernel: LocalKernel
     ) -> None:
         wire = self.start(servers, kernel, elicitation)

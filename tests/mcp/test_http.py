@@ -72,7 +72,7 @@ class TestToken:
             f"Bearer {TOKEN} {TOKEN}",
         ],
     )
-    def test_that_is_wrong_is_401(self, server: HttpServer, value: str | None) -> None:
+    def test_a_wrong_token_is_401(self, server: HttpServer, value: str | None) -> None:
         headers = {} if value is None else {"authorization": value}
         for path in ("/mcp", "/", "/other"):
             url = origin_of(server) + path
@@ -81,16 +81,16 @@ class TestToken:
                 assert answer.status_code == 401
                 assert answer.headers["www-authenticate"].startswith("Bearer ")
 
-    def test_twice_is_401(self, server: HttpServer) -> None:
+    def test_two_tokens_are_401(self, server: HttpServer) -> None:
         both = [("authorization", f"Bearer {TOKEN}"), ("authorization", "Bearer x")]
         assert httpx.post(server.url, headers=both, trust_env=False).status_code == 401
 
-    def test_that_is_right_is_served(self, server: HttpServer) -> None:
+    def test_the_right_token_is_served(self, server: HttpServer) -> None:
         assert server.post("tools/list").status_code == 200
         assert server.greet().status_code == 200
         assert server.greet(authorization=f"bearer {TOKEN}").status_code == 200
 
-    def test_is_made_and_printed_where_none_is_set(
+    def test_a_token_is_created_and_printed_if_none_is_set(
         self, tmp_path: Path, kernel: LocalKernel
     ) -> None:
         variables = {**reach(kernel), "CHAOJIYUYAN_MCP_TOKEN": " "}
@@ -103,7 +103,7 @@ class TestToken:
 
 
 class TestHostAndOrigin:
-    def test_of_this_machine_are_served(self, server: HttpServer) -> None:
+    def test_host_and_origin_of_this_machine_are_served(self, server: HttpServer) -> None:
         for host in ("127.0.0.1", "localhost", "[::1]"):
             origin = origin_of(server, host)
             assert server.greet(host=urlsplit(origin).netloc, origin=origin).status_code == 200
@@ -111,14 +111,14 @@ class TestHostAndOrigin:
     @pytest.mark.parametrize(
         "host", ["evil.test", "localhost.evil.test", "127.0.0.1.evil.test", "a@127.0.0.1", ""]
     )
-    def test_of_another_host_is_403(self, server: HttpServer, host: str) -> None:
+    def test_another_host_is_403(self, server: HttpServer, host: str) -> None:
         assert server.greet(host=host).status_code == 403
 
     @pytest.mark.parametrize(
         "origin",
         ["http://evil.test", "null", "http://127.0.0.1:1", "http://127.0.0.1", "file://", "x"],
     )
-    def test_of_another_origin_is_403(self, server: HttpServer, origin: str) -> None:
+    def test_another_origin_is_403(self, server: HttpServer, origin: str) -> None:
         assert server.greet(origin=origin).status_code == 403
         assert server.post("tools/list", origin=origin).status_code == 403
 
@@ -203,14 +203,14 @@ class TestStart:
             (["--allow-remote"], {}, "--http"),
         ],
     )
-    def test_that_is_invalid_ends_with_2(
+    def test_invalid_options_exit_with_2(
         self, arguments: list[str], variables: dict[str, str], reason: str, tmp_path: Path
     ) -> None:
         done = self.start(tmp_path, *arguments, **KEY, **variables)
         assert done.returncode == 2
         assert reason in done.stderr
 
-    def test_on_a_port_that_is_taken(self, tmp_path: Path) -> None:
+    def test_a_port_in_use_is_reported(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             done = self.start(tmp_path, "--http", address, **KEY)
@@ -229,7 +229,9 @@ class TestStart:
             timeout=30,
         )
 
-    def test_for_other_machines(self, tmp_path: Path, kernel: LocalKernel) -> None:
+    def test_allow_remote_serves_other_host_names(
+        self, tmp_path: Path, kernel: LocalKernel
+    ) -> None:
         with HttpServer(tmp_path, ("--allow-remote",), reach(kernel), "0.0.0.0:0") as server:
             port = urlsplit(server.url).port
             server.url = f"http://127.0.0.1:{port}/mcp"

@@ -143,7 +143,7 @@ class TestOutput:
         process.kill()
         process.wait()
 
-    def test_that_is_full_does_not_hold_up_the_end(
+    def test_a_full_output_does_not_delay_the_exit(
         self, server: tuple[subprocess.Popen[bytes], BinaryIO]
     ) -> None:
         process, _ = server
@@ -151,7 +151,7 @@ class TestOutput:
         process.stdin.close()
         assert process.wait(WITHIN) == 0
 
-    def test_that_is_closed_is_an_end(
+    def test_a_closed_output_ends_the_server(
         self, server: tuple[subprocess.Popen[bytes], BinaryIO]
     ) -> None:
         process, output = server

@@ -130,13 +130,13 @@ def test_a_task_outlives_the_server(servers: Servers, kernel: LocalKernel) -> No
 
 @pytest.mark.parametrize("method", METHODS)
 class TestEachMethod:
-    def test_an_unknown_task(self, method: str, task_wire: Wire) -> None:
+    def test_an_unknown_task_is_an_error(self, method: str, task_wire: Wire) -> None:
         for task_id in ("job_of_nobody", "", "..", "a/b", "x" * 10_000):
             error = ask(task_wire, method, task_id)["error"]
             assert error["code"] == -32602
             assert len(error["message"]) < 400
 
-    def test_needs_the_extension_first(self, method: str, task_wire: Wire) -> None:
+    def test_task_methods_need_the_extension(self, method: str, task_wire: Wire) -> None:
         declared = task_wire.envelope
         bare = {**declared, "io.modelcontextprotocol/clientCapabilities": {}}
         for task_id in ("job_of_nobody", new_job(task_wire)):
@@ -157,7 +157,9 @@ def test_a_cancellation_is_only_acknowledged(method: str, task_wire: Wire) -> No
 
 class TestUnreachablePlatform:
     @pytest.mark.parametrize("fault", ["get=503", "get=html", "get=drop-before", "get=429"])
-    def test_ends_no_task(self, fault: str, task_wire: Wire, kernel: LocalKernel) -> None:
+    def test_an_unreachable_platform_ends_no_task(
+        self, fault: str, task_wire: Wire, kernel: LocalKernel
+    ) -> None:
         task_id = create(task_wire)["taskId"]
         kernel.set_faults([fault])
         try:
@@ -167,7 +169,7 @@ class TestUnreachablePlatform:
         assert answer["result"]["status"] == "working"
         assert read(task_wire, task_id)["statusMessage"] == "bidding"
 
-    def test_that_is_down(self, servers: Servers) -> None:
+    def test_a_platform_that_is_down_is_reported(self, servers: Servers) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound but not listening
             base_url = f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1"

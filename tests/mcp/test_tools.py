@@ -63,13 +63,13 @@ def test_the_tools_are_the_documented_ones_in_their_order() -> None:
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 class TestEachTool:
-    def test_takes_the_documented_arguments_and_no_others(self, tool: Tool) -> None:
+    def test_each_tool_has_exactly_the_documented_arguments(self, tool: Tool) -> None:
         required, optional = ARGUMENTS[tool.name]
         assert schema(tool)["required"] == list(required)
         assert list(schema(tool)["properties"]) == [*required, *optional]
         assert schema(tool)["additionalProperties"] is False
 
-    def test_has_valid_schemas_that_say_what_each_argument_is(self, tool: Tool) -> None:
+    def test_schemas_are_valid_and_describe_each_argument(self, tool: Tool) -> None:
         for each in (tool.input_schema, tool.output_schema):
             Draft202012Validator.check_schema(each)
             assert each["type"] == "object"
@@ -77,14 +77,14 @@ class TestEachTool:
         for name, argument in schema(tool)["properties"].items():
             assert argument["description"], name
 
-    def test_is_described_for_people_and_models(self, tool: Tool) -> None:
+    def test_each_tool_has_a_title_and_a_description(self, tool: Tool) -> None:
         listed = tool.definition
         assert listed.title
         assert listed.icons
         assert listed.description is not None
         assert 80 < len(listed.description) < LIMIT_OF_CLAUDE_CODE
 
-    def test_gives_all_four_hints(self, tool: Tool) -> None:
+    def test_each_tool_has_all_four_hints(self, tool: Tool) -> None:
         hints = tool.definition.annotations
         assert hints is not None
         reads = tool.name in READERS
@@ -93,10 +93,10 @@ class TestEachTool:
         assert hints.idempotent_hint is (reads or tool.name.startswith("kernel_register"))
         assert hints.open_world_hint is True
 
-    def test_refuses_unknown_arguments(self, tool: Tool) -> None:
+    def test_unknown_arguments_are_refused(self, tool: Tool) -> None:
         assert "surprise" in refusal(tool, {**minimal(tool), "surprise": 1})
 
-    def test_takes_no_arguments_for_missing_ones(self, tool: Tool) -> None:
+    def test_null_arguments_are_like_empty_ones(self, tool: Tool) -> None:
         if ARGUMENTS[tool.name][0]:
             assert "required" in refusal(tool, None)
         else:

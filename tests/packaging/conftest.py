@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Allow for the first build of the wheels, on a busy machine with cold caches."""
+    """Allow time for the first build of the wheels, on a busy machine with cold caches."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(400))
@@ -35,9 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every wheel of this checkout, as scripts/build makes and checks it, once for all workers.
+    """All wheels of this checkout, built and checked by scripts/build once for all test workers.
 
-    ``CHAOJIYUYAN_WHEELS`` names a folder of wheels to test instead: those of a release.
+    ``CHAOJIYUYAN_WHEELS`` may name a folder of other wheels to test, such as those of a release.
     """
     if "CHAOJIYUYAN_WHEELS" in os.environ:
         return Path(os.environ["CHAOJIYUYAN_WHEELS"])
@@ -55,7 +55,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def uv() -> Path:
-    """The uv that came with hatch, or else the machine's."""
+    """The uv that hatch installed, or the machine's."""
     beside_hatch = ROOT / ".hatch" / "tool" / "bin" / "uv"
     found = beside_hatch if beside_hatch.exists() else shutil.which("uv")
     assert found, "uv is missing: run ./scripts/hatch --version once"
@@ -64,14 +64,14 @@ def uv() -> Path:
 
 @pytest.fixture(scope="session", params=["3.10", "3.13"])
 def interpreter(request: pytest.FixtureRequest) -> Path:
-    """The oldest Python that is supported, and a new one."""
+    """The oldest supported Python, and a newer one."""
     version: str = request.param
     return interpreter_of(version)
 
 
 @pytest.fixture(scope="session")
 def interpreter_3_10() -> Path:
-    """The oldest Python that is supported."""
+    """The oldest supported Python."""
     return interpreter_of("3.10")
 
 
@@ -79,7 +79,7 @@ def interpreter_3_10() -> Path:
 def new_environment(
     tmp_path_factory: pytest.TempPathFactory, wheels: Path, uv: Path
 ) -> Callable[[str, Path], Environment]:
-    """Makes an empty environment: ``new_environment("minimal", interpreter)``."""
+    """A function that makes an empty environment: ``new_environment("minimal", interpreter)``."""
 
     def make(name: str, interpreter: Path) -> Environment:
         return Environment(tmp_path_factory.mktemp(name), interpreter, wheels, uv)
@@ -89,7 +89,7 @@ def new_environment(
 
 @pytest.fixture(scope="session")
 def stated() -> dict[str, tuple[int, float, int, float]]:
-    """docs/install.md's table by road: packages and megabytes, then the ceilings of both."""
+    """The table of docs/install.md by row: packages and megabytes, then the limits of both."""
     rows = {}
     for line in (ROOT / "docs" / "install.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -102,7 +102,7 @@ def stated() -> dict[str, tuple[int, float, int, float]]:
 def weigh(
     stated: dict[str, tuple[int, float, int, float]],
 ) -> Callable[[str, Environment], None]:
-    """Holds an environment to its row of docs/install.md."""
+    """A function that checks an environment against its row of docs/install.md."""
 
     def check(road: str, environment: Environment) -> None:
         packages, megabytes, most_packages, most_megabytes = stated[road]
@@ -111,7 +111,7 @@ def weigh(
         assert found <= most_packages
         assert size <= most_megabytes
         if "python3.13" not in str(environment.site_packages):
-            return  # older ones need backports besides
+            return  # older ones also need backports
         assert abs(found - packages) <= 3, "docs/install.md states another number of packages"
         assert abs(size - megabytes) <= 0.25 * megabytes, "docs/install.md states another size"
 
@@ -120,7 +120,7 @@ def weigh(
 
 @pytest.fixture
 def background() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts programs that are ended, however the test ends."""
+    """A function that starts programs, which are stopped at the end of the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(command: list[str | Path], **options: object) -> subprocess.Popen[str]:
@@ -141,7 +141,7 @@ def background() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def digest_worker(
     kernel: LocalKernel, background: Callable[..., subprocess.Popen[str]]
 ) -> Iterator[None]:
-    """A worker for ``text.digest.v1`` at the local kernel, the demo's."""
+    """The demo's worker for ``text.digest.v1`` on the local kernel."""
     environment = {**os.environ, **at(kernel)}
     command = [sys.executable, "-m", "chaojiyuyan_worker", "digest_worker:worker"]
     process = background(command, cwd=ROOT / "examples", env=environment)

@@ -1,7 +1,8 @@
-"""The whole loop by what is installed, on any system: ``python tests/packaging/smoke.py``.
+"""A smoke test of an installation on any system: ``python tests/packaging/smoke.py``.
 
-Starts the local kernel, works and calls, by the client, the command line and the MCP server; keeps
-a credential. It uses the standard library besides, since a release is tried with its wheels alone.
+Starts the local kernel, runs a worker, calls it with the client, the command line and the MCP
+server, and stores a credential. Otherwise it only uses the standard library, because a release is
+tested with only its wheels installed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 
 def check_credentials() -> None:
-    """A key goes into a file of this system and comes back."""
+    """Store a key in a file on this system, and read it again."""
     from chaojiyuyan_core.credentials import load_credentials, save_credentials
 
     with tempfile.TemporaryDirectory() as folder:
@@ -30,7 +31,7 @@ def check_credentials() -> None:
 
 
 def check_calls() -> None:
-    """A worker on a thread settles what the clients call."""
+    """Call capabilities with the clients; a worker on a thread settles them."""
     from chaojiyuyan_client import AsyncNexusClient, NexusClient
     from chaojiyuyan_worker import Worker
 
@@ -60,7 +61,7 @@ def check_calls() -> None:
 
 
 def check_command_line() -> None:
-    """The commands that ask the platform, and those that do not."""
+    """Run commands with and without requests to the platform."""
     assert "0." in command("version")
     assert "test.echo.v1" in command("capabilities")
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +70,7 @@ def check_command_line() -> None:
 
 
 def command(*args: str) -> str:
-    """What ``chaojiyuyan`` prints; it must end well."""
+    """Run ``chaojiyuyan``, which must succeed, and return its output."""
     run = [sys.executable, "-m", "chaojiyuyan_sdk.cli", *args]
     shown = subprocess.run(
         run, text=True, encoding="utf-8", capture_output=True, timeout=60, check=False
@@ -79,7 +80,7 @@ def command(*args: str) -> str:
 
 
 def check_mcp_server() -> None:
-    """A client that speaks MCP lists the tools."""
+    """List the tools over MCP."""
     import mcp
     from mcp.client.stdio import StdioServerParameters, stdio_client
 

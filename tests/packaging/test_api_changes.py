@@ -1,4 +1,4 @@
-"""The step that a change of the public API demands of the next version."""
+"""The version step that a change of the public API requires."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _private(key: str) -> None: ...
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A repository with one package, released as v0.5.0."""
+    """Create a repository with one package, released as v0.5.0."""
     package = tmp_path / "packages" / "core" / "src" / "chaojiyuyan_core"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(MODULE, encoding="utf-8")
@@ -66,7 +66,9 @@ def change(checkout: Path, old: str, new: str) -> None:
         ('"0.5.0"', '"0.5.1"', "patch", "patch"),
     ],
 )
-def test_step_by_change(checkout: Path, old: str, new: str, below_one: str, from_one: str) -> None:
+def test_each_kind_of_change_demands_its_step(
+    checkout: Path, old: str, new: str, below_one: str, from_one: str
+) -> None:
     change(checkout, old, new)
     changes = compare(checkout, "core")
     assert changes.tag == "v0.5.0"
@@ -89,7 +91,7 @@ def test_before_the_first_release_nothing_is_demanded(checkout: Path) -> None:
     assert compare(checkout, "core").demanded((0, 5, 0)) == "patch"
 
 
-def test_a_package_that_is_new_demands_nothing(checkout: Path) -> None:
+def test_a_new_package_demands_nothing(checkout: Path) -> None:
     package = checkout / "packages" / "extra" / "src" / "chaojiyuyan_extra"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("def new(): ...\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Attestations by PEP 740, made and verified as the release does, at a Sigstore of this machine."""
+"""PEP 740 attestations, made and verified like in a release, with a local Sigstore."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def token() -> str:
-    """What GitHub gives a workflow; the authority of this machine checks no signature."""
+    """Return a token like GitHub's for a workflow; the local authority checks no signature."""
     now = int(time.time())
     claims = {
         "aud": "sigstore",
@@ -56,7 +56,7 @@ def trust_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def attest(trust_config: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs ``scripts/attest``."""
+    """A function that runs ``scripts/attest``."""
 
     def run(*args: str | Path) -> subprocess.CompletedProcess[str]:
         command = [ROOT / "scripts" / "attest", *args, "--trust-config", trust_config]
@@ -71,7 +71,7 @@ def attested(
     tmp_path_factory: pytest.TempPathFactory,
     attest: Callable[..., subprocess.CompletedProcess[str]],
 ) -> Path:
-    """Every file that a release uploads, each with its attestation."""
+    """All files that a release uploads, each with its attestation."""
     folder = tmp_path_factory.mktemp("attested")
     for file in (*wheels.glob("*.whl"), *wheels.glob("*.tar.gz")):
         shutil.copy(file, folder)

@@ -1,4 +1,4 @@
-"""The Claude Desktop bundle, locked, signed, unpacked and run by its own command."""
+"""The Claude Desktop bundle: locked, signed, unpacked, and run with its command."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NODE_TOOLS = Path(os.environ.get("CHAOJIYUYAN_NODE_TOOLS") or ROOT / ".hatch" / 
 
 @pytest.fixture(scope="module")
 def index(wheels: Path, uv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """An index that serves what was built."""
+    """An index with the built wheels."""
     folder = tmp_path_factory.mktemp("index")
     for wheel in wheels.glob("*.whl"):
         shutil.copy(wheel, folder)
@@ -38,7 +38,7 @@ def index(wheels: Path, uv: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def build(index: Index, wheels: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Make the bundle after the upload, as the release does."""
+    """Build the bundle after the upload, like in a release."""
     script = ROOT / "scripts" / "build_mcpb.py"
     return subprocess.run(
         [sys.executable, script, "--wheels", wheels, folder],
@@ -56,7 +56,7 @@ def bundle(index: Index, wheels: Path, tmp_path_factory: pytest.TempPathFactory)
     return Path(made.stdout.strip())
 
 
-def test_it_runs_by_its_lock(
+def test_the_bundle_runs_with_its_lock(
     bundle: Path, uv: Path, interpreter_3_10: Path, kernel: LocalKernel, tmp_path: Path
 ) -> None:
     unpacked = tmp_path / "unpacked"
@@ -110,7 +110,7 @@ def test_it_runs_by_its_lock(
     assert offered == [name for name in TOOLS if name.removeprefix("kernel_") in readers]
 
 
-def test_the_lock_names_every_version_with_its_hash(bundle: Path, wheels: Path) -> None:
+def test_the_lock_has_the_hash_of_every_version(bundle: Path, wheels: Path) -> None:
     with zipfile.ZipFile(bundle) as archive:
         lock = archive.read("uv.lock").decode()
     (wheel,) = wheels.glob("chaojiyuyan_mcp-*.whl")
@@ -127,7 +127,7 @@ def test_another_wheel_on_the_index_is_refused(index: Index, wheels: Path, tmp_p
     core.write_bytes(core.read_bytes() + b"\0")
     made = build(index, others, tmp_path / "bundle")
     assert made.returncode == 1
-    assert "serves another chaojiyuyan-core" in made.stderr
+    assert "The chaojiyuyan-core on the index differs" in made.stderr
 
 
 @pytest.mark.skipif(
@@ -149,7 +149,7 @@ def test_it_can_be_signed(bundle: Path, tmp_path: Path) -> None:
     new_key = ("-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem")
     run("openssl", "req", "-x509", *new_key, *subject)
     run(NODE_TOOLS / "mcpb", "sign", "--cert", "cert.pem", "--key", "key.pem", signed)
-    # mcpb 2.1 cannot verify what it signs, so openssl does: a PKCS #7 signature behind the archive.
+    # mcpb 2.1 cannot verify its own signatures, a PKCS #7 signature after the archive; openssl can.
     content, _, rest = signed.read_bytes().partition(b"MCPB_SIG_V1")
     assert content == bundle.read_bytes()
     size = int.from_bytes(rest[:4], "little")

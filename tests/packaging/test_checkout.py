@@ -1,4 +1,4 @@
-"""An environment of one's own that follows the checkout, as docs/install.md describes it."""
+"""An environment with editable installs of the checkout, as in docs/install.md."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def desktop(new_environment: Callable[[str, Path], Environment], interpreter: Pa
     return environment
 
 
-def test_the_command_line_does_not_come_along(
+def test_mcp_does_not_install_the_command_line(
     desktop: Environment, weigh: Callable[[str, Environment], None]
 ) -> None:
     found = set(desktop.packages())

@@ -1,4 +1,4 @@
-"""What the built files say of themselves, and what is in them."""
+"""The metadata and the content of the built files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIT = (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_wheel_is_whole(wheels: Path, name: str) -> None:
+def test_a_wheel_is_complete(wheels: Path, name: str) -> None:
     (wheel,) = wheels.glob(f"chaojiyuyan_{name}-*-py3-none-any.whl")
     source = ROOT / "packages" / name / "src"
     with zipfile.ZipFile(wheel) as archive:
@@ -34,7 +34,7 @@ def test_a_wheel_is_whole(wheels: Path, name: str) -> None:
     }
     assert data <= packed, "not only the modules"
     assert f"chaojiyuyan_{name}/py.typed" in packed
-    # The devserver brings htmx along.
+    # The devserver bundles htmx.
     assert described["License-Expression"] == ("MIT AND 0BSD" if name == "devserver" else "MIT")
     assert described["Requires-Python"] == ">=3.10"
     readme = (ROOT / "packages" / name / "README.md").read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def test_a_wheel_is_whole(wheels: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_sdist_brings_its_changelog_and_licence(wheels: Path, name: str) -> None:
+def test_an_sdist_contains_its_changelog_and_licence(wheels: Path, name: str) -> None:
     (sdist,) = wheels.glob(f"chaojiyuyan_{name}-*.tar.gz")
     with tarfile.open(sdist) as archive:
         inside = {path.partition("/")[2] for path in archive.getnames()}
@@ -50,7 +50,7 @@ def test_an_sdist_brings_its_changelog_and_licence(wheels: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_wheel_holds_its_bill_of_materials(wheels: Path, name: str) -> None:
+def test_a_wheel_contains_its_bill_of_materials(wheels: Path, name: str) -> None:
     (wheel,) = wheels.glob(f"chaojiyuyan_{name}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         (path,) = (path for path in archive.namelist() if "/sboms/" in path)

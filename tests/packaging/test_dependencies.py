@@ -1,4 +1,4 @@
-"""Each distribution declares what its modules import, and nothing that they do not."""
+"""Each distribution declares exactly the dependencies that its modules import."""
 
 from __future__ import annotations
 
@@ -14,26 +14,29 @@ from .test_versions import PACKAGES, ROOT, project
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The distributions whose modules have another name.
+# The distributions whose modules have different names.
 OWNERS = {"opentelemetry": "opentelemetry-api", "yaml": "pyyaml"}
 DECLARED_FOR_OTHERS = {
-    "devserver": {"httptools", "python-multipart"},  # uvicorn parses with it; FastAPI, forms
-    "sdk": {"chaojiyuyan-devserver", "mcp"},  # what it brings, and what conflicts at once
+    "devserver": {"httptools", "python-multipart"},  # used by uvicorn, and by FastAPI for forms
+    "sdk": {
+        "chaojiyuyan-devserver",
+        "mcp",
+    },  # a part of the sdk, and a range that makes conflicts visible
 }
-# What a package imports from the dependencies of what it declares: a range of ours could only
-# contradict theirs. pytest imports the plugin, not the other way round.
+# Imports from indirect dependencies. They are not declared, because a second range could only
+# conflict with that of the direct dependency. pytest imports the plugin, which imports pytest.
 BROUGHT = {
-    # by httpx; anyio brings typing-extensions below Python 3.13, core needs it below 3.11
+    # through httpx; anyio needs typing-extensions below Python 3.13, core needs it below 3.11
     "core": {"httpcore", "typing-extensions"},
-    # by jsonschema; OpenTelemetry is used only where the program has loaded it
+    # through jsonschema; OpenTelemetry is used only if the program has loaded it
     "client": {"opentelemetry-api", "referencing"},
     "devserver": {"markupsafe", "pydantic-core", "pytest", "starlette", "typing-extensions"},
-    "mcp": {"mcp-types", "referencing", "starlette", "uvicorn"},  # by mcp and jsonschema
+    "mcp": {"mcp-types", "referencing", "starlette", "uvicorn"},  # through mcp and jsonschema
 }
 
 
 def imports_of(tree: ast.AST) -> Iterator[str]:
-    """The top-level names of what runs import; what is under TYPE_CHECKING does not run."""
+    """Return the top-level names of all imports, except those under TYPE_CHECKING."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -45,7 +48,7 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
 
 
 def declared(name: str) -> set[str]:
-    """The distributions that a package asks for, in its extras too."""
+    """Return the dependencies of a package, including its extras."""
     described = project(name)
     extras = described.get("optional-dependencies", {}).values()
     lines = [*described["dependencies"], *(line for extra in extras for line in extra)]
@@ -53,7 +56,7 @@ def declared(name: str) -> set[str]:
 
 
 def brought(name: str) -> set[str]:
-    """What a package can count on: what it asks for, and what its siblings ask for."""
+    """Return the dependencies of a package and of this project's packages among them."""
     found = declared(name)
     for sibling in PACKAGES:
         if f"chaojiyuyan-{sibling}" in found and sibling != name:
@@ -62,7 +65,7 @@ def brought(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_what_is_imported_is_declared_and_the_other_way_round(name: str) -> None:
+def test_imports_and_dependencies_are_the_same(name: str) -> None:
     imported: set[str] = set()
     for module in (ROOT / "packages" / name / "src").rglob("*.py"):
         for top in imports_of(ast.parse(module.read_text(encoding="utf-8"))):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PYINSTALLER = "pyinstaller==6.22.3"
 
-# The program has no use for the MCP server, whose needs take PyInstaller most of a minute.
+# The program does not use the MCP server, whose dependencies take PyInstaller almost a minute.
 NEEDLESS = ("mcp", "pydantic", "cryptography", "jsonschema")
 EXCLUDED = [f"--exclude-module={name}" for name in NEEDLESS]
 

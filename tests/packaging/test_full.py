@@ -1,4 +1,4 @@
-"""The whole SDK: every documented import and command, and what follows on 0.4.0."""
+"""The whole SDK: every documented import and command, and the upgrade from 0.4.0."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def of_ours(environment: Environment) -> dict[str, str]:
     }
 
 
-def test_it_brings_all_five_as_they_were_released_together(
+def test_the_sdk_installs_the_pinned_version_of_each_part(
     full: Environment, weigh: Callable[[str, Environment], None]
 ) -> None:
     assert set(of_ours(full)) == {"chaojiyuyan-sdk", *FIVE}
@@ -49,7 +49,7 @@ def test_it_brings_all_five_as_they_were_released_together(
 
 
 def test_every_documented_import_works(full: Environment, tmp_path: Path) -> None:
-    # The checkout's own test of them, run by what is installed, with pytest lying beside it.
+    # The checkout's test of the imports, run with the installed SDK and a separate pytest.
     full.install("--target", tmp_path, "pytest>=9,<10")
     surface = ROOT / "tests" / "sdk" / "test_surface.py"
     shown = full.run(
@@ -61,18 +61,18 @@ def test_every_documented_import_works(full: Environment, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_documented_command_is_there(full: Environment, command: str) -> None:
+def test_every_documented_command_is_installed(full: Environment, command: str) -> None:
     shown = full.run("chaojiyuyan", command, "--help")
     assert "usage: chaojiyuyan" in shown.stdout.lower()
 
 
-def test_the_module_paths_are_programs_too(full: Environment) -> None:
+def test_the_commands_run_as_modules(full: Environment) -> None:
     by_command = full.run("chaojiyuyan", "version").stdout
     assert by_command == f"chaojiyuyan-sdk {full.packages()['chaojiyuyan-sdk']}\n"
     assert full.run(full.python, "-m", "chaojiyuyan_sdk.cli", "version").stdout == by_command
 
 
-def test_a_job_goes_round_by_the_command_line(
+def test_the_command_line_runs_a_job(
     full: Environment, kernel: LocalKernel, digest_worker: None
 ) -> None:
     shown = full.run(
@@ -93,7 +93,7 @@ def test_both_extras_are_accepted(
 
 
 @pytest.mark.parametrize(("installer", "version"), [("pip", "3.10"), ("uv", "3.13")])
-def test_a_real_0_4_0_is_upgraded_and_downgraded(
+def test_a_release_0_4_0_is_upgraded_and_downgraded(
     new_environment: Callable[[str, Path], Environment],
     installer: str,
     version: str,
@@ -127,7 +127,7 @@ def test_a_real_0_4_0_is_upgraded_and_downgraded(
     with environment.conversation(entry["command"], *entry["args"], **entry["env"]) as ask:
         assert ask([INITIALIZE], until=1)["result"]["serverInfo"]["name"]
 
-    # The way back: 0.4.0 has no parts, so the five stay beside it, unused.
+    # After the downgrade, the five parts stay installed but 0.4.0 does not use them.
     install("chaojiyuyan-sdk[mcp]==0.4.0")
     assert of_ours(environment)["chaojiyuyan-sdk"] == "0.4.0"
     by_module = (environment.python, "-m", "chaojiyuyan_sdk.cli")
@@ -137,7 +137,7 @@ def test_a_real_0_4_0_is_upgraded_and_downgraded(
     assert {file: file.read_bytes() for file in left} == left, "read as they are"
 
 
-def test_beside_an_older_mcp_the_install_says_what_conflicts(
+def test_installing_beside_an_older_mcp_names_the_conflict(
     new_environment: Callable[[str, Path], Environment], interpreter_3_10: Path
 ) -> None:
     environment = new_environment("conflict", interpreter_3_10)

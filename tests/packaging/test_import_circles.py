@@ -1,4 +1,4 @@
-"""No module of a package imports itself through others, also not by an import in a function."""
+"""There are no circular imports in a package, including imports in functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = sorted((Path(__file__).resolve().parents[2] / "packages").glob("*/src
 
 
 def find_modules(package: Path) -> dict[str, Path]:
-    """The package's modules by their full names; a package by its own."""
+    """Return the package's modules by their full names; packages are modules as well."""
     found = {}
     for path in package.rglob("*.py"):
         parts = path.relative_to(package.parent).with_suffix("").parts
@@ -25,7 +25,7 @@ def find_modules(package: Path) -> dict[str, Path]:
 
 
 def imports_at_run_time(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The import statements, without those that only a type checker sees."""
+    """Return the import statements, without those under TYPE_CHECKING."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield node
@@ -39,7 +39,7 @@ def imports_at_run_time(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 def names_imported(
     node: ast.Import | ast.ImportFrom, module: str, *, is_package: bool
 ) -> Iterator[str]:
-    """What a statement names: the modules, and for ``from a import b`` also ``a.b``."""
+    """Return the modules that a statement names; for ``from a import b`` also ``a.b``."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
         return
@@ -54,7 +54,7 @@ def names_imported(
 
 
 def graph_of(modules: dict[str, Path]) -> dict[str, set[str]]:
-    """Which modules each one imports; of ``from package import module``, the module alone."""
+    """Return the modules that each imports; for ``from package import module`` only the module."""
     graph = {}
     for module, path in modules.items():
         is_package = path.name == "__init__.py"
@@ -70,7 +70,7 @@ def graph_of(modules: dict[str, Path]) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.name))
-def test_no_module_imports_itself_through_others(package: Path) -> None:
+def test_there_are_no_circular_imports(package: Path) -> None:
     graph = graph_of(find_modules(package))
     assert any(graph.values())
     try:
@@ -79,7 +79,7 @@ def test_no_module_imports_itself_through_others(package: Path) -> None:
         pytest.fail(" -> ".join(reversed(error.args[1])))
 
 
-def test_a_circle_is_found(tmp_path: Path) -> None:
+def test_a_circular_import_is_found(tmp_path: Path) -> None:
     package = tmp_path / "p"
     (package / "sub").mkdir(parents=True)
     sources = {

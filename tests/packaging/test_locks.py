@@ -1,4 +1,4 @@
-"""What the checkout installs is locked with hashes."""
+"""The dependencies of the checkout are locked with hashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def locked(name: str) -> dict[str, list[str]]:
-    """The versions of each package in a lock; every one of them must have a hash."""
+    """Return the versions of each package in a lock, each of which must have a hash."""
     text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     entry = r"(?m)^([\w.-]+)==([\w.]+)[^\n]*\n(?:    --hash=sha256:\w{64}.*\n)+"
     entries = re.findall(entry, text)
@@ -28,7 +28,7 @@ def locked(name: str) -> dict[str, list[str]]:
 
 
 def missing(requirements: list[str], found: dict[str, list[str]]) -> list[str]:
-    """The requirements that no version of the lock satisfies."""
+    """Return the requirements that no version in the lock satisfies."""
     return [
         line
         for line in requirements
@@ -41,7 +41,7 @@ def missing(requirements: list[str], found: dict[str, list[str]]) -> list[str]:
 
 
 @pytest.mark.parametrize(("file", "tools"), [("tests.txt", False), ("tools.txt", True)])
-def test_what_environments_ask_for_is_locked(file: str, *, tools: bool) -> None:
+def test_the_dependencies_of_all_environments_are_locked(file: str, *, tools: bool) -> None:
     wanted = [*lock.of_environments(ROOT, tools=tools), *lock.of_packages(ROOT)]
     assert missing(wanted, locked(file)) == [], "run ./scripts/lock"
 

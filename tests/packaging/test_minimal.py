@@ -1,4 +1,4 @@
-"""A caller's install: core and client, httpx and what httpx needs, and nothing else."""
+"""A caller's installation: core, client, httpx and its dependencies, and nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def caller(new_environment: Callable[[str, Path], Environment], interpreter: Pat
     return environment
 
 
-def test_it_brings_httpx_and_its_needs_and_nothing_else(
+def test_the_client_installs_only_httpx_and_its_dependencies(
     caller: Environment,
     new_environment: Callable[[str, Path], Environment],
     interpreter: Path,
@@ -55,7 +55,7 @@ def test_the_script_of_the_readme_runs(
     assert "6" in shown.stdout, "six words: to be or not to be"
 
 
-def test_nothing_is_read_or_written_at_import(caller: Environment) -> None:
+def test_importing_reads_and_writes_no_files(caller: Environment) -> None:
     code = "import chaojiyuyan_client, chaojiyuyan_core, sys; print('httpx' in sys.modules)"
     assert caller.run(caller.python, "-c", code).stdout == "False\n"
     assert not list(caller.home.iterdir())

@@ -1,4 +1,4 @@
-"""Two parts of different minor versions together, where the ranges allow it, and only there."""
+"""Parts of different minor versions install together only if the ranges allow it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ working.join()
 
 @pytest.fixture(scope="module")
 def next_worker(uv: Path, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The version of a worker of the next minor series, whose wheel is put beside the others."""
+    """The version of a worker of the next minor series, whose wheel is added to the others."""
     folder = tmp_path_factory.mktemp("next") / "worker"
     shutil.copytree(ROOT / "packages" / "worker", folder)
     old = bump.read_version(folder)
@@ -48,7 +48,7 @@ def next_worker(uv: Path, wheels: Path, tmp_path_factory: pytest.TempPathFactory
     return f"chaojiyuyan-worker @ {wheel.as_uri()}"
 
 
-def test_client_and_next_worker_share_one_core(
+def test_client_and_next_worker_install_one_core(
     new_environment: Callable[[str, Path], Environment],
     interpreter_3_10: Path,
     next_worker: str,

@@ -1,4 +1,4 @@
-"""Nothing of ours needs what only POSIX has: at import, to keep a key, to work and to call."""
+"""The packages work without POSIX-only modules: imports, stored keys, worker and calls."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from support.environments import at
 if TYPE_CHECKING:
     from chaojiyuyan_devserver.testing import LocalKernel
 
-# Windows lacks these. Python's own library and others' packages guard their use of them, so what is
-# blocked is their use by ours: a module by the name of who imports it, the rest by being gone once
-# everything of others has been loaded.
+# Windows does not have these. The standard library and other packages check before they use them,
+# so only use by this project's packages is blocked: modules by the name of the importing module,
+# attributes by deleting them after all other packages are loaded.
 BLOCK = """
 import builtins, importlib, os, pkgutil, signal, sys
 
@@ -63,7 +63,7 @@ import runpy
 runpy.run_path(%(smoke)r)[%(check)r]()
 """
 OTHERS = {
-    "core": ["httpcore"],  # which imports trio, where the tests have installed it
+    "core": ["httpcore"],  # imports trio, if the tests have installed it
     "client": ["httpcore"],
     "worker": [
         "httpcore",
@@ -98,7 +98,7 @@ def test_every_module_imports(name: str) -> None:
 
 
 @pytest.mark.parametrize("check", ["check_credentials", "check_calls"])
-def test_it_works_without_them_too(check: str, kernel: LocalKernel) -> None:
+def test_it_works_without_posix_only_modules(check: str, kernel: LocalKernel) -> None:
     others = ["httpcore", "asyncio", "subprocess", "tempfile", "concurrent.futures"]
     smoke = {"smoke": str(Path(__file__).with_name("smoke.py")), "check": check}
     run(

@@ -1,4 +1,4 @@
-"""Each distribution with the oldest versions of all that it asks for: no lower bound is a guess."""
+"""Each distribution works with the oldest versions of its dependencies."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def oldest(
     interpreter_3_10: Path,
     wheels: Path,
 ) -> Callable[..., Environment]:
-    """Makes an environment of a package's wheel and the oldest that its pyproject.toml admits."""
+    """A function that installs a package's wheel with its oldest allowed dependencies."""
 
     def make(name: str, *options: str) -> Environment:
         environment = new_environment(f"oldest-{name}", interpreter_3_10)
         (wheel,) = wheels.glob(f"chaojiyuyan_{name}-*.whl")
-        # "Direct" are what pyproject.toml itself lists, siblings too; their own needs are newest.
+        # Only the dependencies listed in pyproject.toml are the oldest; theirs are the newest.
         environment.install(
             *("--resolution", "lowest-direct"),
             *("-r", ROOT / "packages" / name / "pyproject.toml", *options),
@@ -62,14 +62,14 @@ def oldest(
         )
         text = (ROOT / "packages" / name / "pyproject.toml").read_text(encoding="utf-8")
         for wanted, bound in re.findall(r'(?m)^  "([\w-]+)>=([\d.]+)', text):
-            found = environment.packages().get(wanted, "")  # absent where an extra asks for it
+            found = environment.packages().get(wanted, "")  # absent if only an extra needs it
             assert found == "" or f"{found}.".startswith(f"{bound}."), f"{wanted} {found}"
         return environment
 
     return make
 
 
-def test_core_and_client(
+def test_core_and_client_with_oldest_dependencies(
     oldest: Callable[..., Environment], kernel: LocalKernel, digest_worker: None
 ) -> None:
     environment = oldest("core")
@@ -77,14 +77,16 @@ def test_core_and_client(
     environment.run(environment.python, "-c", CALL, **at(kernel))
 
 
-def test_client_with_the_oldest_core(
+def test_client_with_oldest_core(
     oldest: Callable[..., Environment], kernel: LocalKernel, digest_worker: None
 ) -> None:
     environment = oldest("client")
     environment.run(environment.python, "-c", CALL, **at(kernel))
 
 
-def test_worker(oldest: Callable[..., Environment], kernel: LocalKernel) -> None:
+def test_worker_with_oldest_dependencies(
+    oldest: Callable[..., Environment], kernel: LocalKernel
+) -> None:
     environment = oldest("worker", "--extra", "otel")
     assert "opentelemetry-api" in environment.packages()
     with kernel.client() as caller:
@@ -95,7 +97,9 @@ def test_worker(oldest: Callable[..., Environment], kernel: LocalKernel) -> None
     assert (settled["status"], settled["output_envelope"]) == ("succeeded", {"text": "hi"})
 
 
-def test_cli(oldest: Callable[..., Environment], kernel: LocalKernel, digest_worker: None) -> None:
+def test_cli_with_oldest_dependencies(
+    oldest: Callable[..., Environment], kernel: LocalKernel, digest_worker: None
+) -> None:
     environment = oldest("cli")
     text = ("--input", '{"text": "a b"}', "--wait")
     shown = environment.run("chaojiyuyan", "call", "text.digest.v1", *text, **at(kernel))
@@ -103,7 +107,9 @@ def test_cli(oldest: Callable[..., Environment], kernel: LocalKernel, digest_wor
     assert "text.digest.v1" in environment.run("chaojiyuyan", "capabilities", **at(kernel)).stdout
 
 
-def test_mcp(oldest: Callable[..., Environment], kernel: LocalKernel) -> None:
+def test_mcp_with_oldest_dependencies(
+    oldest: Callable[..., Environment], kernel: LocalKernel
+) -> None:
     environment = oldest("mcp")
     call = {"name": "kernel_list_capabilities", "arguments": {}}
     lines = [
@@ -111,14 +117,14 @@ def test_mcp(oldest: Callable[..., Environment], kernel: LocalKernel) -> None:
         {"method": "notifications/initialized"},
         {"id": 2, "method": "tools/call", "params": call},
     ]
-    # Standard input ends only when the answer is there: its end is what ends the server.
+    # Standard input is closed only after the answer, because its end stops the server.
     with environment.conversation("chaojiyuyan-mcp", **at(kernel)) as ask:
         answer = ask(lines, until=2)
     assert not answer["result"]["isError"], answer
     assert "text.digest.v1" in json.dumps(answer)
 
 
-def test_devserver(
+def test_devserver_with_oldest_dependencies(
     oldest: Callable[..., Environment], background: Callable[..., subprocess.Popen[str]]
 ) -> None:
     environment = oldest("devserver")
@@ -127,7 +133,7 @@ def test_devserver(
         env=environment.variables(),
     )
     assert process.stdout is not None
-    # Standard error is mixed in: the console's address, with its token, comes from there.
+    # Standard error is included: it has the console's address with its token.
     lines = iter(process.stdout.readline, "")
     base_url = next(line.strip() for line in lines if line.startswith("http"))
     key = next(line.strip() for line in lines if line.startswith("nxt_ag_"))

@@ -1,11 +1,11 @@
-"""Each package's public names beside the list that is kept of them.
+"""Each package's public names match the lists in ``public_names/``.
 
-A public name that comes, goes or moves is a decision, which a reviewer sees as a line of a list in
-``public_names/``. After such a change write the lists again, and commit them with it:
+A public name that is added, removed or moved is then visible to a reviewer as a changed line. After
+such a change, update the lists and commit them with it:
 
     UPDATE_PUBLIC_NAMES=1 ./scripts/test tests/packaging/test_public_names.py
 
-What a minor version may change of them is said in docs/contributing.md.
+docs/contributing.md says which changes a minor version may make.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMMAND = "UPDATE_PUBLIC_NAMES=1 ./scripts/test tests/packaging/test_public_name
 
 
 def modules_of(package: ModuleType) -> Iterator[ModuleType]:
-    """The package and its modules, without those whose path has a part that starts with ``_``."""
+    """Return the package and its modules, without private ones, whose path has a ``_`` part."""
     yield package
     for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         if not found.name.rpartition(".")[2].startswith("_"):
@@ -40,7 +40,7 @@ def modules_of(package: ModuleType) -> Iterator[ModuleType]:
 
 
 def names_of(module: ModuleType) -> set[str]:
-    """The module's ``__all__``, or else what it defines itself without a ``_`` in front."""
+    """Return the module's ``__all__``, or the names it defines that do not start with ``_``."""
     if hasattr(module, "__all__"):
         return set(module.__all__)
     assert module.__file__ is not None
@@ -50,7 +50,7 @@ def names_of(module: ModuleType) -> set[str]:
 
 
 def defined_by(node: ast.stmt) -> Iterator[str]:
-    """The names that a statement at the top of a module binds, imports left out."""
+    """Return the names that a top-level statement binds, without imports."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         yield node.name
     elif isinstance(node, (ast.Assign, ast.AnnAssign)):
@@ -63,7 +63,7 @@ def defined_by(node: ast.stmt) -> Iterator[str]:
 
 
 def public_names(package: str) -> list[str]:
-    """Every public name with its module, sorted; a module without any stands by itself."""
+    """Return every public name with its module, sorted; a module without names is one line."""
     found = set()
     for module in modules_of(importlib.import_module(package)):
         found |= {f"{module.__name__}:{name}" for name in names_of(module)} or {module.__name__}
@@ -71,7 +71,7 @@ def public_names(package: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_public_names_are_those_of_the_list(name: str) -> None:
+def test_public_names_match_the_list(name: str) -> None:
     kept = LISTS / f"{name}.txt"
     found = public_names(f"chaojiyuyan_{name}")
     if os.environ.get("UPDATE_PUBLIC_NAMES"):
@@ -105,6 +105,6 @@ def test_every_list_belongs_to_a_package() -> None:
         ("def f():\n    inner = 1", "f"),
     ],
 )
-def test_what_a_module_defines(source: str, names: str) -> None:
+def test_defined_names_are_found(source: str, names: str) -> None:
     found = {name for node in ast.parse(source).body for name in defined_by(node)}
     assert found == set(names.split())

@@ -1,6 +1,6 @@
-"""The uploads of a release, one by one, to an index of this machine.
+"""The uploads of a release, one by one, to a local index.
 
-What the index offers is complete after each of them, wherever the release stops.
+After each upload, everything on the index can be installed, so a release may stop at any point.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def index(tmp_path: Path, uv: Path) -> Iterator[Index]:
 
 
 def uploads() -> list[str]:
-    """The distributions in an order in which the release's jobs may run."""
+    """Return the distributions in an order in which the release's jobs may run."""
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
     jobs = yaml.safe_load(text)["jobs"]
     left = {name: set(job["needs"]) for name, job in jobs.items() if name.startswith("upload-")}
@@ -62,12 +62,12 @@ def test_the_index_is_complete_after_each_upload(
     assert after["chaojiyuyan-sdk"] == version_of(wheels, "sdk")
 
 
-def test_an_upload_that_failed_in_the_middle_is_run_again(index: Index, wheels: Path) -> None:
+def test_an_interrupted_upload_can_be_repeated(index: Index, wheels: Path) -> None:
     order = uploads()
     broken = order[len(order) // 2]
     for name in order[: order.index(broken)]:
         index.upload(*files_of(wheels, name))
-    index.upload(files_of(wheels, broken)[0])  # and then the job was lost
+    index.upload(files_of(wheels, broken)[0])  # and then the job was aborted
     for name in order:
         index.upload(*files_of(wheels, name))
     expected = [file for name in order for file in files_of(wheels, name)]

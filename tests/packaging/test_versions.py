@@ -1,4 +1,4 @@
-"""Versions, pins and changelogs, read from the sources: installed metadata may be stale."""
+"""Versions, pins and changelogs, read from the sources, since installed metadata may be old."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def changelog(name: str, root: Path = ROOT) -> str:
 
 
 def sibling_pins(name: str, root: Path = ROOT) -> list[tuple[str, str]]:
-    """(sibling, specifier) for each of ours that the package depends on, extras included."""
+    """Return (name, specifier) for each of this project's packages that the package needs."""
     described = project(name, root)
     every = [*described["dependencies"]]
     for extra in described.get("optional-dependencies", {}).values():
@@ -69,7 +69,7 @@ def test_every_pin_admits_the_version_in_the_checkout(name: str) -> None:
         assert admits(specifier, version_of(sibling)), f"{name} pins {sibling}{specifier}"
 
 
-def test_the_sdk_pins_each_part_exactly_and_its_siblings_take_ranges() -> None:
+def test_the_sdk_pins_its_parts_and_others_use_ranges() -> None:
     assert sorted(sibling for sibling, _ in sibling_pins("sdk")) == PARTS_OF_SDK
     for name in PACKAGES:
         for sibling, specifier in sibling_pins(name):
@@ -99,7 +99,7 @@ def test_the_newest_release_of_the_changelog_is_the_version(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_changelog_sorts_its_lines_by_kind(name: str) -> None:
+def test_changelog_entries_are_grouped_by_kind(name: str) -> None:
     for release in changelog(name).split("\n## ")[1:]:
         for section in release.split("\n\n", 1)[1].split("### ")[1:]:
             kind, _, lines = section.partition("\n\n")
@@ -108,7 +108,7 @@ def test_changelog_sorts_its_lines_by_kind(name: str) -> None:
         assert re.match(r"[^\n]+\n\n### ", release), "a line stands under no kind"
 
 
-def test_the_sdk_changelog_tells_which_parts_it_brings() -> None:
+def test_the_sdk_changelog_lists_the_versions_of_its_parts() -> None:
     for sibling, specifier in sibling_pins("sdk"):
         newest = re.search(rf"Brings chaojiyuyan-{sibling} ([\d.]+\d)", changelog("sdk"))
         assert newest, f"the sdk's changelog does not say which {sibling} it brings"
@@ -117,7 +117,7 @@ def test_the_sdk_changelog_tells_which_parts_it_brings() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A checkout of what the version script reads and writes."""
+    """Create a checkout with the files that the version script reads and writes."""
     for name in PACKAGES:
         here, there = ROOT / "packages" / name, tmp_path / "packages" / name
         for part in ("pyproject.toml", "CHANGELOG.md", f"src/chaojiyuyan_{name}/_version.py"):
@@ -144,7 +144,7 @@ def note(copy: Path, name: str, line: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def test_bump_moves_the_version_its_pins_and_its_changelog(copy: Path) -> None:
+def test_bump_changes_version_pins_and_changelog(copy: Path) -> None:
     before = version_of("client", copy)
     major, minor, _ = numbers(before)
     expected = f"{major}.{minor + 1}.0"
@@ -164,7 +164,7 @@ def test_bump_moves_the_version_its_pins_and_its_changelog(copy: Path) -> None:
     assert brings in changelog("sdk", copy)
 
 
-def test_bump_of_the_sdk_closes_what_its_parts_left_unreleased(copy: Path) -> None:
+def test_bump_of_the_sdk_releases_the_entries_of_its_parts(copy: Path) -> None:
     for name in ("worker", "client"):
         note(copy, name, "Mended.")
         assert bump(copy, name, "patch").returncode == 0
@@ -175,14 +175,14 @@ def test_bump_of_the_sdk_closes_what_its_parts_left_unreleased(copy: Path) -> No
     assert f"- Brings chaojiyuyan-worker {version_of('worker', copy)}.\n" in top
 
 
-def test_bump_by_a_patch_leaves_the_ranges_of_the_siblings(copy: Path) -> None:
+def test_a_patch_bump_keeps_the_ranges(copy: Path) -> None:
     before = {name: sibling_pins(name, copy) for name in PACKAGES if name != "sdk"}
     note(copy, "core", "Mended.")
     assert bump(copy, "core", "patch").returncode == 0
     assert {name: sibling_pins(name, copy) for name in PACKAGES if name != "sdk"} == before
 
 
-def test_bump_of_the_sdk_waits_for_the_parts_whose_ranges_moved(copy: Path) -> None:
+def test_bump_of_the_sdk_waits_for_parts_with_new_ranges(copy: Path) -> None:
     note(copy, "core", "Breaks.")
     assert bump(copy, "core", "minor").returncode == 0
     refused = bump(copy, "sdk", "minor")
@@ -194,14 +194,14 @@ def test_bump_of_the_sdk_waits_for_the_parts_whose_ranges_moved(copy: Path) -> N
     assert bump(copy, "sdk", "minor").returncode == 0
 
 
-def test_bump_of_mcp_moves_the_entry_of_the_registry(copy: Path) -> None:
+def test_bump_of_mcp_updates_the_registry_entry(copy: Path) -> None:
     note(copy, "mcp", "Mended.")
     assert bump(copy, "mcp", "patch").returncode == 0
     entry = json.loads((copy / "packages" / "mcp" / "server.json").read_text(encoding="utf-8"))
     assert entry["version"] == entry["packages"][0]["version"] == version_of("mcp", copy)
 
 
-def test_bump_refuses_a_release_of_nothing(copy: Path) -> None:
+def test_bump_refuses_an_empty_release(copy: Path) -> None:
     before = version_of("worker", copy)
     result = bump(copy, "worker", "patch")
     assert result.returncode == 1
@@ -229,7 +229,9 @@ def test_the_next_version(version: tuple, part: str, expected: tuple) -> None:
         ((0, 9, 0), (1, 0, 0), ">=1,<2"),
     ],
 )
-def test_a_range_moves_when_it_would_be_left(old: tuple, new: tuple, expected: str) -> None:
+def test_a_range_changes_only_if_the_version_leaves_it(
+    old: tuple, new: tuple, expected: str
+) -> None:
     text = '"chaojiyuyan-core>=0.5.0,<0.6", "chaojiyuyan-corelike>=0.5,<0.6"'
     moved = scripts_bump.move_pins(text, "chaojiyuyan-core", old, new)
     assert moved == f'"chaojiyuyan-core{expected}", "chaojiyuyan-corelike>=0.5,<0.6"'

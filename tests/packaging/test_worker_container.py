@@ -1,6 +1,6 @@
-"""A worker alone, by the steps of docs/deploy/Dockerfile, as in a container.
+"""A worker installed with the steps of docs/deploy/Dockerfile, like in a container.
 
-Any uid, no HOME, nothing that can be written to.
+It runs with any uid, without HOME, and on a read-only file system.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy"
 
-# A mount and a user namespace, which is what a container is made of: every file system that can be
-# read-only is, and the user is a number without a passwd entry.
+# Mount and user namespaces, like in a container: all file systems that can be read-only are
+# read-only, and the user is a number without a passwd entry.
 CONTAINER = """
 for folder in / $(cut -d' ' -f5 /proc/self/mountinfo | grep -Ev '^/(proc|sys|dev)(/|$)'); do
     mount -o remount,ro,bind "$folder" 2>/dev/null
@@ -58,7 +58,7 @@ def describe(task):
 
 @pytest.fixture(scope="module")
 def image() -> dict[str, str]:
-    """The Dockerfile's instructions."""
+    """Return the Dockerfile's instructions."""
     text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
     steps = [line.split(None, 1) for line in text.splitlines() if re.match(r"[A-Z]+ ", line)]
     assert [name for name, _ in steps].count("RUN") == 1
@@ -88,7 +88,7 @@ def in_container(*command: str | Path) -> list[str | Path]:
     return [*inside, *command]
 
 
-def test_neither_the_command_line_nor_mcp_comes_along(
+def test_worker_installs_neither_command_line_nor_mcp(
     worker: Environment, weigh: Callable[[str, Environment], None]
 ) -> None:
     found = set(worker.packages())
@@ -100,7 +100,7 @@ def test_neither_the_command_line_nor_mcp_comes_along(
     weigh("Worker", worker)
 
 
-def test_it_settles_a_job_as_any_user_without_home_on_a_read_only_file_system(
+def test_it_settles_a_job_as_any_user_on_a_read_only_system(
     worker: Environment,
     image: dict[str, str],
     kernel: LocalKernel,
@@ -145,13 +145,13 @@ def wait_for(caller: httpx.Client, job_id: str) -> dict:
     pytest.fail(f"the job is still {job['status']}")
 
 
-def test_the_image_runs_as_a_number_that_is_not_root(image: dict[str, str]) -> None:
+def test_the_image_runs_as_a_numeric_user_other_than_root(image: dict[str, str]) -> None:
     user = image["USER"].split(":")[0]
     assert user.isdigit(), "a name is nothing that runAsNonRoot can check"
     assert user != "0"
 
 
-def test_the_files_beside_it_give_the_drain_its_time(image: dict[str, str]) -> None:
+def test_the_deployment_files_allow_the_shutdown_timeout(image: dict[str, str]) -> None:
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     deployment = yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text())
     pod = deployment["spec"]["template"]["spec"]

@@ -1,4 +1,4 @@
-"""The workflows: well formed, pinned, and the uploads in the order that their needs ask for."""
+"""The workflows are valid and pinned, and upload the packages in the order of dependencies."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ PACKAGES = sorted(path.name for path in (ROOT / "packages").iterdir())
 
 
 def load(workflow: Path) -> dict:
-    # YAML 1.1 reads the key "on" as true; BaseLoader leaves every word as it stands.
+    # YAML 1.1 reads the key "on" as true; BaseLoader keeps every scalar as text.
     return yaml.load(workflow.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
 
 
 def needs_of(job: dict) -> set[str]:
-    """The jobs that a job waits for."""
+    """Return the jobs that a job waits for."""
     needs = job.get("needs", [])
     return {needs} if isinstance(needs, str) else set(needs)
 
 
 def needs_of_package(name: str) -> set[str]:
-    """The siblings that a distribution asks for, extras included."""
+    """Return this project's packages that a distribution needs, including extras."""
     pyproject = ROOT / "packages" / name / "pyproject.toml"
     return set(re.findall(r'"chaojiyuyan-(\w+)[=>]', pyproject.read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
 def release() -> dict[str, dict]:
-    """The jobs of the release."""
+    """Return the jobs of the release."""
     return load(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
 
 
 def waits_for(name: str, jobs: dict[str, dict]) -> set[str]:
-    """Every job that has ended well when this one starts."""
+    """Return all jobs that have succeeded when this one starts."""
     direct = needs_of(jobs[name])
     return direct | {before for one in direct for before in waits_for(one, jobs)}
 
@@ -62,7 +62,7 @@ def test_actions_are_pinned_by_hash_with_their_version(workflow: Path) -> None:
         assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v[\d.]+", action)
 
 
-def test_an_action_has_one_version_everywhere() -> None:
+def test_all_workflows_use_the_same_version_of_an_action() -> None:
     used: dict[str, set[str]] = {}
     for workflow in WORKFLOWS:
         for action, pin in re.findall(r"uses: (\S+)@(\S+)", workflow.read_text(encoding="utf-8")):
@@ -71,7 +71,7 @@ def test_an_action_has_one_version_everywhere() -> None:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_what_a_workflow_runs_is_there(workflow: Path) -> None:
+def test_the_scripts_in_workflows_exist(workflow: Path) -> None:
     for job in load(workflow)["jobs"].values():
         for step in job["steps"]:
             for path in re.findall(
@@ -81,14 +81,14 @@ def test_what_a_workflow_runs_is_there(workflow: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_an_upload_waits_for_what_it_needs(name: str, release: dict[str, dict]) -> None:
+def test_an_upload_waits_for_its_dependencies(name: str, release: dict[str, dict]) -> None:
     before = waits_for(f"upload-{name}", release)
     assert {f"upload-{sibling}" for sibling in needs_of_package(name)} <= before
     assert {"build", "check", "roads", "installed", "elsewhere", "attest", "approve"} <= before
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_an_upload_runs_nothing_else(name: str, release: dict[str, dict]) -> None:
+def test_an_upload_job_only_uploads(name: str, release: dict[str, dict]) -> None:
     job = release[f"upload-{name}"]
     used = [step["uses"].partition("@")[0] for step in job["steps"]]
     assert used == ["actions/download-artifact", "pypa/gh-action-pypi-publish"]
@@ -107,7 +107,7 @@ def test_nothing_is_cached_in_a_release() -> None:
     assert "cache: " not in text.replace("package-manager-cache: false", "")
 
 
-def test_secrets_are_those_that_no_identity_replaces() -> None:
+def test_secrets_are_used_only_without_an_identity() -> None:
     found = {
         secret
         for workflow in WORKFLOWS
@@ -116,7 +116,7 @@ def test_secrets_are_those_that_no_identity_replaces() -> None:
     assert found == {"MCPB_KEY", "MCP_REGISTRY_KEY"}, "publishing to PyPI is trusted"
 
 
-def test_the_registry_entry_is_held_against_the_schema_that_it_names() -> None:
+def test_the_registry_entry_matches_its_schema() -> None:
     entry = json.loads((ROOT / "packages" / "mcp" / "server.json").read_text(encoding="utf-8"))
     assert f"--schemafile {entry['$schema']} packages/mcp/server.json" in (
         ROOT / "hatch.toml"

@@ -72,7 +72,7 @@ def test_a_submodule_is_an_attribute_of_the_package(module: str) -> None:
     assert printed.stdout.strip() == f"chaojiyuyan_sdk.{module}", printed.stderr
 
 
-def test_type_checkers_see_what_the_package_gives() -> None:
+def test_type_checkers_see_all_exported_names() -> None:
     source = Path(inspect.getfile(chaojiyuyan_sdk)).read_text(encoding="utf-8")
     checked = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
     imported = {
@@ -108,7 +108,7 @@ def test_importing_the_package_loads_no_part_of_it() -> None:
     assert ast.literal_eval(printed.stdout) == ["chaojiyuyan_sdk._version", "chaojiyuyan_sdk"]
 
 
-def test_a_star_import_gives_every_name() -> None:
+def test_a_star_import_imports_every_name() -> None:
     namespace: dict[str, object] = {}
     exec("from chaojiyuyan_sdk import *", namespace)
     assert set(DOCUMENTED) <= set(namespace)

@@ -1,4 +1,4 @@
-"""Runs simulated worlds, many of them or one; see ``scripts/simulate --help``."""
+"""Run one or many simulated worlds; see ``scripts/simulate --help``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BATCH = 20
 
 @dataclass
 class Totals:
-    """What many runs did together."""
+    """The totals of many runs."""
 
     seeds: int = 0
     steps: int = 0
@@ -38,7 +38,7 @@ class Totals:
     reached: set[int] = field(default_factory=set)
 
     def add(self, other: Totals) -> None:
-        """Add what other runs did."""
+        """Add the totals of other runs."""
         self.seeds += other.seeds
         self.steps += other.steps
         self.messages += other.messages
@@ -51,7 +51,7 @@ class Totals:
 
 
 def run_batch(first: int, count: int) -> Totals:
-    """Run the worlds of so many seeds, in one process."""
+    """Run the worlds of a number of seeds in one process."""
     from .world import simulate
 
     totals = Totals()
@@ -73,7 +73,7 @@ def run_batch(first: int, count: int) -> Totals:
 def run_many(
     first: int, seeds: int, minutes: float | None, jobs: int, *, keep_going: bool
 ) -> Totals:
-    """Run worlds until there are enough, the time is over, or one has failed."""
+    """Run worlds until the number is reached, the time is over, or one has failed."""
     end = time.monotonic() + minutes * 60 if minutes else None
     totals = Totals()
 
@@ -87,7 +87,7 @@ def run_many(
         for batch in batches():
             totals.add(run_batch(*batch))
         return totals
-    # Each process ends after a while: greenlets of killed processes are never quite collected.
+    # Processes are replaced after a while, since greenlets of killed processes are not all freed.
     with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=20) as pool:
         waiting = []
         for batch in batches():
@@ -100,7 +100,7 @@ def run_many(
 
 
 def same_kind(violation: str | None) -> str:
-    """Return what a violation has in common with others of its kind: its words, no numbers."""
+    """Return a violation's text without numbers, which is the same for violations of its kind."""
     return re.sub(r"[\d.]+", "#", violation or "")[:60]
 
 
@@ -114,7 +114,7 @@ def minimized(plan: Plan, violation: str) -> Plan:
 
 
 def show(report: Report, last: int | None) -> None:
-    """Print a trace and what did not hold."""
+    """Print a trace and the violated invariant."""
     lines = report.trace if last is None else report.trace[-last:]
     print("\n".join(lines))
     print(f"\n{report.violation or 'every invariant holds'}")
@@ -145,7 +145,7 @@ def main() -> int:
         "--missing", action="store_true", help="print the lines that were not reached"
     )
     arguments = parser.parse_args()
-    # The coroutines of a killed process are never awaited to their end.
+    # The coroutines of a killed process are not awaited.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
     plant = None

@@ -1,4 +1,4 @@
-"""The caller of a simulation: the client's own flows order jobs and wait for them."""
+"""The caller of a simulation: creates jobs with the client's flows and waits for them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from .world import World
 
 RETRY = Retry(max_retries=4)
-"""How often the caller repeats an order."""
+"""The maximum number of times that the caller repeats a call."""
 
 MAX_LATENESS = 0.5
-"""Seconds by which a wait may end after its timeout."""
+"""Seconds by which a wait may exceed its timeout."""
 
 
 class Caller:
-    """A process that orders jobs and waits for each, on a thread for each order.
+    """A process that creates jobs and waits for them, with a thread for each job.
 
     Args:
-        world: Where it lives.
-        key: Its agent key.
+        world: The simulated world.
+        key: The caller's agent key.
 
     Attributes:
-        orders: How many orders it has begun.
+        orders: The number of started orders.
     """
 
     def __init__(self, world: World, key: str) -> None:
@@ -53,11 +53,11 @@ class Caller:
 
     @property
     def is_done(self) -> bool:
-        """Whether every order has been waited for."""
+        """Whether the wait for every order has ended."""
         return not self.process.living()
 
     def order(self, capability: str) -> None:
-        """Begin an order."""
+        """Start an order."""
         self.orders += 1
         number = self.orders
         name = f"order-{number}"

@@ -1,8 +1,8 @@
-"""The worker's modules, loaded with a point before every statement and with planted bugs.
+"""Loads the worker's modules with a point before every statement, and with planted bugs.
 
-At a point the scheduler may let another thread run, so that interleavings are found which no lock
-or wait would show; the points also tell which lines were reached. It works on the source, not by a
-trace function: it is the same on every Python, and greenlets do not disturb it.
+At a point the scheduler may run another thread, which also tests interleavings between locks and
+waits. The points record which lines were reached. They are inserted into the source instead of
+using a trace function, so they are the same on every Python and work with greenlets.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ POINT = "__simulation_point__"
 
 
 class Points:
-    """The points of the instrumented modules, and what happens there.
+    """The points of the instrumented modules.
 
     Attributes:
         places: The module and line of each point.
@@ -48,7 +48,7 @@ class Points:
         self._likelihood = 0.0
 
     def activate(self, scheduler: Scheduler | None, likelihood: float = 0.0) -> None:
-        """Let a scheduler interrupt its threads at the points; None lets nobody."""
+        """Set the scheduler that may interrupt threads at the points; None for no interrupts."""
         self._scheduler = scheduler
         self._likelihood = likelihood
 
@@ -59,7 +59,7 @@ class Points:
         return len(self.places) - 1
 
     def pass_by(self, number: int) -> None:
-        """Note that a point was reached, and let another thread run if chance says so."""
+        """Record that a point was reached, and run another thread with some probability."""
         self.reached[number] = 1
         scheduler = self._scheduler
         if scheduler is None or not self._likelihood:
@@ -69,7 +69,7 @@ class Points:
             scheduler.interrupt_at_statement(self._likelihood)
 
     def coverage(self) -> tuple[int, int]:
-        """Return how many points were reached, and how many there are."""
+        """Return the number of points that were reached, and the number of all points."""
         return sum(self.reached), len(self.reached)
 
     def missing(self) -> dict[str, list[int]]:
@@ -88,10 +88,10 @@ class Plant:
     """A bug to plant.
 
     Args:
-        name: What it is, in a few words.
-        module: The module that it is planted in.
-        old: A text of the module's source, which stands there once.
-        new: What stands there instead.
+        name: A short description of the bug.
+        module: The module to change.
+        old: A text that occurs exactly once in the module's source.
+        new: The replacement for ``old``.
         seed: The first seed whose world shows the bug, so that the test finds it quickly.
     """
 
@@ -103,11 +103,11 @@ class Plant:
         self.new = new
 
     def apply(self, source: str) -> str:
-        """Return the source with the bug in it.
+        """Return the source with the bug.
 
         Raises:
-            LookupError: The text does not stand there exactly once: the worker has changed, and
-                the plant has to follow.
+            LookupError: ``old`` does not occur exactly once. The worker has changed, so the
+                plant must be updated.
         """
         if source.count(self.old) != 1:
             raise LookupError(
@@ -195,7 +195,7 @@ class _Finder(MetaPathFinder):
 
 
 def instrument(plant: Plant | None = None) -> None:
-    """Load the worker's modules with points from here on, and with a bug if one is given.
+    """From now on, load the worker's modules with points, and with a bug if one is given.
 
     Args:
         plant: The bug to plant.

@@ -1,9 +1,9 @@
-"""The lease protocol as an explicit-state model, exhausted by a breadth-first search.
+"""The lease protocol as an explicit-state model, searched completely (breadth-first).
 
-Two workers share one key, so the platform cannot tell them apart; there is one job, and a bounded
+Two workers share one key, so the platform cannot distinguish them. There is one job and a limited
 number of faults. Time passes in ticks. A request reaches the platform within ``MARGIN`` ticks or
-never; an answer may take as long as it likes. The model says what the worker's code must do: count
-the lease from when the request was sent, take the margin off, and send nothing past that.
+never; a response may take any time. The model specifies the worker's code: it counts the lease from
+when the request was sent, subtracts the margin, and sends nothing after that.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ OPEN, RUNNING, SETTLED, FAILED = range(4)
 
 
 class Message(NamedTuple):
-    """A request or an answer on its way.
+    """A request or a response in transit.
 
-    ``attempt`` is the attempt that the sender believes to hold; ``age`` counts from when the
-    request was sent, in the answer too. ``answer`` is None for a request.
+    ``attempt`` is the attempt that the sender believes to have. ``age`` counts the ticks since the
+    request was sent, also for a response. ``answer`` is None for a request.
     """
 
     kind: str
@@ -39,13 +39,13 @@ class Message(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """What one worker believes."""
+    """The state of one worker."""
 
     phase: int = IDLE
     attempt: int = 0
     left: int = 0  # ticks until its deadline
     frozen: bool = False
-    doubtful: bool = False  # a submit went unanswered
+    doubtful: bool = False  # a submit was not answered
 
 
 class State(NamedTuple):
@@ -70,8 +70,8 @@ class Result:
 
     Attributes:
         states: The number of distinct states reached.
-        broken: What does not hold, or None.
-        path: The steps that lead there.
+        broken: The violated property, or None.
+        path: The steps to the violation.
     """
 
     states: int
@@ -81,11 +81,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Rules:
-    """The worker's rules; each may be broken to see that the search notices.
+    """The worker's rules; each can be broken to test that the search detects it.
 
     Attributes:
-        margin: Ticks taken off the lease.
-        atomic: Nothing comes between the check of the deadline and the write.
+        margin: Ticks that are subtracted from the lease.
+        atomic: Nothing happens between the check of the deadline and the write.
         from_sending: The lease is counted from when the request was sent.
         stop_at_loss: Nothing is sent once the deadline has passed.
     """
@@ -97,12 +97,12 @@ class Rules:
 
 
 def explore(rules: Rules = Rules(), *, faults: int = 2, limit: int = 5_000_000) -> Result:
-    """Search every state that can be reached.
+    """Search all reachable states.
 
     Args:
-        rules: What the workers keep to.
-        faults: How many faults may happen in all.
-        limit: The number of states at which the search gives up.
+        rules: The rules of the workers.
+        faults: The maximum number of faults.
+        limit: The maximum number of states.
 
     Raises:
         MemoryError: The limit was reached.
@@ -142,7 +142,7 @@ def _path(came_from: dict[State, tuple[State, str] | None], state: State) -> tup
 
 
 def _cannot_end(leads_to: dict[State, list[State]]) -> State | None:
-    """Return a state from which no path leads to the job's end, if there is one."""
+    """Return a state from which the job cannot end, or None."""
     back: dict[State, list[State]] = {}
     for state, following in leads_to.items():
         for after in following:
@@ -185,7 +185,7 @@ def _steps(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
 
 
 def _tick(state: State) -> Iterator[tuple[str, State]]:
-    """Let time pass, unless a request would be on its way for longer than it may be."""
+    """Advance the time, unless a request would be in transit for too long."""
     if any(m.answer is None and m.age >= MARGIN for m in state.network):
         return
     workers = tuple(w._replace(left=max(w.left - 1, 0)) for w in state.workers)
@@ -288,7 +288,7 @@ def _with(state: State, number: int, worker: Worker) -> State:
 
 
 def _reduced(state: State) -> State:
-    """Drop what nobody will read, and name the two workers in a fixed order: they are alike."""
+    """Drop messages that are never read, and sort the two workers, which are symmetric."""
     network = tuple(m for m in state.network if m.answer is None or _is_awaited(state, m))
     straight = state._replace(network=network)
     first, second = state.workers
@@ -309,5 +309,5 @@ def _is_awaited(state: State, message: Message) -> bool:
 
 
 def _sorted(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """Order messages, so that states that differ in nothing else are one."""
+    """Sort the messages, so that states that differ only in their order are one state."""
     return tuple(sorted(messages, key=lambda m: (*m[:4], m.answer or "")))

@@ -1,4 +1,4 @@
-"""The network of a simulation: it carries requests to the platform and meets faults on the way."""
+"""The network of a simulation: delivers requests to the platform, with faults."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 
 
 class Network:
-    """Delivers requests to the platform, with the weather's faults until it is calm.
+    """Delivers requests to the platform, with the weather's faults until ``calm_at``.
 
     Args:
-        scheduler: Time, and what carries messages.
-        platform: Where the requests go.
-        weather: How likely each fault is.
-        calm_at: Virtual time from which nothing goes wrong.
-        seed: What the faults follow from.
-        shared_key: The workers share a key. Then the answer that ends an attempt for its invalid
-            outputs always arrives, and no submit is sent twice by a proxy. Otherwise a worker would
-            lose its lease without a chance to know it, and the API could not tell its heartbeats
-            from those of the next holder; ``docs/guarantees.md`` says so.
+        scheduler: The scheduler, for the time and the messages.
+        platform: The platform.
+        weather: The probability of each fault.
+        calm_at: Virtual time from which there are no faults.
+        seed: The seed of the faults.
+        shared_key: The workers share a key. Then the response that ends an attempt for its invalid
+            outputs always arrives, and a proxy never sends a submit twice. Otherwise a worker
+            could lose its lease without being able to know it, and the API could not distinguish
+            its heartbeats from those of the next worker; see ``docs/guarantees.md``.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Network:
         self.faults_seen: dict[str, int] = {}
 
     def fault(self, request: Request) -> str | None:
-        """Draw the fault that an exchange meets, or None."""
+        """Draw the fault of an exchange, or None."""
         if self.scheduler.now >= self.calm_at:
             return None
         drawn = self.random.random()
@@ -82,7 +82,7 @@ class Network:
         return self.random.random() * self.weather.latency
 
     def date(self) -> str | None:
-        """Return the ``Date`` header of an answer sent now, as RFC 9110 writes it."""
+        """Return the ``Date`` header of a response sent now, in the format of RFC 9110."""
         offset = self.weather.date
         if offset is None:
             return None
@@ -91,11 +91,11 @@ class Network:
 
 
 class SimWire:
-    """What one thread of a simulated process sends calls by.
+    """The wire of one thread of a simulated process.
 
     Args:
-        network: Carries the requests.
-        process: Who sends.
+        network: The network.
+        process: The sending process.
         key: The agent key.
     """
 
@@ -108,13 +108,13 @@ class SimWire:
         network.observer.of(process).open_wires += 1
 
     def close(self) -> None:
-        """Close it; again does nothing."""
+        """Close the wire; a second call does nothing."""
         if self._is_open:
             self._is_open = False
             self._network.observer.of(self._process).open_wires -= 1
 
     def abort(self) -> None:
-        """End what is being sent, from another thread."""
+        """Abort the current call, from another thread."""
         if self._sending is not None:
             self._network.scheduler.wake(*self._sending, "reset")
 
@@ -122,8 +122,8 @@ class SimWire:
         """Send a call once.
 
         Args:
-            call: What to send.
-            timeout: Seconds in all, at most.
+            call: The call.
+            timeout: Total timeout in seconds.
         """
         network, scheduler = self._network, self._network.scheduler
         process = self._process
@@ -174,7 +174,7 @@ class SimWire:
     def _carry(
         self, request: Request, fault: str | None, hear: Callable[[Answer | None], object]
     ) -> None:
-        """Let a request travel, meet its fault, and its answer come back."""
+        """Deliver a request, apply its fault, and return the response."""
         network, scheduler = self._network, self._network.scheduler
         arrival = scheduler.now + network.latency()
 
@@ -205,13 +205,13 @@ class SimWire:
             scheduler.at(arrival, arrive)
 
     def _must_arrive(self, answer: Answer) -> bool:
-        """Tell whether an answer ends an attempt in a way that nothing else tells its worker."""
+        """Return whether only this response can tell the worker that its attempt has ended."""
         body = answer.body
         ends_lease = isinstance(body, dict) and body.get("settled") is False
         return ends_lease and self._network.shared_key
 
     def _delay(self, fault: str | None) -> float:
-        """Draw the seconds that an answer takes longer."""
+        """Draw the additional delay of a response, in seconds."""
         if fault == "slow_answer":
             return self._network.random.random() * 40.0
         if fault == "dripped":

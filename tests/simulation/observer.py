@@ -1,7 +1,7 @@
-"""A watch on what the processes of a simulation send.
+"""Checks what the processes of a simulation send.
 
-It knows from the answers that the network delivered what a process may believe, and finds a request
-that a correct worker would not have sent. It uses nothing of the worker's code for that.
+From the delivered responses it knows what a process may believe, and it finds requests that a
+correct worker would not send. It uses none of the worker's code.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
     from .weather import Weather
 
 MAX_LEASE = 30.0
-"""Seconds that a worker may believe a lease to last at most."""
+"""The longest time, in seconds, that a worker may believe a lease to last."""
 
 MIN_LEASE = 2.0
-"""Seconds below which the ``Date`` of an answer counts as wrong."""
+"""The shortest lease in seconds; if a ``Date`` gives a shorter one, it counts as wrong."""
 
 MARGIN = 1.0
-"""Seconds that a worker takes off a lease."""
+"""Seconds that a worker subtracts from a lease."""
 
 TOLERANCE = 0.001
-"""Seconds within which two floating-point times count as the same."""
+"""Seconds within which two times count as equal."""
 
 MAX_RATE = 60
-"""Requests that one process may send in a virtual second, and 20 more for each of its slots."""
+"""Maximum requests of a process in a virtual second, plus 20 for each of its slots."""
 
 MAX_IDLE_POLLS = 45
-"""Polls that one process may send in ten seconds in which it was awarded nothing."""
+"""Maximum polls of a process in ten seconds in which it was awarded no job."""
 
 
 @dataclass
 class Belief:
-    """What a process may believe about one job, from the answers that it got.
+    """What a process may believe about one job, from the responses that it received.
 
     Attributes:
-        run: The task run that was awarded to it.
+        run: The awarded task run.
         deadline: Virtual time after which it must send nothing for the job.
-        held_until: Virtual time until which it has no reason to give the job up by itself.
-        gone: The platform told it that the job is not its any more.
+        held_until: Virtual time until which it has no reason to give the job up.
+        gone: The platform answered that it no longer has the job.
         settled: Its submit was acknowledged.
         refused: Its last output was refused, and no heartbeat has confirmed the lease since.
         first_submit: When its output was first submitted, or None.
-        unsettled: Since when its submit waits to be repeated, or None.
+        unsettled: Since when its submit waits for a retry, or None.
     """
 
     run: str
@@ -63,7 +63,7 @@ class Belief:
 
 @dataclass
 class Observed:
-    """What the network saw of one process."""
+    """The traffic of one process."""
 
     beliefs: dict[str, Belief] = field(default_factory=dict)
     sent: list[float] = field(default_factory=list)
@@ -74,11 +74,11 @@ class Observed:
 
 
 class Observer:
-    """Watches every process.
+    """Checks the traffic of every process.
 
     Args:
-        scheduler: Gives the time.
-        weather: Says how wrong the ``Date`` of the answers is.
+        scheduler: The scheduler, for the time.
+        weather: The weather, for the error of the ``Date`` headers.
     """
 
     def __init__(self, scheduler: Scheduler, weather: Weather) -> None:
@@ -87,15 +87,15 @@ class Observer:
         self._observed: dict[str, Observed] = {}
 
     def of(self, process: Process) -> Observed:
-        """Return what was seen of a process."""
+        """Return the traffic of a process."""
         return self._observed.setdefault(process.name, Observed())
 
     # -- what a process may send -----------------------------------------------------------------
 
     def check_sending(self, process: Process, request: Request) -> None:
-        """Find a request that the process must not start.
+        """Check that the process may send a request.
 
-        It must not be for a lease that the process has seen the loss of, nor one too many.
+        It must not be for a lease that the process knows to be lost, and not exceed the limits.
         """
         now = self.scheduler.now
         seen = self.of(process)
@@ -132,7 +132,7 @@ class Observer:
             belief.unsettled = None
 
     def learn(self, process: Process, request: Request, sent: float, answer: Answer) -> None:
-        """Note what a process learns from an answer that reached it."""
+        """Record what a process learns from a delivered response."""
         if request.kind not in ("bid", "heartbeat", "submit"):
             return
         seen = self.of(process)
@@ -152,8 +152,8 @@ class Observer:
         if request.kind == "heartbeat" and "lease_expires_at" in data:
             shortest, longest = self.believed_lengths(data)
             belief.deadline = max(belief.deadline, sent + longest - MARGIN)
-            # A frozen process reads the answer when it goes on; by then it may have seen first
-            # that the earlier deadline has passed.
+            # A frozen process reads the response when it continues. By then it may already have
+            # seen that the earlier deadline has passed.
             if not process.frozen:
                 belief.held_until = max(belief.held_until, sent + shortest - MARGIN)
             belief.refused = False
@@ -170,18 +170,18 @@ class Observer:
                 belief.unsettled = self.scheduler.now
 
     def miss(self, process: Process, request: Request) -> None:
-        """Note that a process gave up waiting for an answer."""
+        """Record that a process stopped waiting for a response."""
         belief = self.of(process).beliefs.get(request.path.split("/")[2] if request.run else "")
         if request.kind == "submit" and belief is not None and belief.run == request.run:
             belief.unsettled = self.scheduler.now
 
     def believed_lengths(self, data: dict[str, Any]) -> tuple[float, float]:
-        """Return the least and the most seconds that one may think a lease lasts by an answer.
+        """Return the shortest and the longest lease, in seconds, that a response may be read as.
 
-        The platform's lease is whole; the ``Date`` is cut to the second below, which may add up to
-        a second to the length, and the maximum takes that off again. Without a ``Date`` that can be
-        right a process asks its own clock, which may be wrong too; then the lease lasts for its
-        full length from when the request was sent, and no longer.
+        The ``Date`` header is rounded down to a second, which may add up to a second to the
+        lease; the maximum subtracts it again. Without a plausible ``Date``, a process uses its own
+        clock, which may be wrong too; then the lease lasts at most for its full length from when
+        the request was sent.
         """
         until = datetime.fromisoformat(data["lease_expires_at"].replace("Z", "+00:00")).timestamp()
         now, offset = EPOCH + self.scheduler.now, self.weather.date

@@ -1,4 +1,4 @@
-"""What a seed says about a world: who is in it, and what goes wrong."""
+"""The plan of a world, which follows from its seed: its processes and its faults."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Something that happens to a process or to the platform.
+    """A disturbance of a process or of the platform.
 
     Attributes:
         at: Virtual time.
         kind: ``kill``, ``freeze`` or ``stop`` a worker; ``restart`` the platform, or let it
             ``forget`` the registrations.
-        target: The number of the worker; nothing for the platform's.
-        seconds: How long it lasts.
+        target: The number of the worker; unused for the platform.
+        seconds: How long it lasts, in seconds.
     """
 
     at: float
@@ -33,24 +33,24 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a seed says. A smaller plan is an easier one to read; see ``minimize``.
+    """The plan of a seed. ``minimize`` makes a smaller plan, which is easier to read.
 
     Attributes:
-        seed: The seed of everything that is drawn while it runs.
-        workers: How many worker processes.
-        shared_key: They use one agent key.
-        concurrency: Jobs that each runs at a time.
+        seed: The seed of everything that is drawn while the world runs.
+        workers: The number of worker processes.
+        shared_key: Whether the workers use one agent key.
+        concurrency: The number of jobs that each worker runs at a time.
         kinds: The kind of work of each capability.
-        orders: When a job is ordered, and of which capability.
-        calm_at: Virtual time from which nothing goes wrong.
+        orders: The time and the capability of each job.
+        calm_at: Virtual time from which there are no faults.
         weather: The network's faults until then.
-        disturbances: What happens to processes until then.
-        attempts: How often the platform awards a job at most.
-        holds: The platform honours ``Prefer: wait``.
-        thread_failures: How likely a thread does not start.
+        disturbances: The disturbances of processes until then.
+        attempts: The platform's maximum number of attempts of a job.
+        holds: Whether the platform supports ``Prefer: wait``.
+        thread_failures: The probability that a thread does not start.
         wall_offset: Seconds by which the workers' wall clocks are wrong.
-        interrupt: How likely a thread is interrupted where it takes a lock or sends.
-        statements: How likely it is interrupted before a statement; see ``instrument``.
+        interrupt: The probability of an interrupt where a thread takes a lock or sends.
+        statements: The probability of an interrupt before a statement; see ``instrument``.
     """
 
     seed: int
@@ -120,7 +120,7 @@ def _picker(rng: Random) -> Callable[[list[Any]], Any]:
 
 
 def smaller(plan: Plan) -> Iterator[Plan]:
-    """Give plans with one thing less, the largest steps first."""
+    """Yield plans with one thing removed, the largest reductions first."""
     for half in _halves(len(plan.orders)):
         yield replace(plan, orders=tuple(o for n, o in enumerate(plan.orders) if n not in half))
     for number in range(len(plan.disturbances)):
@@ -159,8 +159,8 @@ def minimize(plan: Plan, fails: Callable[[Plan], bool], *, runs: int = 200) -> P
 
     Args:
         plan: A plan that fails.
-        fails: Tells whether a plan fails in that way.
-        runs: How many plans are tried at most.
+        fails: Returns whether a plan fails in the same way.
+        runs: The maximum number of plans to try.
     """
     while True:
         for candidate in smaller(plan):

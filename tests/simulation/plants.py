@@ -1,7 +1,7 @@
 """Planted bugs: small changes of the worker's source that the simulator must find.
 
-Each plant is one that somebody could make: a margin forgotten, a wake-up left out, a slot that is
-not given back. When the worker's source changes, a plant whose text is gone must follow.
+Each is a realistic mistake: a forgotten margin, a missing wake-up, a slot that is not released. If
+the worker's source changes and no longer contains the text of a plant, the plant must be updated.
 """
 
 from __future__ import annotations

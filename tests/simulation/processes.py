@@ -1,4 +1,4 @@
-"""The worker processes of a simulation, and what must hold for each."""
+"""The worker processes of a simulation, and the invariants of each."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ GRACE = 25.0
 """Seconds that a graceful shutdown may take."""
 
 HEARTBEAT = 10.0
-"""Seconds between two heartbeats, as the worker is told."""
+"""Seconds between two heartbeats, a setting of the worker."""
 
 MAX_SUBMIT_PAUSE = 10.0
-"""Seconds between two submits of an output: the longest pause, and the longest ``Retry-After``."""
+"""Maximum seconds between two submits of an output: longest pause plus longest ``Retry-After``."""
 
 MAX_SILENCE = HEARTBEAT + 12.0
-"""Seconds that a running job of a healthy process may go without a heartbeat."""
+"""Maximum seconds without a heartbeat for a running job of a healthy process."""
 
 
 class WorkerProcess:
-    """One life of a worker process, from its start to its end or its death.
+    """A worker process, from its start until it ends or is killed.
 
     Args:
-        world: Where it lives.
-        process: Its threads.
-        key: Its agent key.
+        world: The simulated world.
+        process: The process's threads.
+        key: The worker's agent key.
 
     Attributes:
         ended: The worker's ``run`` has returned, or the process was killed.
@@ -76,14 +76,14 @@ class WorkerProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether it does what it was started for."""
+        """Whether the worker runs normally."""
         return not self.ended and not self.process.frozen and self._stopped_at is None
 
     def start(self, start_again: Callable[[], object]) -> None:
         """Start its main thread.
 
         Args:
-            start_again: Called when the process ends at its start for want of threads.
+            start_again: Called if the process ends at its start because a thread cannot start.
         """
 
         def main() -> None:
@@ -106,13 +106,13 @@ class WorkerProcess:
         self._scheduler.spawn(self.process, "probe", self._probe)
 
     def kill(self) -> None:
-        """End it as SIGKILL does."""
+        """Kill the process, like SIGKILL."""
         if self.process.alive:
             self._scheduler.kill(self.process)
             self.ended = True
 
     def freeze(self, seconds: float) -> None:
-        """Stop and continue it, as SIGSTOP and SIGCONT do."""
+        """Stop and continue the process, like SIGSTOP and SIGCONT."""
         if not self.process.alive or self.process.frozen:
             return
         self._scheduler.freeze(self.process)
@@ -125,7 +125,7 @@ class WorkerProcess:
         self._scheduler.at(self._scheduler.now + seconds, resume)
 
     def stop(self) -> bool:
-        """Begin its graceful shutdown; False if it does not run."""
+        """Start the graceful shutdown; return False if the process does not run."""
         if self._run is None or self.ended or self._stopped_at is not None:
             return False
         self._stopped_at = self._scheduler.now
@@ -133,7 +133,7 @@ class WorkerProcess:
         return True
 
     def _check_task(self, task: TaskContext, *, begins: bool) -> None:
-        """Find a handler that runs without a confirmed lease, or was cancelled without a loss."""
+        """Check that a handler has a confirmed lease and is cancelled only after its loss."""
         belief = self._seen.beliefs.get(task.job_id)
         if belief is None or belief.run != task.task_run_id:
             return
@@ -147,18 +147,18 @@ class WorkerProcess:
             self._scheduler.violate(f"{name} gave up {task.job_id}, which it still holds")
 
     def check(self) -> None:
-        """Find what does not hold for a process that runs."""
+        """Check the invariants of a running process."""
         if not self.process.alive or self.process.frozen or self.ended:
             return
         now, name = self._scheduler.now, self.process.name
         if self._stopped_at is not None:
             since = max(self._stopped_at, self._awake_since)
-            # One slot runs on the main thread, which only the end of the process interrupts.
+            # One slot runs on the main thread, which is interrupted only by the end of the process.
             on_main = self._world.plan.concurrency == 1 and self._work.running
             if now > since + GRACE + 5.0 and not on_main:
                 self._scheduler.violate(f"{name} still drains {now - since:.0f} s after its stop")
             if now > since + GRACE:
-                return  # What still runs is left to others: there is nothing to keep alive.
+                return  # The running jobs are abandoned, so there are no leases to extend.
         self._check_submits()
         for job_id, started in self._work.running.items():
             belief = self._seen.beliefs.get(job_id)
@@ -171,7 +171,7 @@ class WorkerProcess:
                 )
 
     def _check_submits(self) -> None:
-        """Find an output that was given up although its submit could still succeed."""
+        """Check that no output is given up while its submit could still succeed."""
         now = self._scheduler.now
         for job_id, belief in self._seen.beliefs.items():
             if belief.unsettled is None or belief.gone or now > belief.deadline:
@@ -183,12 +183,12 @@ class WorkerProcess:
                 )
 
     def check_is_live(self) -> None:
-        """Find a process that a fault has crippled for good."""
+        """Check that the process has recovered from all faults."""
         if self.is_running and not self._is_live:
             self._scheduler.violate(f"{self.process.name} is not live again: {self._problems}")
 
     def check_nothing_left(self) -> None:
-        """Find threads and connections that outlived the run."""
+        """Check that no threads or connections are left after the run."""
         left = [thread.name for thread in self.process.living()]
         wires = self._seen.open_wires
         if left or wires:
@@ -219,7 +219,7 @@ class WorkerProcess:
         return self._run
 
     def _probe(self) -> None:
-        """Ask for the health every second, as an orchestrator does."""
+        """Request the health every second, like an orchestrator."""
         while not self.ended:
             self._runtime.sleep(1.0)
             if self._run is not None and not self.ended:

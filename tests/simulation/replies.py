@@ -1,4 +1,4 @@
-"""Answers and faults of the simulated network in the form that the flows read."""
+"""Convert responses and faults of the simulated network to the flows' types."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def http_reply(answer: Answer, date: str | None) -> Reply:
-    """Return an answer as it comes off the wire.
+    """Return a response as a wire would.
 
     Args:
-        answer: What the platform, or a proxy before it, answered.
-        date: The ``Date`` header, or None for none.
+        answer: The response of the platform, or of a proxy in front of it.
+        date: The ``Date`` header, or None.
     """
     body = answer.body
     is_page = isinstance(body, bytes)
@@ -30,7 +30,7 @@ def http_reply(answer: Answer, date: str | None) -> Reply:
 
 
 def fault_reply(kind: str) -> Reply:
-    """Return what a ``timeout`` or another fault of the network leaves."""
+    """Return the result of a ``timeout`` or another network fault."""
     if kind == "timeout":
         return Reply(fault=httpx.ReadTimeout("timed out"))
     return Reply(fault=httpx.RemoteProtocolError("server disconnected"))

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class SimRuntime:
-    """What a simulated process takes from its machine.
+    """The runtime of a simulated process.
 
     Args:
         scheduler: Runs the threads.
-        process: Whose threads they are.
-        seed: What its random numbers follow from.
+        process: The process of the threads.
+        seed: The seed of its random numbers.
         wall_offset: Seconds by which its wall clock is wrong.
-        thread_failures: How likely a thread cannot be started, 0 to 1, until ``calm_at``.
+        thread_failures: The probability, 0 to 1, that a thread does not start, until ``calm_at``.
         calm_at: Virtual time from which every thread starts.
     """
 
@@ -52,7 +52,7 @@ class SimRuntime:
         """Start a thread.
 
         Raises:
-            RuntimeError: The fault that a full process table causes.
+            RuntimeError: The thread could not be started, as on a machine with too many threads.
         """
         scheduler = self._scheduler
         if scheduler.now < self._calm_at and self._random.random() < self._thread_failures:
@@ -77,7 +77,7 @@ class SimRuntime:
         return SimQueue(self._scheduler)
 
     def clock(self) -> float:
-        """Return the virtual time in seconds; like a boot clock, it started long before the run."""
+        """Return the virtual time in seconds. Like a boot clock, it started long before the run."""
         return 1000.0 + self._scheduler.now
 
     def now(self) -> datetime:
@@ -107,7 +107,7 @@ class SimRuntime:
 
 
 class StartedThread:
-    """The twin of a started :class:`threading.Thread`."""
+    """A simulated started :class:`threading.Thread`."""
 
     def __init__(self, scheduler: Scheduler, thread: SimThread) -> None:
         self._scheduler = scheduler
@@ -121,7 +121,7 @@ class StartedThread:
         return self._thread.name
 
     def is_alive(self) -> bool:
-        """Tell whether it still runs."""
+        """Return whether it still runs."""
         return not self._thread.done
 
     def join(self, timeout: float | None = None) -> None:
@@ -131,11 +131,11 @@ class StartedThread:
 
 
 class SimExecutor(Executor):
-    """An executor whose workers are simulated threads, as many as it is told.
+    """An executor whose workers are simulated threads.
 
     Args:
         runtime: Starts the threads.
-        workers: How many functions run at a time.
+        workers: The maximum number of functions that run at a time.
     """
 
     def __init__(self, runtime: SimRuntime, scheduler: Scheduler, workers: int) -> None:
@@ -146,7 +146,7 @@ class SimExecutor(Executor):
         self._queued: list[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = []
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run a function when a worker is free."""
+        """Run a function once a worker is free."""
         future: Future[Any] = Future()
         self._queued.append((future, lambda: function(*args, **kwargs), ()))
         self._pump()
@@ -175,7 +175,7 @@ class SimExecutor(Executor):
 
 
 class _SimSelector:
-    """What an event loop waits in."""
+    """The selector of the event loop."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler

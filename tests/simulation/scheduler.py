@@ -1,7 +1,7 @@
 """A seeded scheduler: threads as greenlets, time as a number.
 
-One generator decides everything that chance decides in a real system: which thread runs next, where
-a thread is interrupted, and what the network does. The same seed gives the same run, on every
+One random generator decides everything that is random in a real system: which thread runs next,
+where a thread is interrupted, and what the network does. The same seed gives the same run, on every
 Python and with every hash seed.
 """
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 FOREVER = float("inf")
 
 MAX_STEPS_AT_ONE_INSTANT = 200_000
-"""Scheduling steps without any progress of time that count as an endless loop."""
+"""Scheduling steps at the same virtual time that count as an endless loop."""
 
 
 class Killed(BaseException):
-    """The process of this thread was killed: it does nothing more."""
+    """The process of this thread was killed; the thread must do nothing more."""
 
 
 class Violation(AssertionError):
-    """An invariant does not hold."""
+    """An invariant was violated."""
 
 
 class SimThread:
@@ -50,7 +50,7 @@ class SimThread:
         self.glet = glet
         self.done = False
         self.error: BaseException | None = None
-        self.token = 0  # a wake-up with an old token comes too late and is ignored
+        self.token = 0  # a wake-up with an old token is too late and is ignored
         self.value: object = None
         self.on_end: list[Callable[[], object]] = []
         self.event_loop: Any = None
@@ -62,7 +62,7 @@ class Process:
 
     Attributes:
         name: The name in the trace.
-        alive: False once it was killed; nothing of it runs then.
+        alive: False once it was killed; its threads no longer run.
         frozen: True while none of its threads is scheduled.
     """
 
@@ -79,12 +79,12 @@ class Process:
 
 
 class Scheduler:
-    """Runs simulated threads one at a time, in an order that the seed decides.
+    """Runs simulated threads one at a time, in an order that follows from the seed.
 
     Args:
-        seed: What every choice follows from.
-        interrupt: How likely a thread is interrupted where it could be, 0 to 1.
-        record: Takes a line of the trace: virtual time, process, thread, event.
+        seed: The seed of all choices.
+        interrupt: The probability, 0 to 1, of an interrupt at each possible place.
+        record: Called with each line of the trace: virtual time, process, thread, event.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Scheduler:
                 function()
             except Killed:
                 pass
-            except BaseException as error:  # the run decides what an unhandled exception means
+            except BaseException as error:  # the run decides how to handle the exception
                 thread.error = error
                 if process.alive:
                     self.unhandled.append((thread, error))
@@ -133,7 +133,7 @@ class Scheduler:
         return thread
 
     def at(self, when: float, function: Callable[[], object]) -> None:
-        """Call a function of the scheduler's own at a virtual time; it must not block."""
+        """Call a function at a virtual time, outside all threads; it must not block."""
         self._order += 1
         heapq.heappush(self._timers, (max(when, self.now), self._order, function))
 
@@ -141,11 +141,11 @@ class Scheduler:
         """Run until a condition holds.
 
         Args:
-            until: Asked before each step.
-            limit: Virtual seconds; reaching them is a violation.
+            until: The condition, checked before each step.
+            limit: Virtual time in seconds; reaching it is a violation.
 
         Raises:
-            Violation: The limit passed, nothing can run any more, or time stands still.
+            Violation: The limit passed, no thread can run, or time does not advance.
         """
         at_one_instant = 0
         while not until():
@@ -169,7 +169,7 @@ class Scheduler:
             function()
 
     def kill(self, process: Process) -> None:
-        """Let nothing of a process run any more, not even its ``finally`` blocks."""
+        """Stop all threads of a process without running their ``finally`` blocks."""
         process.alive = False
         process.held_back = []
         self._ready = [thread for thread in self._ready if thread.process is not process]
@@ -177,24 +177,24 @@ class Scheduler:
             thread.done = True
 
     def freeze(self, process: Process) -> None:
-        """Schedule nothing of a process, as SIGSTOP does; its timers go on."""
+        """Stop scheduling a process, like SIGSTOP; its timers continue."""
         process.frozen = True
         process.held_back += [t for t in self._ready if t.process is process]
         self._ready = [thread for thread in self._ready if thread.process is not process]
 
     def resume(self, process: Process) -> None:
-        """Let a frozen process go on."""
+        """Continue a frozen process."""
         process.frozen = False
         if process.alive:
             self._ready += process.held_back
         process.held_back = []
 
     def violate(self, what: str) -> NoReturn:
-        """End the run: an invariant does not hold. Code under test cannot catch it.
+        """End the run because of a violated invariant. Code under test cannot catch this.
 
         Raises:
-            Violation: Where the scheduler itself found it.
-            Killed: Where a simulated thread did.
+            Violation: If the scheduler found it.
+            Killed: If a simulated thread found it.
         """
         self.violation = self.violation or Violation(what)
         if self.current is None:
@@ -203,11 +203,11 @@ class Scheduler:
         raise Killed
 
     def discard(self, processes: list[Process]) -> None:
-        """Take apart what is left of processes after a run, so that memory does not grow."""
+        """Destroy what is left of the processes after a run, so that memory does not grow."""
         for process in processes:
             process.alive = False
             for thread in process.threads:
-                for _ in range(50):  # a loop that catches everything may need more than one
+                for _ in range(50):  # a loop that catches every exception may need several
                     if thread.glet.dead or not thread.glet:
                         break
                     self.current = thread
@@ -246,7 +246,7 @@ class Scheduler:
         return thread.value
 
     def wake(self, thread: SimThread, token: int, value: object) -> bool:
-        """Let a parked thread go on; False if it did already."""
+        """Wake a parked thread; return False if it was already woken."""
         if thread.token != token or thread.done or not thread.process.alive:
             return False
         thread.token += 1
@@ -258,11 +258,11 @@ class Scheduler:
         return True
 
     def sleep(self, seconds: float) -> None:
-        """Wait so many virtual seconds."""
+        """Wait a number of virtual seconds."""
         self.park(self.now + max(seconds, 0.0))
 
     def maybe_switch(self, likelihood: float | None = None) -> None:
-        """Let another thread run first, if chance says so."""
+        """Let another thread run first, with some probability."""
         thread = self.me()
         if self.random.random() < (self.interrupt if likelihood is None else likelihood):
             self._ready.append(thread)
@@ -270,7 +270,7 @@ class Scheduler:
             self.me()
 
     def interrupt_at_statement(self, likelihood: float) -> None:
-        """Let another thread run before the next statement, if chance says so."""
+        """Let another thread run before the next statement, with some probability."""
         if self._statements.random() < likelihood:
             self.maybe_switch(1.0)
 

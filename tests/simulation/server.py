@@ -26,12 +26,12 @@ EPOCH = 1_750_000_000.0
 """What the platform's clock shows at virtual time 0, in seconds since 1970."""
 
 MAX_HOLD = 30.0
-"""Seconds that the platform holds a request with ``Prefer: wait`` at most."""
+"""Maximum seconds of a long-poll with ``Prefer: wait``."""
 
 
 @dataclass
 class Request:
-    """A request as it reaches the platform.
+    """A request that reaches the platform.
 
     Attributes:
         method: The HTTP method.
@@ -40,8 +40,8 @@ class Request:
         body: The JSON body, parsed, or None.
         wait: The seconds of ``Prefer: wait``, or None.
         key: The agent key.
-        sender: The process that sent it. The platform does not know it.
-        run: The task run that the sender believes to hold. The platform does not know it.
+        sender: The sending process, which the platform does not know.
+        run: The task run that the sender believes to have, which the platform does not know.
     """
 
     method: str
@@ -60,7 +60,7 @@ class Request:
 
     @property
     def kind(self) -> str:
-        """What it is, in a word: ``poll``, ``bid``, ``heartbeat``, ``submit``, ``create`` …"""
+        """The kind of request: ``poll``, ``bid``, ``heartbeat``, ``submit``, ``create`` …"""
         parts = self.path.strip("/").split("/")
         if self.path == "/kernel-jobs/available":
             return "poll"
@@ -75,7 +75,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What the platform answers: a status, a JSON value and further headers."""
+    """A response of the platform: a status, a JSON value and further headers."""
 
     status: int
     body: Any
@@ -90,15 +90,15 @@ class _Held:
 
 
 class Platform:
-    """Answers requests at once, or holds them until there is something to tell.
+    """Answers requests immediately, or as long-polls.
 
     Args:
-        scheduler: Its clock, and where it sets its own timers.
+        scheduler: The scheduler, for its clock and timers.
         capabilities: The capability keys of the catalog.
         rules: The lease length and other limits.
-        on_accept: Called for each heartbeat and submit that is accepted, with the attempt's run.
+        on_accept: Called for each accepted heartbeat and submit, with the attempt's task run.
         on_change: Called after each operation.
-        holds: Honour ``Prefer: wait``, as a platform may that knows long-polling.
+        holds: Whether to support ``Prefer: wait``.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Platform:
         return self.kernel.create_agent(account.id, name)[1]
 
     def handle(self, request: Request, respond: Callable[[Answer], object]) -> None:
-        """Answer a request, now or when what it waits for is there."""
+        """Answer a request, now or when the event of its long-poll happens."""
         agent = self.kernel.agents.authenticate(request.key)
         if agent is None:
             respond(Answer(401, _refused("invalid_api_key", "unknown key")))
@@ -153,13 +153,13 @@ class Platform:
         self._changed()
 
     def expire(self) -> None:
-        """Do what time has brought about."""
+        """Apply the deadlines that have passed."""
         self.kernel.jobs.expire()
         self.kernel.take_changes()
         self._changed()
 
     def restart(self) -> None:
-        """Restart: whoever waits for an answer gets none, and the state is restored from a copy."""
+        """Restart: waiting requests get no response, and the state is restored from a copy."""
         self._held.clear()
         state = self.kernel.snapshot()
         self.kernel = self._new_kernel()
@@ -167,7 +167,7 @@ class Platform:
         self.jobs.update(self.kernel.jobs.board.jobs)
 
     def forget_registrations(self) -> None:
-        """Forget which agent handles what, as a platform may that lost a cache."""
+        """Delete the agents' handler sets, like a platform that lost a cache."""
         for agent in self.kernel.agents.by_id.values():
             agent.handler_set.clear()
 

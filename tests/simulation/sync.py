@@ -18,8 +18,9 @@ class SimLock:
     """A lock of simulated threads; also the lock of a condition.
 
     Args:
-        scheduler: Whose threads use it.
-        reentrant: The thread that holds it may take it again; otherwise that is a deadlock.
+        scheduler: The scheduler of its threads.
+        reentrant: Whether the thread that has the lock may take it again; if not, this is a
+            deadlock.
     """
 
     def __init__(self, scheduler: Scheduler, *, reentrant: bool = False) -> None:
@@ -50,7 +51,7 @@ class SimLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back to the first thread that waits for it."""
+        """Release the lock; the first waiting thread gets it."""
         if self._scheduler.current is not None and not self._scheduler.current.process.alive:
             return
         self._depth -= 1
@@ -59,7 +60,7 @@ class SimLock:
             self._wake_one()
 
     def locked(self) -> bool:
-        """Tell whether a thread holds it."""
+        """Return whether a thread has the lock."""
         return self._owner is not None
 
     def _wake_one(self) -> None:
@@ -75,19 +76,19 @@ class SimLock:
         self.release()
 
     def give_up(self) -> int:
-        """Release it entirely and return how often it was held."""
+        """Release the lock completely, and return how many times it was taken."""
         depth, self._depth = self._depth, 1
         self.release()
         return depth
 
     def take_back(self, depth: int) -> None:
-        """Take it as often as it was held before."""
+        """Take the lock as many times as before."""
         self.acquire()
         self._depth = depth
 
 
 class SimCondition:
-    """The twin of :class:`threading.Condition`."""
+    """A simulated :class:`threading.Condition`."""
 
     def __init__(self, scheduler: Scheduler, lock: SimLock | None = None) -> None:
         self._scheduler = scheduler
@@ -127,7 +128,7 @@ class SimCondition:
         return result
 
     def notify(self, n: int = 1) -> None:
-        """Wake up to n of the threads that wait, in an order that chance decides."""
+        """Wake up to n of the waiting threads, in random order."""
         woken = 0
         while self._waiting and woken < n:
             index = int(self._scheduler.random.random() * len(self._waiting))
@@ -140,7 +141,7 @@ class SimCondition:
 
 
 class SimEvent:
-    """The twin of :class:`threading.Event`."""
+    """A simulated :class:`threading.Event`."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
@@ -148,7 +149,7 @@ class SimEvent:
         self._waiting: list[tuple[SimThread, int]] = []
 
     def is_set(self) -> bool:
-        """Tell whether it is set."""
+        """Return whether it is set."""
         return self._set
 
     def set(self) -> None:
@@ -178,7 +179,7 @@ class SimEvent:
 
 
 class SimQueue:
-    """The twin of :class:`queue.SimpleQueue`."""
+    """A simulated :class:`queue.SimpleQueue`."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._items: deque[Any] = deque()
@@ -209,15 +210,15 @@ class SimQueue:
         return len(self._items)
 
     def empty(self) -> bool:
-        """Tell whether there is no item."""
+        """Return whether there is no item."""
         return not self._items
 
 
 MAX_WAIT = 9_223_372_036.0
-"""The longest wait in seconds that the standard library takes (``threading.TIMEOUT_MAX``)."""
+"""The longest wait of the standard library, in seconds (``threading.TIMEOUT_MAX``)."""
 
 
 def _check_timeout(timeout: float | None) -> None:
-    """Refuse what a real wait refuses, so that the simulation finds it too."""
+    """Raise for a timeout that a real wait would refuse."""
     if timeout is not None and timeout > MAX_WAIT:
         raise OverflowError("timeout value is too large")

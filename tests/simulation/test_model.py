@@ -1,4 +1,4 @@
-"""The lease protocol, exhausted: what docs/guarantees.md promises follows from the rules."""
+"""The complete search of the lease protocol: docs/guarantees.md follows from its rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def test_no_two_faults_break_the_protocol() -> None:
     found = explore(faults=2)
 
     assert found.broken is None, found.path
-    assert found.states > 100_000  # the search is no smaller than docs/guarantees.md says
+    assert found.states > 100_000  # the size of the search that docs/guarantees.md names
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A seed replays exactly: with every hash seed, and on every Python that is here."""
+"""A seed replays exactly: with every hash seed, and on every installed Python."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def test_a_seed_replays_on_every_python() -> None:
 
 
 def has_simulator(python: Path) -> bool:
-    """Tell whether an environment that hatch made before is whole."""
+    """Return whether an environment that hatch created earlier is complete."""
     wanted = "import chaojiyuyan_worker, chaojiyuyan_devserver, greenlet"
     return subprocess.run([python, "-c", wanted], capture_output=True).returncode == 0

@@ -1,4 +1,4 @@
-"""The worker in simulated worlds: every seed holds every invariant, and every planted bug is found.
+"""The worker in simulated worlds: no seed violates an invariant, and every planted bug is found.
 
 A failure prints its seed and the command that replays it with a readable trace.
 """
@@ -25,7 +25,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 
 def run_simulator(*arguments: str, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
-    """Run the simulator in a process of its own, where it can load the worker as it likes."""
+    """Run the simulator in a separate process, where it can load the instrumented worker."""
     return subprocess.run(
         [sys.executable, "-m", "simulation", *arguments],
         cwd=TESTS,
@@ -47,13 +47,13 @@ def test_every_world_holds_every_invariant(mode: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def found() -> Iterator[dict[str, subprocess.CompletedProcess[str]]]:
-    """What the simulator says of each planted bug; two run at a time."""
+    """The simulator's output for each planted bug; two run at a time."""
     with ThreadPoolExecutor(2) as pool:
         yield dict(zip(PLANTS, pool.map(find, PLANTS.values()), strict=True))
 
 
 def find(plant: Plant) -> subprocess.CompletedProcess[str]:
-    """Look where the bug was found before; then in the first 500 worlds."""
+    """Search the world where the bug was found before, then the first 500 worlds."""
     quick = run_simulator("--plant", plant.name, "--first", str(plant.seed), "--seeds", "1")
     if quick.returncode == 1 and "violat" not in quick.stderr:
         return quick

@@ -1,4 +1,4 @@
-"""What goes wrong in the network of a simulation."""
+"""The faults of a simulation's network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Weather:
-    """How likely each fault is, 0 to 1, until the network is calm.
+    """The probability of each fault, 0 to 1, until the network is calm.
 
     Attributes:
         lost_request: The request never arrives; the sender waits until its timeout.
@@ -17,12 +17,12 @@ class Weather:
         reset: The connection breaks before the answer.
         unavailable: A 500, 502 or 503, some with ``Retry-After``.
         throttled: A 429, some with ``Retry-After``.
-        page: A proxy's HTML page with a status of its own: 200, 401, 403, 404, 410, 502.
-        dripped: The answer arrives a byte a second.
+        page: A proxy's HTML page with the status 200, 401, 403, 404, 410 or 502.
+        dripped: The answer arrives at one byte per second.
         duplicated: A proxy sends the request twice.
         partial: The connection breaks while the request is written.
-        latency: Seconds that a message takes at most when nothing is wrong.
-        date: Seconds that the ``Date`` header is wrong by; None leaves it out.
+        latency: Maximum seconds of a message without a fault.
+        date: Seconds by which the ``Date`` header is wrong; None for no header.
     """
 
     lost_request: float = 0.0

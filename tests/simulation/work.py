@@ -1,4 +1,4 @@
-"""The handlers of a simulation: what workers do with a job, and what they must not do."""
+"""The handlers of a simulation, and the checks of their runs."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
 
 class CheckTask(Protocol):
-    """What watches the handlers."""
+    """Checks the handlers."""
 
     def __call__(self, task: TaskContext, *, begins: bool) -> object:
-        """Look at a task whose handler begins or ends."""
+        """Check a task whose handler begins or ends."""
 
 
 KINDS = ("quick", "short", "long", "stubborn", "flaky", "invalid", "async", "executor")
 """The kinds of work."""
 
 MAX_WORK = 60.0
-"""Seconds that a handler runs at most."""
+"""Maximum seconds that a handler runs."""
 
 
 class Work:
-    """The handlers of one process, and a watch on them.
+    """The handlers of one process, with checks.
 
     Args:
-        scheduler: Gives the time.
-        process: Whose handlers they are.
-        runtime: What they sleep by.
-        seed: What they draw from.
+        scheduler: The scheduler, for the time.
+        process: The process of the handlers.
+        runtime: The runtime, for sleeping.
+        seed: The seed of their random numbers.
         calm_at: Virtual time from which no handler fails.
         check: Called with each task, when its handler begins and when it ends.
 
     Attributes:
-        running: The jobs that a handler works on now, and since when.
+        running: The jobs with a running handler, and since when.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One simulated world: it runs a plan and checks at every step what must hold."""
+"""One simulated world: runs a plan and checks the invariants at every step."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from .server import Answer
 
 MAX_PICKUP = 3.0
-"""Seconds from a new job to its award in a calm world with a free slot."""
+"""Maximum seconds from a new job to its award in a calm world with a free slot."""
 
 MAX_PAUSE = 130.0
-"""Seconds after which a worker has forgotten every fault: the longest ``Retry-After``, and some."""
+"""Seconds after which a worker has recovered: the longest ``Retry-After`` and some more."""
 
 SETTLING = 900.0
-"""Virtual seconds after the last fault in which every job has ended."""
+"""Virtual seconds after the last fault within which every job must end."""
 
 
 @dataclass
 class Report:
-    """What one run did.
+    """The result of one run.
 
     Attributes:
         steps: Scheduling steps.
@@ -44,8 +44,8 @@ class Report:
         seconds: Virtual seconds.
         settled: Jobs that succeeded.
         faults: How often each fault happened.
-        violation: What did not hold, or None.
-        trace: Its lines, if they were kept.
+        violation: The violated invariant, or None.
+        trace: The lines of the trace, if they were kept.
     """
 
     steps: int = 0
@@ -61,8 +61,8 @@ class World:
     """Runs a plan.
 
     Args:
-        plan: What happens.
-        tracing: Keep the trace.
+        plan: The plan.
+        tracing: Whether to keep the trace.
     """
 
     def __init__(self, plan: Plan, *, tracing: bool = False) -> None:
@@ -133,7 +133,7 @@ class World:
         self._check_shutdown()
 
     def _is_calm(self) -> bool:
-        """Tell whether every disturbance is over and every worker runs."""
+        """Return whether all disturbances are over and every worker runs."""
         return self.scheduler.now >= self.plan.calm_at and all(
             worker.is_running for worker in self._workers.values()
         )
@@ -148,7 +148,7 @@ class World:
 
     @contextmanager
     def _log_in_trace(self) -> Iterator[None]:
-        """Write what the worker logs into the trace, and nowhere else."""
+        """Write the worker's log records only to the trace."""
         logger, handler = logging.getLogger("chaojiyuyan_worker"), _TraceHandler(self.scheduler)
         level, propagate = logger.level, logger.propagate
         logger.addHandler(handler)
@@ -161,7 +161,7 @@ class World:
             logger.setLevel(level)
             logger.propagate = propagate
 
-    # -- what happens ----------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------
 
     def _order(self, capability: int) -> str:
         body = {
@@ -199,7 +199,7 @@ class World:
         elif kind == "freeze":
             worker.freeze(seconds)
         elif worker.stop():
-            # Its supervisor kills what is left after a while, and starts it anew.
+            # After a while, its supervisor kills the rest and restarts it.
             again = scheduler.now + GRACE + 5.0 + seconds
             scheduler.at(again, lambda: self._start_again(number, worker))
 
@@ -208,19 +208,19 @@ class World:
             before.kill()
             self._start_worker(number)
 
-    # -- what must hold --------------------------------------------------------------------------
+    # -- invariants ------------------------------------------------------------------------------
 
     def _check_accepted(self, request: Request, run: str) -> None:
         if request.run is None or request.run == run:
             return
         if self.plan.shared_key and self._ended_by_refusals(request):
-            return  # docs/guarantees.md: no client can tell, and so this is not promised.
+            return  # no client can know this, so it is not guaranteed; see docs/guarantees.md
         self.scheduler.violate(
             f"a {request.kind} of {request.sender} was accepted for another's attempt"
         )
 
     def _ended_by_refusals(self, request: Request) -> bool:
-        """Tell whether the platform ended the sender's attempt for its invalid outputs."""
+        """Return whether the platform ended the sender's attempt for its invalid outputs."""
         attempts = self.platform.jobs[request.job_id].attempts
         own = next(each for each in attempts if each.task_run_id == request.run)
         return own.rejections >= self._rules.rejections
@@ -232,7 +232,7 @@ class World:
             self.scheduler.violate(f"credits are not conserved: {total} nc")
 
     def _watch(self) -> None:
-        """Look at every process, once a virtual second."""
+        """Check every process, once per virtual second."""
         scheduler = self.scheduler
         for thread, error in scheduler.unhandled:
             name = f"{thread.process.name}/{thread.name}"
@@ -251,7 +251,7 @@ class World:
                 self.scheduler.violate(f"{job.id} was lost: {job.status}, {job.error_message}")
 
     def _check_pickup(self) -> None:
-        """Order one job of each capability in the calm, and see it taken at once."""
+        """Create one job of each capability without faults, and check that it is taken soon."""
         scheduler = self.scheduler
         until = scheduler.now + MAX_PAUSE
         scheduler.run(lambda: scheduler.now >= until, limit=until + 10.0)
@@ -264,7 +264,7 @@ class World:
             scheduler.run(lambda j=job: j.terminal, limit=ordered + SETTLING)
 
     def _check_shutdown(self) -> None:
-        """Stop every worker, and see that nothing of it is left."""
+        """Stop every worker, and check that nothing of it is left."""
         scheduler = self.scheduler
         for worker in self._workers.values():
             worker.stop()
@@ -272,21 +272,21 @@ class World:
         workers = self._workers.values()
         limit = stopped + GRACE + 5.0 + (MAX_WORK if self.plan.concurrency == 1 else 0.0)
         scheduler.run(lambda: all(w.ended for w in workers), limit=limit)
-        # A poll that is held is abandoned, and closes what it used when it is answered.
+        # A waiting poll is abandoned; it closes its connection when it is answered.
         scheduler.run(lambda: scheduler.now >= stopped + 60.0, limit=stopped + 70.0)
         for worker in workers:
             worker.check_nothing_left()
 
 
 class _TraceHandler(logging.Handler):
-    """Writes log records into the trace."""
+    """Writes log records to the trace."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         super().__init__()
         self._scheduler = scheduler
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a log record."""
+        """Write a log record."""
         self._scheduler.note(f"LOG {record.levelname} {record.getMessage()}")
 
 

@@ -1,1 +1,1 @@
-"""What the tests of several modules share; pytest puts ``tests`` on the path for it."""
+"""Helpers for tests of several modules; pytest adds ``tests`` to the path for them."""

@@ -1,4 +1,4 @@
-"""Something that happens while a test waits."""
+"""Run a function in the background while a test waits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def meanwhile(act: Callable[[], Any], *, delay: float = 0.0) -> Iterator[None]:
-    """Run a function in a thread beside the block; the block's end waits for it.
+    """Run a function in a thread during the block; the end of the block waits for it.
 
-    A thread that outlives its test fails another test, so it has ended afterwards, and what it
-    raised is raised here.
+    The thread has always ended after the block, because a thread that outlives its test would make
+    another test fail. Its exception is raised at the end of the block.
 
     Args:
-        act: The function.
+        act: The function to call.
         delay: Seconds before it is called.
     """
 

@@ -16,7 +16,7 @@ def site(kernel: LocalKernel) -> str:
 
 
 class PlainBrowser(httpx.Client):
-    """Reads pages and submits their forms, and runs no script."""
+    """Reads pages and submits their forms; does not run scripts."""
 
     def __init__(self, kernel: LocalKernel) -> None:
         super().__init__(
@@ -30,11 +30,11 @@ class PlainBrowser(httpx.Client):
 
     def __enter__(self) -> PlainBrowser:
         super().__enter__()
-        self.get(self._console_url)  # leaves the console's token as a cookie
+        self.get(self._console_url)  # sets the console's token as a cookie
         return self
 
     def press(self, path: str, **fields: str) -> httpx.Response:
-        """Submit a form with the token that every page with one carries."""
+        """Submit a form with the CSRF token of a page."""
         token = re.search(r'name="csrf_token" value="(\w+)"', self.get("/keys").text)
         assert token is not None
         return self.post(path, data={"csrf_token": token.group(1), **fields})

@@ -1,4 +1,4 @@
-"""A runtime whose clock a test moves by hand; its threads are real."""
+"""A runtime whose clock is set by the test; its threads are real."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from chaojiyuyan_worker._run.runtime import Runtime
 
 
 class HandClock(Runtime):
-    """Threads of the standard library, and a clock that stands until ``at`` is set.
+    """Threads of the standard library, and a clock that changes only when ``at`` is set.
 
-    ``waiting`` is how many threads wait for one of its conditions, ``slept`` what was slept.
+    ``waiting`` is the number of threads that wait for a condition, ``slept`` the times slept.
     """
 
     def __init__(self, now: float = 100.0) -> None:
@@ -30,7 +30,7 @@ class HandClock(Runtime):
 
 
 class _Counted(threading.Condition):
-    """Its lock is held while the number of those that wait changes."""
+    """A condition that changes the number of waiting threads under its lock."""
 
     def __init__(self, clock: HandClock, lock) -> None:
         super().__init__(lock)

@@ -1,4 +1,4 @@
-"""The installed command as a user runs it: a process with a home folder of its own."""
+"""The installed command as a user runs it: a process with its own home folder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from chaojiyuyan_core.credentials import load_credentials
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "chaojiyuyan"
 KEY = "nxt_ag_abcdefghijklsecret"
-PATIENCE = 30.0  # seconds that any process may take
+PATIENCE = 30.0  # seconds for each process
 
 
 class Cli:
-    """The command, in an environment that knows nothing but its own home folder."""
+    """The command in a minimal environment with its own home folder."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.folder = home  # where it is started
+        self.folder = home  # its working directory
         self.env = {
             "HOME": str(home),
             "PATH": os.pathsep.join([str(COMMAND.parent), "/usr/bin", "/bin"]),
@@ -71,7 +71,7 @@ class Cli:
         )
 
     def files(self) -> set[str]:
-        """What lies in the home folder."""
+        """Return the names of the files in the home folder."""
         return {str(path.relative_to(self.home)) for path in self.home.rglob("*")}
 
 
@@ -82,7 +82,7 @@ def job_id_of(process: subprocess.Popen[str]) -> str:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Read the rest, and wait for the end: `communicate` would miss what is buffered."""
+    """Read the rest and wait for the end; `communicate` would miss buffered output."""
     assert process.stdout is not None
     assert process.stderr is not None
     with process.stdout, process.stderr:
@@ -96,11 +96,11 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 
 
 def entry_in(path: Path, container: str = "mcpServers") -> dict[str, object]:
-    """The server's entry in a client's file."""
+    """Return the server's entry in a client's configuration file."""
     entry: dict[str, object] = json.loads(path.read_text())[container]["chaojiyuyan"]
     return entry
 
 
 def saved(cli: Cli, profile: str = "default") -> dict[str, str] | None:
-    """What the credentials file has for a profile."""
+    """Return the credentials file's entry for a profile."""
     return load_credentials(path=cli.credentials, profile=profile)

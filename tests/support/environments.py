@@ -1,4 +1,4 @@
-"""Clean environments to install the built wheels into."""
+"""Clean environments for installing the built wheels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
-NOT_THEIRS = {"UV_CONSTRAINT", "VIRTUAL_ENV"}  # these are of the environment that runs the tests
+NOT_THEIRS = {"UV_CONSTRAINT", "VIRTUAL_ENV"}  # belong to the environment that runs the tests
 INSTALLER_ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name not in NOT_THEIRS},
     "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(ROOT / ".hatch" / "uv")),
@@ -42,12 +42,12 @@ INITIALIZE = {
 
 
 def at(kernel: LocalKernel) -> dict[str, str]:
-    """The environment variables that lead to the local kernel."""
+    """Return the environment variables with the URL and key of the local kernel."""
     return {"CHAOJIYUYAN_API_KEY": kernel.api_key, "HEBING_BASE_URL": kernel.base_url}
 
 
 class Environment:
-    """A virtual environment and a home folder, with nothing of this checkout on a path."""
+    """A virtual environment and a home folder, without this checkout on any path."""
 
     def __init__(self, folder: Path, interpreter: Path, wheels: Path, uv: Path) -> None:
         self.folder, self.home, self.wheels, self._uv = folder, folder / "home", wheels, uv
@@ -60,12 +60,12 @@ class Environment:
         return run([self._uv, *args], INSTALLER_ENVIRONMENT, check=check)
 
     def install(self, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """``uv pip install``, where the built wheels lie beside the index."""
+        """Run ``uv pip install`` with the index and the built wheels."""
         where = ("--python", self.python, "--find-links", self.wheels)
         return self._installer("pip", "install", *where, *args, check=check)
 
     def pip(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """``pip install``, where the built wheels lie beside the index."""
+        """Run ``pip install`` with the index and the built wheels."""
         command = [self.python, "-m", "pip", "install", "--find-links", self.wheels, *args]
         return run(command, INSTALLER_ENVIRONMENT, check=check)
 
@@ -77,13 +77,13 @@ class Environment:
         cwd: Path | None = None,
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program with this environment first on PATH, and no other variables than these."""
+        """Run a program with this environment first on PATH and only the given variables."""
         variables = self.variables(**environment)
         return run(list(command), variables, check, input, cwd or self.home)
 
     @contextmanager
     def conversation(self, *command: str | Path, **environment: str) -> Iterator[Ask]:
-        """Run a program that is spoken to in lines of JSON; yields a function that asks it."""
+        """Run a program that reads and writes lines of JSON; yield a function to send requests."""
         with subprocess.Popen(
             list(command),
             env=self.variables(**environment),
@@ -113,21 +113,21 @@ class Environment:
                 process.kill()
 
     def variables(self, **more: str) -> dict[str, str]:
-        """What a program of this environment is started with."""
+        """Return the environment variables for a program."""
         return {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), **more}
 
     def packages(self) -> dict[str, str]:
-        """The distributions that are installed, with their versions."""
+        """Return the installed distributions with their versions."""
         listed = self._installer("pip", "list", "--python", self.python, "--format", "json")
         return {row["name"]: row["version"] for row in json.loads(listed.stdout)}
 
     @property
     def site_packages(self) -> Path:
-        """Where it is installed."""
+        """Return the folder of the installed packages."""
         return next((self.folder / "venv" / "lib").glob("python3*/site-packages"))
 
     def megabytes(self) -> float:
-        """The size of what is installed, without compiled files."""
+        """Return the size of the installed packages, without compiled files."""
         files = (file for file in self.site_packages.rglob("*") if file.suffix != ".pyc")
         return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
@@ -159,7 +159,7 @@ def interpreter_of(version: str) -> Path:
 
 def _runs(candidate: str | Path, version: str) -> bool:
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:  # pyenv's shims are there for versions that they then refuse to run
+    try:  # pyenv has shims for versions that it then refuses to run
         shown = subprocess.run([candidate, "-c", code], text=True, capture_output=True, timeout=20)
     except OSError:
         return False

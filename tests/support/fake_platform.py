@@ -1,4 +1,4 @@
-"""A server for answers that the local kernel never gives."""
+"""A server for responses that the local kernel never sends."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .command_line import PATIENCE
 
 
 class FakePlatform(ThreadingHTTPServer):
-    """Answers what it is told to, for what the local kernel would never say."""
+    """Sends the given responses."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.answers: dict[str, tuple[int, str, bytes]] = {}
-        self.half = threading.Event()  # set it, and the second half of a file is sent
+        self.half = threading.Event()  # when it is set, the second half of a file is sent
         self.base_url = f"http://127.0.0.1:{self.server_address[1]}/api/v1"
 
     def say(self, path: str, body: object, status: int = 200) -> None:
-        """Answer JSON to every request for the path, whatever its method."""
+        """Answer every request for the path with JSON, for any method."""
         self.answers[path] = (status, "application/json", json.dumps(body).encode())
 
     def say_file(self, path: str, content: bytes) -> None:
-        """Answer a file whose second half is sent once `half` is set."""
+        """Answer with a file whose second half is sent once `half` is set."""
         self.answers[path] = (200, "application/octet-stream", content)
 
     def say_html(self, path: str, page: bytes, status: int = 200) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of flows need: a driver that plays them without I/O."""
+"""A driver that runs flows without I/O, for their tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Script:
-    """Plays the driver of a flow: a clock of its own, and the answers that it was given."""
+    """Runs a flow with its own clock and the given responses."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -24,7 +24,7 @@ class Script:
         return self.time
 
     def play(self, flow: Flow[Any], *answers: object, each_takes: float = 0.0) -> Any:
-        """Run the flow to its end; the last answer is given again if it is needed."""
+        """Run the flow to its end; the last response is repeated if needed."""
         left = list(answers)
         answer: Any = None
         try:
@@ -46,7 +46,7 @@ class Script:
 
 
 def as_reply(answer: object) -> Reply:
-    """Return what a transport would make of an answer, or of a fault."""
+    """Return a transport's result for a response or a fault."""
     if isinstance(answer, Exception):
         return Reply(fault=answer)
     if isinstance(answer, httpx.Response):

@@ -1,7 +1,7 @@
-"""Everything that reads foreign bytes, each with the input it is fuzzed with and what must hold.
+"""The readers of untrusted bytes, each with its fuzz input and its checks.
 
-A target takes one value, raises what it documents, and fails an assertion or raises anything else
-where there is a fault. Nothing in Python reads server-sent events: the console's htmx does.
+A target takes one value. A failed assertion, or an exception that the reader does not document, is
+a fault. There is no reader of server-sent events, because only the console's htmx reads them.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ SECRET = "whsec_fuzz"
 
 @dataclass(frozen=True)
 class Target:
-    """One reader of foreign bytes.
+    """One reader of untrusted bytes.
 
     Attributes:
-        values: What it is fed with.
-        check: Feeds it one value; an exception is a fault.
+        values: The strategy for its input.
+        check: Tests one value; an exception is a fault.
     """
 
     values: st.SearchStrategy[Any]
@@ -71,7 +71,7 @@ spaces = st.text(" \t\n\r", max_size=3)
 
 @st.composite
 def mangled(draw: st.DrawFn, documents: st.SearchStrategy[str]) -> str:
-    """A document that is nearly right: a piece of it gone, doubled or replaced."""
+    """An almost valid document: a part of it removed, doubled or replaced."""
     text = draw(documents)
     for _ in range(draw(st.integers(0, 2))):
         start = draw(st.integers(0, len(text)))
@@ -140,7 +140,7 @@ answers = st.tuples(statuses, headers, bodies)
 
 
 def reply_of(answer: tuple[int, dict[str, bytes], bytes]) -> Reply:
-    """An answer as the transport hands it on."""
+    """A response as the transport returns it."""
     status, headers, body = answer
     return Reply(status, httpx.Headers([(name.encode(), headers[name]) for name in headers]), body)
 
@@ -149,7 +149,7 @@ def reply_of(answer: tuple[int, dict[str, bytes], bytes]) -> Reply:
 
 
 def edit_json(text: str) -> None:
-    """Every character but our entry's stays, and taking it out again gives the same servers."""
+    """Only our entry's characters change, and removing it restores the same servers."""
     servers = JsonServers("mcpServers")
     try:
         before = servers.entries(text)
@@ -160,12 +160,12 @@ def edit_json(text: str) -> None:
     assert json.loads(edited)["mcpServers"]["chaojiyuyan"] == ENTRY
     left = {name: entry for name, entry in before.items() if name != "chaojiyuyan"}
     after = {name: entry for name, entry in servers.entries(edited).items() if name in left}
-    assert repr(after) == repr(left)  # NaN is no equal of itself
+    assert repr(after) == repr(left)  # NaN is not equal to itself
     assert repr(servers.entries(removed)) == repr(left)
 
 
 def edit_toml(text: str) -> None:
-    """The other servers stay, and taking ours out again gives the same servers."""
+    """The other servers stay, and removing ours restores the same servers."""
     servers = TomlServers("mcp_servers")
     try:
         before = servers.entries(text)
@@ -179,7 +179,7 @@ def edit_toml(text: str) -> None:
 
 
 def read_credentials(content: bytes) -> None:
-    """A file is read or refused; what is saved into it is read again."""
+    """A file is read or refused; a saved value is read again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "credentials")
         path.write_bytes(content)
@@ -215,7 +215,7 @@ CALLS = [
 
 
 def read_answer(answer: tuple[int, dict[str, bytes], bytes]) -> None:
-    """An answer is a value or one of our errors, which can be shown."""
+    """A response is a value or a documented error, which can be printed."""
     reply = reply_of(answer)
     assert reply.retry_after is None or 0 <= reply.retry_after <= 120
     for call in CALLS:
@@ -229,7 +229,7 @@ def read_answer(answer: tuple[int, dict[str, bytes], bytes]) -> None:
 
 
 def poll_device_login(given: tuple[dict[str, Any], list[Any]]) -> None:
-    """A login ends, whatever the server sends: with a key, an error of ours or at its deadline."""
+    """A login ends for any response: with a key, a documented error or at its deadline."""
     code, sent = given
     clock = 0.0
     flow = wait_for_approval(code, now=lambda: clock, timeout=60.0)  # type: ignore[arg-type]
@@ -263,7 +263,7 @@ def name_artifact(artifact: dict[str, Any]) -> None:
 
 
 def show_text(text: str) -> None:
-    """What is shown cannot steer a terminal, and what a model reads hides nothing."""
+    """Printed text cannot control a terminal, and text for a model has no hidden characters."""
     for letter in escape_text(text):
         assert unicodedata.category(letter) not in {"Cc", "Zl", "Zp"}
     assert len(escape_text(text, 10)) <= 40
@@ -271,7 +271,7 @@ def show_text(text: str) -> None:
 
 
 def read_time(text: str) -> None:
-    """A time is read or not; it never raises, and has a zone."""
+    """Parsing a time never raises, and a parsed time has a time zone."""
     for time in (parse_iso(text), parse_http_date(text)):
         assert time is None or time.tzinfo is not None
 

@@ -1,4 +1,4 @@
-"""A loopback server whose every connection does what a function says, byte by byte."""
+"""A loopback server whose connections are handled by a function, byte by byte."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JOB = b'{"data":{"id":"j1","status":"queued"}}'
 
 
 class Peer:
-    """One connection, as the server sees it."""
+    """One connection on the server's side."""
 
     def __init__(self, sock: socket.socket, ending: threading.Event) -> None:
         self.socket = sock
@@ -25,12 +25,12 @@ class Peer:
         self._received = b""
 
     def use(self, sock: socket.socket) -> None:
-        """Go on with another socket; it is closed with the connection."""
+        """Continue with another socket, which is closed with the connection."""
         self.socket = sock
         self.opened.append(sock)
 
     def read_request(self) -> bytes:
-        """Read the next request, its body included."""
+        """Read the next request with its body."""
         while b"\r\n\r\n" not in self._received:
             self._receive()
         head, _, self._received = self._received.partition(b"\r\n\r\n")
@@ -58,7 +58,7 @@ class Peer:
         self.send(b"\r\n".join(lines))
 
     def drip(self, text: bytes, pause: float = 0.02) -> None:
-        """Send byte by byte, over and over, until the client has closed or the test is over."""
+        """Send the bytes one by one, repeatedly, until the client closes or the test is over."""
         while not self.ending.is_set():
             for byte in text:
                 self.socket.sendall(bytes([byte]))
@@ -70,7 +70,7 @@ class Peer:
 
 
 class Hostile:
-    """The server; ``port`` and ``url`` are where it listens, ``accepted`` counts connections."""
+    """The server; it listens on ``port`` and ``url``, and ``accepted`` counts connections."""
 
     def __init__(self, behave: Behaviour) -> None:
         self._behave = behave
@@ -113,7 +113,7 @@ class Hostile:
     def close(self) -> None:
         self._ending.set()
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
         self._listener.close()
         for sock in self._sockets:
             with contextlib.suppress(OSError):
@@ -124,7 +124,7 @@ class Hostile:
 
 @contextlib.contextmanager
 def hostile(behave: Behaviour) -> Iterator[Hostile]:
-    """Run a server for the length of a ``with`` block."""
+    """Run a server during a ``with`` block."""
     server = Hostile(behave)
     try:
         yield server

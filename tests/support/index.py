@@ -1,4 +1,4 @@
-"""A package index on this machine."""
+"""A local package index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Index:
-    """A package index of this machine, and what an installer finds there and on the real one."""
+    """A local package index, and installations from it and the real index."""
 
     def __init__(self, folder: Path, uv: Path) -> None:
         self.folder, self._uv = folder, uv
@@ -40,13 +40,13 @@ class Index:
         pytest.fail("the index did not start")
 
     def upload(self, *files: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Upload as the release does: what is there already, with the same content, is skipped."""
+        """Upload like the release: files that exist with the same content are skipped."""
         login = ("--username", "any", "--password", "any", "--publish-url", self.url)
         command = [self._uv, "publish", "--check-url", f"{self.url}/simple", *login, *files]
         return run(command, INSTALLER_ENVIRONMENT, check=check)
 
     def resolve(self, wanted: str, interpreter: Path) -> dict[str, str]:
-        """Return what an installer would install, with the versions; fail where it cannot."""
+        """Return the packages and versions that would be installed; fail if they cannot."""
         options = ("--quiet", "--no-header", "--no-annotate", "--python", interpreter)
         command = [self._uv, "pip", "compile", *options, "--index", f"{self.url}/simple", "-"]
         shown = run(command, INSTALLER_ENVIRONMENT, text=wanted)

@@ -25,7 +25,7 @@ ACCEPT = "application/json, text/event-stream"
 
 @dataclass
 class HttpServer:
-    """A server that listens on a port of its own."""
+    """A server with its own port."""
 
     home: Path
     arguments: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class HttpServer:
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
-        while True:  # it is said before the first request is taken
+        while True:  # the port is printed before the first request is accepted
             try:
                 httpx.get(found[1], trust_env=False)
             except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""The MCP server as a process that is spoken to line by line."""
+"""The MCP server as a process with one JSON message per line."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ OURS = ("CHAOJIYUYAN_", "HEBING_", "NEXUS_")
 
 
 def clean_environment(home: Path, **variables: str) -> dict[str, str]:
-    """The environment without any key, profile or choice of whoever runs the tests."""
+    """Return the environment without the keys, profiles and settings of the user."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return {**kept, "HOME": str(home), "USERPROFILE": str(home), **variables}
 
 
 @dataclass
 class Answer:
-    """What a tool has answered."""
+    """The result of a tool call."""
 
     result: Json
 
@@ -48,7 +48,7 @@ class Answer:
 
     @property
     def data(self) -> Json:
-        """The result, the same as structured content and as text; without the notice in it."""
+        """Return the structured content, which must equal the text; without the notice in it."""
         assert not self.failed, self.result
         structured: Json = self.result["structuredContent"]
         assert json.loads(self.result["content"][0]["text"]) == structured
@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def error(self) -> Json:
-        """The error; it has no structured content, which clients hold against the schema."""
+        """Return the error; without structured content, which clients would validate."""
         assert self.failed, self.result
         assert "structuredContent" not in self.result
         error: Json = json.loads(self.result["content"][0]["text"])
@@ -66,7 +66,7 @@ class Answer:
 
 @dataclass
 class Wire:
-    """A server process and its two pipes, spoken to line by line."""
+    """A server process and its two pipes."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -104,21 +104,21 @@ class Wire:
         return number
 
     def begin(self, tool: str, *, progress: bool = False, **arguments: object) -> int:
-        """Begin a tool call and return its id."""
+        """Start a tool call and return its id."""
         params: Json = {"name": tool, "arguments": arguments}
         if progress:
             params["_meta"] = {"progressToken": "progress"}
         return self.ask("tools/call", params)
 
     def answer(self, number: int, timeout: float = 20) -> Json:
-        """Wait for the answer to a request: ``result`` or ``error``."""
+        """Wait for the response to a request: ``result`` or ``error``."""
         deadline = time.monotonic() + timeout
         while number not in self.answers:
             assert self.take(deadline - time.monotonic()), f"no answer to {number}, but the end"
         return self.answers.pop(number)
 
     def take(self, timeout: float) -> bool:
-        """Take one more line; False at the end of the output."""
+        """Read one more line; return False at the end of the output."""
         line = self._lines.get(timeout=max(timeout, 0.01))
         if line is None:
             return False
@@ -135,18 +135,18 @@ class Wire:
         return True
 
     def rest(self, timeout: float = 5) -> None:
-        """Take everything up to the end of the output."""
+        """Read everything up to the end of the output."""
         while self.take(timeout):
             pass
 
     def greet(self) -> Json:
-        """Shake hands in the way of the 2025 protocol."""
+        """Initialize with the 2025 protocol."""
         result: Json = self.answer(self.ask("initialize", HELLO))["result"]
         self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return result
 
     def discover(self, **capabilities: Json) -> Json:
-        """Open the connection in the way of the 2026 protocol, as a client with capabilities."""
+        """Open the connection with the 2026 protocol, as a client with capabilities."""
         self.envelope = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
@@ -170,7 +170,7 @@ class Wire:
 
 @dataclass
 class Servers:
-    """Starts server processes and ends those that a test has left."""
+    """Starts server processes, and stops those that a test has left running."""
 
     home: Path
     started: list[Wire] = field(default_factory=list)
@@ -203,7 +203,7 @@ class Servers:
 
 
 def reach(kernel: LocalKernel, api_key: str | None = None) -> dict[str, str]:
-    """The variables by which a server reaches a kernel."""
+    """Return the environment variables with a kernel's URL and key."""
     return {
         "CHAOJIYUYAN_API_KEY": api_key or kernel.api_key,
         "HEBING_BASE_URL": kernel.base_url,

@@ -1,4 +1,4 @@
-"""Replies as the platform and what is between send them."""
+"""Replies of the platform and of proxies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def date_of(time: datetime = NOW) -> dict[str, str]:
 
 
 def after(seconds: float) -> str:
-    """The server's time so many seconds later, as its bodies write it."""
+    """The server's time ``seconds`` later, in the format of its bodies."""
     return (NOW + timedelta(seconds=seconds)).isoformat()
 
 
@@ -34,13 +34,13 @@ def data(**fields: Any) -> Reply:
 
 
 def refusal(status: int, code: str | None, *, headers: Any = None, **fields: Any) -> Reply:
-    """An error of the API; without a code, one as FastAPI sends by itself."""
+    """An error of the API; without a code, an error of FastAPI itself."""
     detail: Any = "no" if code is None else {"error": "no", "code": code, **fields}
     return answer(status, headers=headers, detail=detail)
 
 
 def page(status: int, text: str = "<h1>default backend - 404</h1>") -> Reply:
-    """A page of a proxy."""
+    """An error page of a proxy."""
     return Reply(status, {**date_of(), "content-type": "text/html"}, text.encode())
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for the API of a language model, on loopback: it says what a test has written down."""
+"""A fake API of a language model on loopback, which answers with a test's script."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def use(tool: str, **arguments: object) -> Json:
 
 
 class ScriptedModel:
-    """Answers the turns of one conversation, each by a step of the script.
+    """Answers the turns of one conversation, each with a step of the script.
 
-    A step is a list of blocks, or makes one from the text of the last message.
+    A step is a list of blocks, or a function from the last message's text to such a list.
     """
 
     def __init__(self, steps: Iterable[list[Json] | Callable[[str], list[Json]]]) -> None:
@@ -71,12 +71,12 @@ class ScriptedModel:
         self._server.server_close()
 
     def last_message(self) -> str:
-        """What the model was sent last."""
+        """Return the last message to the model."""
         turn = self.turns[-1]
         return json.dumps((turn.get("messages") or turn.get("input"))[-6:], ensure_ascii=False)
 
     def wait_for_turn(self, number: int, timeout: float = 100) -> str:
-        """Wait until the model was asked so often; return what it was sent last."""
+        """Wait until the model was asked ``number`` times; return the last message."""
         deadline = time.monotonic() + timeout
         while len(self.turns) < number:
             assert time.monotonic() < deadline, f"turn {number} never came"
@@ -85,7 +85,7 @@ class ScriptedModel:
 
     def _answer(self, body: Json) -> list[Json]:
         if not body.get("tools"):
-            return [say("A title")]  # a question beside the conversation
+            return [say("A title")]  # a request outside the conversation
         with self._lock:
             self.turns.append(body)
             step = self._steps[min(len(self.turns), len(self._steps)) - 1]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """A process on a pseudo-terminal of its own, and what stands on it."""
+    """A process on its own pseudo-terminal, and the terminal's output."""
 
     # The terminal becomes the process's controlling one, so that Ctrl-C reaches it.
     _SHIM = (
@@ -46,7 +46,7 @@ class Terminal:
         self.text = ""
 
     def expect(self, pattern: str) -> re.Match[str]:
-        """Read until the pattern stands in what was written."""
+        """Read until the output matches the pattern."""
         deadline = time.monotonic() + PATIENCE
         while (found := re.search(pattern, self.text)) is None:
             assert self._read(deadline), f"{pattern!r} never came; got {self.text!r}"
@@ -58,7 +58,7 @@ class Terminal:
     def interrupt_prompt(self) -> None:
         """Press Ctrl-C once the process sleeps in its read.
 
-        Between its last look for signals and that read, CPython would notice it with the next key.
+        If it arrived just before the read, CPython would handle it only after the next key.
         """
         deadline = time.monotonic() + PATIENCE
         while psutil.Process(self.process.pid).status() != psutil.STATUS_SLEEPING:

@@ -1,4 +1,4 @@
-"""A certificate that signs itself, for servers of the tests on this machine; it expires in 2126."""
+"""A self-signed certificate for the tests' servers on this machine; it expires in 2126."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ zQ==
 
 
 def server_context() -> ssl.SSLContext:
-    """Return the context of a server that is one of :data:`HOSTS`."""
+    """Return the TLS context of a server for :data:`HOSTS`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "both.pem"
@@ -42,5 +42,5 @@ def server_context() -> ssl.SSLContext:
 
 
 def client_context() -> ssl.SSLContext:
-    """Return the context of a client that trusts such a server, and no other."""
+    """Return the TLS context of a client that trusts only this certificate."""
     return ssl.create_default_context(cadata=_CERTIFICATE)

@@ -1,4 +1,4 @@
-"""Wires that answer what a test tells them to, without a network."""
+"""Wires that answer with a test's replies, without a network."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class FakeWire:
-    """Answers each call by the last segment of its path, and keeps what was sent.
+    """Answers each call by the last segment of its path, and records the calls.
 
-    An answer is a reply, a list of replies of which the last one is repeated, or a function of the
-    call that returns a reply.
+    An answer is a reply; a list of replies, of which the last is repeated; or a function from the
+    call to a reply.
     """
 
     def __init__(self, **answers: Any) -> None:
@@ -54,12 +54,12 @@ class FakeWire:
         self.closed = True
 
     def count(self, endpoint: str, job_id: str | None = None) -> int:
-        """How many calls were sent to an endpoint, of one job or of all."""
+        """Return the number of calls to an endpoint, for one job or for all."""
         calls = self.sent[endpoint]
         return sum(job_id is None or f"/{job_id}/" in call.path for call in calls)
 
     def wait(self, endpoint: str, count: int, job_id: str | None = None) -> None:
-        """Wait until so many calls were sent."""
+        """Wait until this number of calls was sent."""
         with self.changed:
             done: Callable[[], bool] = lambda: self.count(endpoint, job_id) >= count  # noqa: E731
             assert self.changed.wait_for(done, 10), (endpoint, dict(self.sent))

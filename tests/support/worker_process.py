@@ -1,4 +1,4 @@
-"""A worker as a process of its own. Each run of a handler is a line in ``$RUNS_FILE``."""
+"""A worker process. Each run of a handler adds a line to ``$RUNS_FILE``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def echo(task: TaskContext) -> dict[str, Any]:
 
 
 def end_a_child() -> int:
-    """Fork, as multiprocessing does, end the child by SIGTERM, and return what ended it."""
+    """Fork like multiprocessing, send SIGTERM to the child, and return the signal that ended it."""
     child = os.fork()
     if child == 0:
         time.sleep(20)

@@ -1,4 +1,4 @@
-"""Workers against the local kernel: in this process on a thread, or as processes of their own."""
+"""Workers on the local kernel: in a thread of this process, or in separate processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
 
 @contextmanager
 def running(worker: Worker, **options: Any) -> Iterator[None]:
-    """Run a worker on a thread; at the end it is stopped, and what it raised is raised here."""
+    """Run a worker in a thread; at the end, stop it and raise its exception, if any."""
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -59,7 +59,7 @@ def running(worker: Worker, **options: Any) -> Iterator[None]:
 
 
 class Site:
-    """A kernel with short leases, and what a test does with it."""
+    """A kernel with short leases, and helpers for tests."""
 
     lease = LEASE
 
@@ -115,7 +115,7 @@ class Site:
         return (self.folder / f"worker-{number}.log").read_text()
 
     def runs(self) -> list[tuple[str, int]]:
-        """Each run of a handler so far: the job's id and the process's."""
+        """Return each run of a handler so far: the job's id and the process id."""
         if not self.runs_file.exists():
             return []
         lines = self.runs_file.read_text().splitlines()

@@ -1,7 +1,7 @@
 """A user's program that touches every public name. It is checked, not run.
 
-A line that must be a type error carries the ignores for it: both checkers report an ignore that
-nothing needs.
+A line that must be a type error has ignore comments for it. Both checkers report an ignore comment
+that is not needed.
 """
 
 from __future__ import annotations

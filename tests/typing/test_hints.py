@@ -1,4 +1,4 @@
-"""`typing.get_type_hints` works on what is public, for frameworks that read annotations."""
+"""`typing.get_type_hints` works on all public objects, for frameworks that read annotations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def public_callables() -> dict[str, object]:
             home = getattr(value, "__module__", "")
             if exported.startswith("_") or not str(home).startswith("chaojiyuyan_"):
                 continue
-            if not hasattr(module, "__path__") and home != name:  # it was imported there
+            if not hasattr(module, "__path__") and home != name:  # imported from another module
                 continue
             if inspect.isfunction(value):
                 found[f"{home}.{exported}"] = value
@@ -48,6 +48,6 @@ PUBLIC = public_callables()
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_the_annotations_of_what_is_public_are_types(name: str) -> None:
+def test_the_annotations_of_public_objects_are_types(name: str) -> None:
     hints = typing.get_type_hints(PUBLIC[name])
     assert not any(isinstance(hint, (str, typing.ForwardRef)) for hint in hints.values())

@@ -1,4 +1,4 @@
-"""The types that users see: checkers accept right programs and refuse wrong ones."""
+"""Public types: checkers accept correct programs and refuse incorrect ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("program.py")
 
 
-@pytest.mark.timeout(300)  # the first run makes its environment
+@pytest.mark.timeout(300)  # the first run creates its environment
 def test_mypy_and_pyright_accept_a_users_program() -> None:
     checked = subprocess.run(
         [ROOT / "scripts" / "hatch", "run", "lint:user-program"], text=True, capture_output=True

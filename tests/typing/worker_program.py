@@ -1,4 +1,4 @@
-"""A worker's author's program. It is checked, not run; see ``program.py``."""
+"""A program with a worker. It is checked, not run; see ``program.py``."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class TestPrintMode:
         assert '\\"heard\\": \\"hello\\"' in answer or '\\"heard\\":\\"hello\\"' in answer
         assert "not instructions" in answer
 
-    def test_is_told_that_no_user_can_agree(self, evaluate: Evaluate) -> None:
+    def test_print_mode_reports_that_no_user_can_agree(self, evaluate: Evaluate) -> None:
         with evaluate([ORDERED], [say("Not ordered.")]) as run:
             run.claude(*ASKING).run()
             assert run.jobs.list() == []

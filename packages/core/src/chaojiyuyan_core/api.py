@@ -136,7 +136,7 @@ def create_job(
 
 
 def get_job(job_id: str, *, wait: float | None = None) -> Call[JobData]:
-    """``GET /kernel-jobs/{id}``: a job. With ``wait``, a long-poll of at most so many seconds."""
+    """``GET /kernel-jobs/{id}``: a job. With ``wait``, a long-poll of at most ``wait`` seconds."""
 
     def read(data: object) -> JobData:
         job = _job(data)

@@ -5,8 +5,8 @@ Every name is loaded when it is first used, so a program pays only for the parts
 
 from ._version import __version__
 
-# Type checkers take this for true, and tools that bundle programs follow the imports below it.
-# The constant of `typing` would cost the import of that module.
+# Type checkers treat this as true, and tools that bundle programs follow the imports below it.
+# The constant in `typing` would require importing that module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from chaojiyuyan_cli.mcp_config import (

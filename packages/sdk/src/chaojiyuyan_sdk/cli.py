@@ -1,4 +1,4 @@
-"""The module path of 0.4.0; the command line lives in :mod:`chaojiyuyan_cli`."""
+"""The module path of 0.4.0; the command line is in :mod:`chaojiyuyan_cli`."""
 
 from chaojiyuyan_cli.main import EX_API_ERROR, EX_OK, EX_USER_ERROR, main, run
 from chaojiyuyan_cli.mcp_config import (
@@ -11,7 +11,7 @@ from chaojiyuyan_core.credentials import clear_credentials, load_credentials, sa
 from chaojiyuyan_core.errors import HebingAPIError, HebingError, JobTimeout
 
 EX_NOT_IMPLEMENTED = 64
-"""An exit code of 0.4.0; no command ends with it any more."""
+"""An exit code of 0.4.0, which no command returns now."""
 
 __all__ = [
     "EX_API_ERROR",

@@ -1,4 +1,4 @@
-"""The module path of 0.4.0; the names live in :mod:`chaojiyuyan_client`."""
+"""The module path of 0.4.0; the names are in :mod:`chaojiyuyan_client`."""
 
 from chaojiyuyan_client import AsyncJob, AsyncNexusClient, HebingClient, Job, NexusClient
 from chaojiyuyan_core.credentials import load_credentials, save_credentials

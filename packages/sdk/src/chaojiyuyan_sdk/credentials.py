@@ -1,4 +1,4 @@
-"""The module path of 0.4.0; the names live in :mod:`chaojiyuyan_core.credentials`."""
+"""The module path of 0.4.0; the names are in :mod:`chaojiyuyan_core.credentials`."""
 
 from chaojiyuyan_core.credentials import (
     CREDENTIALS_DIR,

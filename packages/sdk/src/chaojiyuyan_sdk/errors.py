@@ -1,3 +1,3 @@
-"""The module path of 0.4.0; the names live in :mod:`chaojiyuyan_core.errors`."""
+"""The module path of 0.4.0; the names are in :mod:`chaojiyuyan_core.errors`."""
 
-from chaojiyuyan_core.errors import *  # noqa: F403  (whatever exception there is)
+from chaojiyuyan_core.errors import *  # noqa: F403  (all exceptions)

@@ -1,4 +1,4 @@
-"""The module path of 0.4.0; the server lives in :mod:`chaojiyuyan_mcp`."""
+"""The module path of 0.4.0; the server is in :mod:`chaojiyuyan_mcp`."""
 
 from chaojiyuyan_core.errors import HebingAPIError, HebingError, JobTimeout
 from chaojiyuyan_mcp import main

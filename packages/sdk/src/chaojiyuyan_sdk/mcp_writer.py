@@ -1,4 +1,4 @@
-"""The module path of 0.4.0; the names live in :mod:`chaojiyuyan_cli.mcp_config`."""
+"""The module path of 0.4.0; the names are in :mod:`chaojiyuyan_cli.mcp_config`."""
 
 from chaojiyuyan_cli.mcp_config import (
     DEFAULT_ARGS,

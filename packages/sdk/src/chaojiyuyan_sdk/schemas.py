@@ -1,4 +1,4 @@
-"""The module path of 0.4.0; the names live in :mod:`chaojiyuyan_core.models`."""
+"""The module path of 0.4.0; the names are in :mod:`chaojiyuyan_core.models`."""
 
 from chaojiyuyan_core.models import (
     TERMINAL_JOB_STATUSES,

@@ -1,4 +1,4 @@
-"""The module path of 0.4.0; the names live in :mod:`chaojiyuyan_core.webhooks`."""
+"""The module path of 0.4.0; the names are in :mod:`chaojiyuyan_core.webhooks`."""
 
 from chaojiyuyan_core.webhooks import sign_webhook, unwrap_webhook, verify_webhook_signature
 

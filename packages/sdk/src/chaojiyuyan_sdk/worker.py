@@ -1,4 +1,4 @@
-"""The module path of 0.4.0; the names live in :mod:`chaojiyuyan_worker`."""
+"""The module path of 0.4.0; the names are in :mod:`chaojiyuyan_worker`."""
 
 from chaojiyuyan_core.credentials import load_credentials
 from chaojiyuyan_core.errors import (
