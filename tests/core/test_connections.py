@@ -13,9 +13,10 @@ import pytest
 
 from chaojiyuyan_core import api
 from chaojiyuyan_core.http import AsyncTransport, Reply, RequestBuilder, Transport
+from chaojiyuyan_core.http._attempt import Attempt
 from chaojiyuyan_core.http._shelf import MAX_IDLE_SECONDS
 from chaojiyuyan_core.http._stack import AsyncConnectionStack, ConnectionStack
-from chaojiyuyan_core.http._timeouts import Deadline
+from chaojiyuyan_core.http._timeouts import Deadline, Timeouts
 from support.hostile import JOB, Peer, hostile
 
 if TYPE_CHECKING:
@@ -326,3 +327,13 @@ def test_two_event_loops_share_no_connections() -> None:
 
     stack = AsyncConnectionStack(made, 1)
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [("http://h", 80), ("https://h", 443), ("http://h:81", 81), ("http://h:0", 0)],
+)
+def test_a_connection_goes_to_the_port_of_the_url(address: str, port: int) -> None:
+    request = httpx.Request("GET", address)
+    attempt = Attempt(request, None, Timeouts.parse(1), NEVER)
+    assert attempt.origin == (address.partition(":")[0].encode(), b"h", port)

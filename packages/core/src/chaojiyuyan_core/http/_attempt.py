@@ -48,8 +48,8 @@ class Attempt(NamedTuple):
     def origin(self) -> Origin:
         """The origin of the request's URL."""
         url = self.request.url
-        port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
-        return url.raw_scheme, url.raw_host, port
+        default = {"http": 80, "https": 443}.get(url.scheme, 0)
+        return url.raw_scheme, url.raw_host, default if url.port is None else url.port
 
     def pool_timeout(self) -> float:
         """Return the maximum seconds to wait for a free connection."""
