@@ -259,7 +259,7 @@ def test_a_start_on_a_terminal_prints_a_hint(servers: Servers) -> None:
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"CHAOJIYUYAN_API_KEY": "nxt_ag_with\tblank"}, "api_key has blanks"),
+        ({"CHAOJIYUYAN_API_KEY": "nxt_ag_with\tblank"}, "api_key has spaces"),
         ({"CHAOJIYUYAN_API_KEY": "nxt_ag_12345678", "HEBING_BASE_URL": "ftp://x"}, "base URL"),
     ],
 )

