@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import httpx
@@ -113,3 +114,24 @@ def test_an_invalid_tls_record_is_a_connection_error(kind: str) -> None:
         (reply,) = send(kind, f"https://localhost:{server.port}/v1", CALL)
     assert isinstance(reply.fault, httpx.ReadError)
     assert reply.is_transient
+
+
+def answer_twice_at_once(peer: Peer) -> None:
+    secured(peer)
+    peer.read_request()
+    # Both records arrive together, where the system can do so.
+    hold_back = getattr(socket, "TCP_CORK", None)
+    if hold_back is not None:
+        peer.socket.setsockopt(socket.IPPROTO_TCP, hold_back, 1)
+    peer.answer()
+    peer.answer()
+    if hold_back is not None:
+        peer.socket.setsockopt(socket.IPPROTO_TCP, hold_back, 0)
+    peer.stall()
+
+
+def test_a_tls_connection_with_extra_data_is_not_reused(kind: str) -> None:
+    with hostile(answer_twice_at_once) as server:
+        replies = send(kind, f"https://localhost:{server.port}/v1", CALL, CALL)
+        assert all(reply.is_success for reply in replies)
+        assert server.accepted == 2

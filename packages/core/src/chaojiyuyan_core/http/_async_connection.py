@@ -9,6 +9,7 @@ asyncio and on trio.
 from __future__ import annotations
 
 import contextlib
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -25,7 +26,6 @@ from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Iterable
 
     import httpx
@@ -216,14 +216,31 @@ class _Stream(httpcore.AsyncNetworkStream):
         raise httpcore.ConnectTimeout("timed out")
 
     def get_extra_info(self, info: str) -> Any:
+        tls = self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610  (no Django here)
         if info == "ssl_object":
-            return self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610  (no Django here)
+            return tls
         sock = self._stream.extra(SocketAttribute.raw_socket, None)  # noqa: S610
         if info == "socket":
             return sock
         if info == "is_readable":
-            return self._is_broken or sock is None or is_readable(sock)
+            return self._is_broken or sock is None or is_readable(sock) or _has_record(tls)
         return None
+
+
+def _has_record(tls: ssl.SSLObject | None) -> bool:
+    """Return whether TLS holds data that was received with earlier data, or is broken.
+
+    It takes the data, so the connection cannot be used any more.
+    """
+    if tls is None:
+        return False
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError:
+        pass
+    return True
 
 
 def _reason(fault: Exception) -> str:
