@@ -86,6 +86,15 @@ def answer_twice_at_once(peer: Peer) -> None:
     peer.stall()
 
 
+def answer_twice_after_a_full_read(peer: Peer) -> None:
+    """Send a response that is as long as one read of httpcore, and another one."""
+    peer.read_request()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    body = JOB.ljust((1 << 16) - len(head % 65000))
+    peer.send(head % len(body), body, head % len(JOB), JOB)
+    peer.stall()
+
+
 def answer_too_long(peer: Peer) -> None:
     peer.read_request()
     peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(JOB), JOB, b"and more")
@@ -99,7 +108,10 @@ def test_a_connection_closed_by_the_server_is_not_reused(kind: str) -> None:
     assert all(reply.value(CALL)["id"] == "j1" for reply in replies)
 
 
-@pytest.mark.parametrize("behave", [answer_and_close, answer_twice_at_once, answer_too_long])
+@pytest.mark.parametrize(
+    "behave",
+    [answer_and_close, answer_twice_at_once, answer_twice_after_a_full_read, answer_too_long],
+)
 def test_an_unclean_connection_is_not_reused(kind: str, behave: Any) -> None:
     with hostile(behave) as server:
         replies = send_each(kind, server.url, *[CALL] * 3)

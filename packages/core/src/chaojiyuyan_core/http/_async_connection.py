@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
     from ._shelf import Origin
 
+# asyncio passes up to so many bytes on at once. With less, anyio keeps the rest, and the check for
+# extra data before the next request does not see it.
+_MIN_READ_BYTES = 1 << 18
+
 # OSError, because anyio raises an invalid TLS record as ssl.SSLError.
 _BROKEN = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
@@ -165,7 +169,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         left = self._backend.deadline.left(timeout, httpcore.ReadTimeout)
         try:
             with anyio.move_on_after(left):
-                return await self._stream.receive(max_bytes)
+                return await self._stream.receive(max(max_bytes, _MIN_READ_BYTES))
         except anyio.EndOfStream:
             return b""
         except _BROKEN as fault:
