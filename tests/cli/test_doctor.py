@@ -12,6 +12,8 @@ import pytest
 from support.command_line import COMMAND, KEY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chaojiyuyan_devserver.testing import LocalKernel
     from support.command_line import Cli
     from support.fake_platform import FakePlatform
@@ -106,17 +108,20 @@ def test_a_broken_entry_is_found(cli: Cli, content: object, why: str) -> None:
     assert found["remedy"]
 
 
-def test_a_bad_certificate_file_is_named_and_checks_continue(cli: Cli) -> None:
+def test_a_bad_certificate_file_is_named_and_checks_continue(cli: Cli, tmp_path: Path) -> None:
+    # httpx before 0.28 ignores a file that does not exist, but not one that it cannot read.
+    bad = tmp_path / "ca.pem"
+    bad.write_text("no certificate")
     cli.log_in("https://127.0.0.1:9/api/v1")
-    found = checks(cli, SSL_CERT_FILE="/nowhere/ca.pem")
+    found = checks(cli, SSL_CERT_FILE=str(bad))
     assert found["Certificates"]["status"] == "failed"
-    assert "SSL_CERT_FILE names /nowhere/ca.pem" in found["Certificates"]["detail"]
+    assert f"SSL_CERT_FILE names {bad}" in found["Certificates"]["detail"]
     assert found["Platform"]["status"] == "failed"
     assert "Cursor" in found
     for command in (["jobs"], ["whoami"]):
-        done = cli(*command, SSL_CERT_FILE="/nowhere/ca.pem")
+        done = cli(*command, SSL_CERT_FILE=str(bad))
         assert done.returncode == 1
-        assert "SSL_CERT_FILE names /nowhere/ca.pem" in done.stderr
+        assert f"SSL_CERT_FILE names {bad}" in done.stderr
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp936", "ascii"])

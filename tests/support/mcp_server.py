@@ -161,7 +161,7 @@ class Wire:
     def call(self, tool: str, **arguments: object) -> Answer:
         return self.result(self.begin(tool, **arguments))
 
-    def end(self, timeout: float = 5) -> int:
+    def end(self, timeout: float = 30) -> int:
         """Close the input and return the exit code."""
         assert self.process.stdin is not None
         self.process.stdin.close()

@@ -171,7 +171,9 @@ async def cancel_job(job_id: str, service: Service) -> Response:
 
 
 @router.post("/skip")
-async def skip(service: Service, seconds: Annotated[float | None, Body(embed=True)]) -> Response:
+async def skip(
+    service: Service, seconds: Annotated[float | None, Body(embed=True)] = None
+) -> Response:
     """Move the clock ahead by a number of seconds, or with null to the next deadline."""
     if seconds is not None and not 0 <= seconds <= 10**9:
         raise Refusal(422, "bad_seconds", "The seconds to skip must be from 0 to 1,000,000,000.")
