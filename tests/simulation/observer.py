@@ -45,7 +45,7 @@ class Belief:
         deadline: Virtual time after which it must send nothing for the job.
         held_until: Virtual time until which it has no reason to give the job up.
         gone: The platform answered that it no longer has the job.
-        settled: Its submit was acknowledged.
+        settled_at: When its submit was acknowledged, or None.
         refused: Its last output was refused, and no heartbeat has confirmed the lease since.
         first_submit: When its output was first submitted, or None.
         unsettled: Since when its submit waits for a retry, or None.
@@ -55,7 +55,7 @@ class Belief:
     deadline: float
     held_until: float
     gone: bool = False
-    settled: bool = False
+    settled_at: float | None = None
     refused: bool = False
     first_submit: float | None = None
     unsettled: float | None = None
@@ -121,7 +121,7 @@ class Observer:
         what = f"{process.name} started a {request.kind} for {request.job_id}"
         if belief.gone:
             self.scheduler.violate(f"{what} after it was told that the lease is lost")
-        if belief.settled:
+        if belief.settled_at is not None and now > max(belief.settled_at, process.resumed_at):
             self.scheduler.violate(f"{what} after it was settled")
         if now > belief.deadline + TOLERANCE:
             self.scheduler.violate(f"{what} {now - belief.deadline:.3f} s after its deadline")
@@ -153,9 +153,10 @@ class Observer:
             shortest, longest = self.believed_lengths(data)
             belief.deadline = max(belief.deadline, sent + longest - MARGIN)
             # A frozen process reads the response when it continues. By then it may already have
-            # seen that the earlier deadline has passed.
+            # seen that the earlier deadline has passed. And a later response may promise less: the
+            # Date has whole seconds.
             if not process.frozen:
-                belief.held_until = max(belief.held_until, sent + shortest - MARGIN)
+                belief.held_until = sent + shortest - MARGIN
             belief.refused = False
         code = data.get("detail", {}).get("code") if isinstance(data.get("detail"), dict) else None
         if code in ("task_run_not_found", "lease_expired"):
@@ -165,7 +166,7 @@ class Observer:
                 belief.refused = True
                 belief.first_submit = None
             elif answer.status == 200 and data.get("settled"):
-                belief.settled = True
+                belief.settled_at = self.scheduler.now
             elif answer.status != 413 and not belief.gone:
                 belief.unsettled = self.scheduler.now
 

@@ -157,12 +157,12 @@ class WorkerProcess:
             on_main = self._world.plan.concurrency == 1 and self._work.running
             if now > since + GRACE + 5.0 and not on_main:
                 self._scheduler.violate(f"{name} still drains {now - since:.0f} s after its stop")
-            if now > since + GRACE:
+            if now > self._stopped_at + GRACE:
                 return  # The running jobs are abandoned, so there are no leases to extend.
         self._check_submits()
         for job_id, started in self._work.running.items():
             belief = self._seen.beliefs.get(job_id)
-            if belief is None or belief.gone or belief.settled or now > belief.deadline:
+            if belief is None or belief.gone or belief.settled_at is not None or now > belief.deadline:
                 continue
             last = max(self._seen.heartbeats.get(job_id, started), started, self._awake_since)
             if now - last > MAX_SILENCE and self._is_live:
@@ -174,7 +174,7 @@ class WorkerProcess:
         """Check that no output is given up while its submit could still succeed."""
         now = self._scheduler.now
         for job_id, belief in self._seen.beliefs.items():
-            if belief.unsettled is None or belief.gone or now > belief.deadline:
+            if belief.unsettled is None or belief.gone or now > belief.held_until:
                 continue
             since = max(belief.unsettled, self._awake_since)
             if now - since > MAX_SUBMIT_PAUSE and now - (belief.first_submit or now) < 40.0:

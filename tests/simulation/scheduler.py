@@ -64,12 +64,14 @@ class Process:
         name: The name in the trace.
         alive: False once it was killed; its threads no longer run.
         frozen: True while none of its threads is scheduled.
+        resumed_at: The virtual time at which it was last continued.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
         self.frozen = False
+        self.resumed_at = 0.0
         self.threads: list[SimThread] = []
         self.held_back: list[SimThread] = []
 
@@ -185,6 +187,7 @@ class Scheduler:
     def resume(self, process: Process) -> None:
         """Continue a frozen process."""
         process.frozen = False
+        process.resumed_at = self.now
         if process.alive:
             self._ready += process.held_back
         process.held_back = []
