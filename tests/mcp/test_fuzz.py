@@ -3,7 +3,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+
+from chaojiyuyan_mcp._stdio import replace_lone_surrogates
 
 if TYPE_CHECKING:
     from support.mcp_server import Wire
@@ -107,6 +110,26 @@ def test_fuzzed_calls_do_not_break_the_server(wire: Wire, data: st.DataObject) -
         assert message["error"]["code"] in (-32602, -32600)
     else:
         assert message["result"]["content"][0]["text"]
+    is_well(wire)
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        (r'"\ud83d\ude00 \u00e4 \n"', "\N{GRINNING FACE} \xe4 \n"),
+        (r'"\ud83d"', "\ufffd"),
+        (r'"\uDE00\uD83D x"', "\ufffd\ufffd x"),
+        (r'"\ud83d\ud83d\ude00"', "\ufffd\N{GRINNING FACE}"),
+        (r'"\\ud83d"', r"\ud83d"),
+    ],
+)
+def test_half_a_character_is_replaced(line: str, read: str) -> None:
+    assert json.loads(replace_lone_surrogates(line)) == read
+
+
+def test_a_call_with_half_a_character_gets_a_response(wire: Wire) -> None:
+    number = wire.begin("kernel_get_job", job_id="\ud83d")
+    assert wire.result(number).failed
     is_well(wire)
 
 

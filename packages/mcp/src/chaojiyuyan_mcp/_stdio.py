@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -87,7 +88,7 @@ class Lines:
     def _read(self) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop is closed
             for line in _lines(self._source):
-                text = line.decode(errors="replace")
+                text = replace_lone_surrogates(line.decode(errors="replace"))
                 self._loop.call_soon_threadsafe(self._queue.put_nowait, text)
             self._loop.call_soon_threadsafe(self.end, LAST_ANSWERS_TIMEOUT)
 
@@ -133,6 +134,26 @@ class Output:
         except OSError:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._at_end)
+
+
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+
+
+def replace_lone_surrogates(line: str) -> str:
+    """Replace escapes of JSON that name half a character by U+FFFD (RFC 8259, section 8.2).
+
+    JavaScript writes them, but the reader of the messages refuses the whole line, and a refused
+    line gets no response.
+
+    Args:
+        line: A line of JSON.
+    """
+    if "\\ud" not in line and "\\uD" not in line:
+        return line
+    return _ESCAPE.sub(lambda found: r"\ufffd" if found["lone"] else found[0], line)
 
 
 def _lines(source: int) -> Iterator[bytes]:
