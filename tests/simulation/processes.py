@@ -162,7 +162,9 @@ class WorkerProcess:
         self._check_submits()
         for job_id, started in self._work.running.items():
             belief = self._seen.beliefs.get(job_id)
-            if belief is None or belief.gone or belief.settled_at is not None or now > belief.deadline:
+            if belief is None or belief.gone or now > belief.deadline:
+                continue
+            if belief.settled_at is not None:
                 continue
             last = max(self._seen.heartbeats.get(job_id, started), started, self._awake_since)
             if now - last > MAX_SILENCE and self._is_live:
