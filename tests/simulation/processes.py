@@ -71,7 +71,6 @@ class WorkerProcess:
         self._is_live = True
         self._problems: tuple[str, ...] = ()
         self._stopped_at: float | None = None
-        self._awake_since = world.scheduler.now
         self.ended = False
 
     @property
@@ -120,7 +119,6 @@ class WorkerProcess:
         def resume() -> None:
             self._scheduler.note(f"{self.process.name} goes on")
             self._scheduler.resume(self.process)
-            self._awake_since = self._scheduler.now
 
         self._scheduler.at(self._scheduler.now + seconds, resume)
 
@@ -152,7 +150,7 @@ class WorkerProcess:
             return
         now, name = self._scheduler.now, self.process.name
         if self._stopped_at is not None:
-            since = max(self._stopped_at, self._awake_since)
+            since = max(self._stopped_at, self.process.resumed_at)
             # One slot runs on the main thread, which is interrupted only by the end of the process.
             on_main = self._world.plan.concurrency == 1 and self._work.running
             if now > since + GRACE + 5.0 and not on_main:
@@ -162,11 +160,11 @@ class WorkerProcess:
         self._check_submits()
         for job_id, started in self._work.running.items():
             belief = self._seen.beliefs.get(job_id)
-            if belief is None or belief.gone or now > belief.deadline:
+            if belief is None or belief.gone or belief.settled_at is not None:
                 continue
-            if belief.settled_at is not None:
+            if now > belief.deadline:
                 continue
-            last = max(self._seen.heartbeats.get(job_id, started), started, self._awake_since)
+            last = max(self._seen.heartbeats.get(job_id, started), started, self.process.resumed_at)
             if now - last > MAX_SILENCE and self._is_live:
                 self._scheduler.violate(
                     f"{name} is live and sent no heartbeat for {job_id} in {now - last:.0f} s"
@@ -178,7 +176,7 @@ class WorkerProcess:
         for job_id, belief in self._seen.beliefs.items():
             if belief.unsettled is None or belief.gone or now > belief.held_until:
                 continue
-            since = max(belief.unsettled, self._awake_since)
+            since = max(belief.unsettled, self.process.resumed_at)
             if now - since > MAX_SUBMIT_PAUSE and now - (belief.first_submit or now) < 40.0:
                 self._scheduler.violate(
                     f"{self.process.name} did not submit {job_id} again in {now - since:.0f} s"
