@@ -6,7 +6,8 @@ Each task prints the CPU time of this process:
   ``import sniffio`` fails immediately, in microseconds;
 - ``runs``: of ``AsyncNexusClient.run()`` with 10 tasks and with 1,000, in milliseconds;
 - ``aiohttp``: of the same requests with 1,000 tasks of aiohttp;
-- ``threads``: of ``call()`` with one thread and with 32, in microseconds;
+- ``threads``: of ``call()`` with one thread and with 32, and of 32 threads that each have a bare
+  ``httpx.Client``, in microseconds;
 - ``waits``: of each of 1,000 threads that wait for a job, in milliseconds.
 """
 
@@ -17,11 +18,13 @@ import resource
 import sys
 import threading
 import time
+from contextlib import ExitStack
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 KEY = "nxt_ag_bench"
 BODY = {"capability_key": "bench.v1", "input_payload": {"n": 1}, "idempotency_key": "k"}
@@ -103,19 +106,24 @@ async def cpu_of_tasks(act: Callable[[], Awaitable[None]], tasks: int, each: int
 
 
 def threads(base_url: str) -> list[float]:
+    import httpx
+
     from chaojiyuyan_client import NexusClient
 
-    with NexusClient(KEY, base_url) as client:
+    url, headers = f"{base_url}/kernel-jobs", {"Authorization": f"Bearer {KEY}"}
 
-        def measured(count: int) -> float:
-            def work() -> None:
-                for _ in range(1280 // count):
-                    client.call("bench.v1", {"n": 1})
+    def cost(acts: Sequence[Callable[[], object]]) -> float:
+        each = 1280 // len(acts)
+        return 1e6 * cpu_of_threads([partial(repeat, act, each) for act in acts]) / 1280
 
-            return 1e6 * cpu_of_threads(work, count) / 1280
-
-        measured(32)
-        figures = [(measured(1), measured(32)) for _ in range(ROUNDS)]
+    with ExitStack() as stack:
+        client = stack.enter_context(NexusClient(KEY, base_url))
+        ours = [partial(client.call, "bench.v1", {"n": 1})] * 32
+        clients = [stack.enter_context(httpx.Client(headers=headers)) for _ in range(32)]
+        bare = [partial(http.post, url, json=BODY) for http in clients]
+        for acts in (ours, bare):
+            cost(acts)
+        figures = [(cost(ours[:1]), cost(ours), cost(bare)) for _ in range(ROUNDS)]
     return [median(each) for each in zip(*figures, strict=True)]
 
 
@@ -124,12 +132,18 @@ def waits(base_url: str) -> list[float]:
 
     with NexusClient(KEY, base_url) as client:
         job = client.call("bench.v1", {"settle": 4})
-        return [1000 * cpu_of_threads(lambda: client.wait(job.id, timeout=280), MANY) / MANY]
+        waiting = [partial(client.wait, job.id, timeout=280)] * MANY
+        return [1000 * cpu_of_threads(waiting) / MANY]
 
 
-def cpu_of_threads(work: Callable[[], object], count: int) -> float:
+def repeat(act: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        act()
+
+
+def cpu_of_threads(acts: Iterable[Callable[[], object]]) -> float:
     began = time.process_time()
-    started = [threading.Thread(target=work) for _ in range(count)]
+    started = [threading.Thread(target=act) for act in acts]
     for thread in started:
         thread.start()
     for thread in started:

@@ -20,7 +20,7 @@ from ._proxies import make_proxy
 from ._raw import to_raw_request
 from ._requests import MAX_UNSENT_BYTES
 from ._shelf import has_leftovers
-from ._sockets import is_readable
+from ._sockets import is_readable, wait_until_ready
 from ._timeouts import Deadline
 from ._tls import shared_ssl_context
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import httpx
 
     from ._shelf import Origin
+
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+# A read of less could leave the rest of a record in the TLS layer, where no wait sees it.
+_MAX_TLS_RECORD_BYTES = 1 << 14
 
 _UNREACHABLE = (OSError, UnicodeError, OverflowError)  # the last two: an impossible host or port
 
@@ -172,10 +176,13 @@ class _Stream(httpcore.NetworkStream):
     """A socket whose reads and writes end at the deadline.
 
     httpcore writes the head and the body of a request separately. They are sent together before the
-    first read, which saves a packet and two releases of the interpreter lock.
+    first read. The socket does not block: a socket with a timeout needs two more system calls for
+    each read and write. Each call releases the interpreter lock, and with many threads it is
+    expensive to get the lock back.
     """
 
     def __init__(self, backend: _Backend, sock: socket.socket) -> None:
+        sock.setblocking(False)
         self._backend = backend
         self._socket = sock
         self._unsent = b""
@@ -189,9 +196,15 @@ class _Stream(httpcore.NetworkStream):
             except httpcore.WriteError:
                 self._is_broken = True  # a server may respond before it has read the whole request
             self._unsent = b""
+        ends = self._ends(timeout, httpcore.ReadTimeout)
+        to_write = False
         try:
-            self._socket.settimeout(self._backend.deadline.left(timeout, httpcore.ReadTimeout))
-            return self._socket.recv(max_bytes)
+            while True:
+                self._wait(ends, to_write=to_write)
+                try:
+                    return self._socket.recv(max(max_bytes, _MAX_TLS_RECORD_BYTES))
+                except _WOULD_BLOCK as fault:  # only a part of a TLS record
+                    to_write = isinstance(fault, ssl.SSLWantWriteError)
         except TimeoutError as fault:
             raise httpcore.ReadTimeout(str(fault)) from fault
         except OSError as fault:
@@ -211,13 +224,25 @@ class _Stream(httpcore.NetworkStream):
         rest = memoryview(buffer)
         try:
             while rest:
-                left = self._backend.deadline.left(self._write_timeout, httpcore.WriteTimeout)
-                self._socket.settimeout(left)
-                rest = rest[self._socket.send(rest) :]
+                ends = self._ends(self._write_timeout, httpcore.WriteTimeout)
+                try:
+                    rest = rest[self._socket.send(rest) :]
+                except _WOULD_BLOCK as fault:
+                    self._wait(ends, to_write=not isinstance(fault, ssl.SSLWantReadError))
         except TimeoutError as fault:
             raise httpcore.WriteTimeout(str(fault)) from fault
         except OSError as fault:
             raise httpcore.WriteError(str(fault)) from fault
+
+    def _ends(self, timeout: float | None, fault_type: type[Exception]) -> float:
+        """Return the end of a step, in seconds of the monotonic clock."""
+        return time.monotonic() + self._backend.deadline.left(timeout, fault_type)
+
+    def _wait(self, ends: float, *, to_write: bool = False) -> None:
+        """Wait until the socket is ready, and raise ``TimeoutError`` if it is not in time."""
+        left = max(ends - time.monotonic(), 0)
+        if not wait_until_ready(self._socket, left, to_write=to_write):
+            raise TimeoutError("timed out")
 
     def close(self) -> None:
         self._socket.close()
