@@ -43,6 +43,9 @@ SHARE = "0.1%"
 STRIKE_INTERVAL = 10.0
 RESTART_INTERVAL = 60.0
 REPORT_INTERVAL = 60.0
+MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+"""Without the caches of freed memory that glibc keeps for each thread. They fill up slowly, and
+hide the growth of what the program itself keeps."""
 GROWTH = 1.02
 WARM = 0.2
 """The share of the jobs after which memory is compared with memory at the end."""
@@ -64,7 +67,7 @@ class Fleet:
         self.problems: list[str] = []
         self._log_file = log
         self._log = log.open("w")
-        self._platform = {**os.environ, "HEBING_BASE_URL": kernel.base_url}
+        self._platform = {**os.environ, **MALLOC, "HEBING_BASE_URL": kernel.base_url}
         self._worker_key = kernel.api_key
         self.caller = self._start("soak_caller.py", caller_key)
         self.witness = self._start("soak_worker.py", self._worker_key)
