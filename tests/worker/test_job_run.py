@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -204,6 +205,40 @@ def test_a_failing_telemetry_releases_the_lease() -> None:
         bench.run()
     assert held[0].lost is None
     assert held[0].released
+    assert bench.is_given_up
+
+
+def test_the_lease_is_released_before_the_report() -> None:
+    bench = Bench(lambda task: {})
+    held, told = [], []
+
+    def ended(task, verdict, left):
+        told.append((held[0].released, left))
+        raise ZeroDivisionError
+
+    bench.telemetry.job = lambda task, lease: held.append(lease) or nullcontext()
+    bench.telemetry.ended = ended
+    with pytest.raises(ZeroDivisionError):
+        bench.run()
+    [(released, left)] = told
+    assert released
+    assert 20 < left <= 29
+
+
+def test_the_report_belongs_to_the_job_of_the_telemetry() -> None:
+    bench = Bench(lambda task: {})
+    told = bench.telemetry.verdicts
+
+    @contextmanager
+    def job(task, lease):
+        told.append("start")
+        yield
+        told.append("end")
+
+    bench.telemetry.job = job
+    bench.run()
+    start, verdict, end = told
+    assert (start, verdict.outcome, end) == ("start", Outcome.SETTLED, "end")
 
 
 def test_a_settled_job_is_not_given_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -76,6 +77,10 @@ class Verdict:
             object.__setattr__(self, "reason", bound_text(self.reason))
 
 
+STOPPED = Verdict(Outcome.GIVEN_UP, "the worker was stopped by an exception")
+"""The result of a job that ends with an exception for the worker."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The objects that all jobs of a run share.
@@ -132,27 +137,19 @@ class JobRun:
             ExecutorBroken: The executor is broken. The job is given up.
             BaseException: The handler raised an exception that is not an ``Exception``.
         """
-        try:
-            with self._parts.telemetry.job(self._task, self._lease):
-                return self._run()
-        finally:
-            self._lease.release()  # also if the telemetry raises, or heartbeats go on
-
-    def _run(self) -> Verdict:
-        parts, task, lease = self._parts, self._task, self._lease
-        verdict = Verdict(Outcome.GIVEN_UP, "the worker was stopped by an exception")
-        try:
-            verdict = self._try_until_decided()
-        except ExecutorBroken as error:
-            verdict = Verdict(Outcome.GIVEN_UP, f"the executor broke: {error}")
-            raise
-        finally:
-            left = lease.remaining()
-            lease.release()
-            if verdict.outcome in GIVEN_UP:
-                parts.offers.give_up(task.job_id, left, for_good=verdict.is_for_good)
-            parts.telemetry.ended(task, verdict, left)
-            self._report(verdict)
+        telemetry, task, lease = self._parts.telemetry, self._task, self._lease
+        verdict = STOPPED
+        with ExitStack() as stack:  # closed after the report, which belongs to the telemetry's job
+            try:
+                stack.enter_context(telemetry.job(task, lease))
+                verdict = self._try_until_decided()
+            except ExecutorBroken as error:
+                verdict = Verdict(Outcome.GIVEN_UP, f"the executor broke: {error}")
+                raise
+            finally:
+                left = lease.remaining()
+                lease.release()  # first, because the heartbeats must not go on if a report raises
+                self._report(verdict, left)
         return verdict
 
     def _on_lost(self, lease: Lease) -> None:
@@ -275,11 +272,14 @@ class JobRun:
             return Verdict(Outcome.GIVEN_UP, "the handler ran longer than its timeout")
         return Verdict(Outcome.LOST, loss.value if loss else "")
 
-    def _report(self, verdict: Verdict) -> None:
-        labels = self._task.labels
+    def _report(self, verdict: Verdict, lease_left: float) -> None:
+        parts, task = self._parts, self._task
+        if verdict.outcome in GIVEN_UP:
+            parts.offers.give_up(task.job_id, lease_left, for_good=verdict.is_for_good)
+        parts.telemetry.ended(task, verdict, lease_left)
         if verdict.outcome is Outcome.SETTLED:
-            log.info("settled", extra=labels)
+            log.info("settled", extra=task.labels)
         elif verdict.outcome is Outcome.PROBABLY_SETTLED:
-            log.warning("%s: %s", verdict.outcome.value, verdict.reason, extra=labels)
+            log.warning("%s: %s", verdict.outcome.value, verdict.reason, extra=task.labels)
         else:
-            log.error("%s: %s", verdict.outcome.value, verdict.reason, extra=labels)
+            log.error("%s: %s", verdict.outcome.value, verdict.reason, extra=task.labels)
