@@ -40,10 +40,12 @@ def escape_text(text: str, max_chars: int | None = None, *, keep: str = "") -> s
     if max_chars is None:
         return unsafe.sub(_escape_match, text)
     # Escapes are never shorter than their characters, so the text after the limit is not needed.
-    escaped = [unsafe.sub(_escape_match, character) for character in text[: max_chars + 1]]
-    length = sum(map(len, escaped))
-    if length <= max_chars:
-        return "".join(escaped)
+    start = text[: max_chars + 1]
+    whole = unsafe.sub(_escape_match, start)
+    if len(whole) <= max_chars:
+        return whole
+    escaped = [unsafe.sub(_escape_match, character) for character in start]  # cut between two
+    length = len(whole)
     while length > max_chars - len(_ELLIPSIS):
         length -= len(escaped.pop())
     return "".join(escaped) + _ELLIPSIS
