@@ -70,6 +70,13 @@ def test_the_key_is_masked_in_each_encoding(key: str, encoding: str) -> None:
         assert cleaned.endswith(" (refused)")
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_text_of_only_the_key_is_masked(encoding: str) -> None:
+    for key in (*KEYS, "secret"):
+        encoded = ENCODINGS[encoding](key)
+        assert encoded not in Redactor(key).text(encoded)
+
+
 @settings(deadline=None)  # the first use of a key compiles its pattern
 @given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=12))
 def test_any_key_is_masked(key: str) -> None:

@@ -95,7 +95,7 @@ class Redactor:
         Args:
             text: Any text.
         """
-        if self._key is None:
+        if self._key is None or len(text) < len(self._key):  # no encoding is shorter than the key
             return text
         masked = mask_key(self._key)
         return self._pattern.sub(
