@@ -12,6 +12,9 @@ from chaojiyuyan_core.http import Reply
 from chaojiyuyan_core.offers import MAX_JOB_ID_CHARS, BadOffer, read_offers
 from support.replies import data, fault, page, refusal
 
+ENDLESS_STRING = b'{"jobs": ["' + b'\\"' * 100_000
+"""A search that began at each of these quotes would take minutes."""
+
 
 def row(job_id: str = "job-1", **fields) -> dict:
     return {"job_id": job_id, "capability_key": "a", "input_envelope": {}, **fields}
@@ -59,7 +62,9 @@ def test_a_row_nested_too_deeply_does_not_hide_others(wrapped) -> None:
     assert ids(Reply(200, body=body.encode())) == ["1", None, "2"]
 
 
-@pytest.mark.parametrize("body", [b"{", b"[{}", b'{"data": {"jobs": "none"}}', b"<html>", b"7"])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[{}", b'{"data": {"jobs": "none"}}', b"<html>", b"7", ENDLESS_STRING]
+)
 def test_a_body_without_a_list_of_jobs_is_an_error(body) -> None:
     with pytest.raises(ResponseFormatError):
         read_offers(Reply(200, body=body))

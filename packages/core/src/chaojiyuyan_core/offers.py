@@ -20,7 +20,8 @@ MAX_JOB_ID_CHARS = 256
 
 _AVAILABLE = api.available_jobs()
 _JOBS = re.compile(rb'\s*\[|.*?"jobs"\s*:\s*\[', re.DOTALL)
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Without repetitions, so that a hostile body takes linear time.
+_MARKS = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +50,25 @@ def read_offers(reply: Reply) -> list[TaskInfo | BadOffer]:
     try:
         rows = reply.value(_AVAILABLE)
     except ResponseFormatError:
-        found = _split_rows(
-            reply.body
-        )  # one row may be nested too deeply, so that the whole cannot be parsed
+        # One row may be nested too deeply, so that the whole cannot be parsed.
+        found = _split_rows(reply.body)
         if found is None:
             raise
         rows = found
-    return [_read_offer(row, reply) for row in rows]
+    return [read_offer(row) for row in rows]
 
 
-def _read_offer(row: object, reply: Reply) -> TaskInfo | BadOffer:
+def read_offer(row: object) -> TaskInfo | BadOffer:
+    """Interpret one row of the list of offers.
+
+    Args:
+        row: The row, of any type.
+    """
     try:
         offer = api.offer(row)
         quote_id(offer["job_id"])
     except ValueError as error:
-        return BadOffer(reply.redact(str(error)))
+        return BadOffer(str(error))
     length = len(offer["job_id"])
     if length > MAX_JOB_ID_CHARS:
         return BadOffer(f"expected an offer with a job id, got one of {length} characters")
@@ -77,17 +82,22 @@ def _split_rows(body: bytes) -> list[object] | None:
         return None
     rows: list[object] = []
     depth = begin = 0
-    for token in _BRACKETS.finditer(body, start.end()):
-        bracket = token.group()
-        if bracket in (b"{", b"["):
-            begin = token.start() if depth == 0 else begin
+    in_string = False
+    for match in _MARKS.finditer(body, start.end()):
+        mark = match.group()
+        if mark == b'"':
+            in_string = not in_string
+        elif in_string:
+            continue
+        elif mark in b"{[":
+            begin = match.start() if depth == 0 else begin
             depth += 1
-        elif bracket in (b"}", b"]"):
+        elif mark in b"}]":
             depth -= 1
             if depth < 0:
                 return rows
             if depth == 0:
-                rows.append(_parse_row(body[begin : token.end()]))
+                rows.append(_parse_row(body[begin : match.end()]))
     return None
 
 
