@@ -53,6 +53,8 @@ class Platform:
 
     async def _in_time(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0)  # other tasks can run, as with a real response
+        if not self._answers[request.url.path.rsplit("/", 1)[1]]:
+            await asyncio.sleep(60)
         return self(request)
 
     def services(self) -> Services:
@@ -101,10 +103,10 @@ async def answer(
 
 
 def test_a_malformed_offer_does_not_hide_others() -> None:
-    rows = [None, {"job_id": 7}, {"capability_key": "x"}, OFFER]
+    rows = [None, {"job_id": 7}, {"capability_key": "x"}, {**OFFER, "job_id": ".."}, OFFER]
     platform = Platform(available=[data({"jobs": rows})], bid=[data(AWARD)])
     (claimed,) = run(platform, claim)
-    assert (claimed["claimed"], claimed["jobs_seen"]) == (True, 4)
+    assert (claimed["claimed"], claimed["jobs_seen"]) == (True, 5)
     assert claimed["job"] == {
         **OFFER,
         "task_run_id": "run_1",
@@ -173,6 +175,52 @@ def test_nothing_is_sent_for_a_lost_lease() -> None:
     with pytest.raises(ToolError, match="lease of job job_1 was lost"):
         run(platform, claim, until_it_is_over, submit)
     assert "submit" not in platform.asked
+
+
+def test_the_input_of_a_lost_job_is_dropped() -> None:
+    large = {**OFFER, "input_envelope": {"text": "x"}}
+    short = {**AWARD, "lease_expires_at": "2026-11-22T10:00:02.1Z"}
+    gone = error(404, "task_run_not_found")
+    platform = Platform(available=[data([large])], bid=[data(short)], heartbeat=[gone])
+
+    async def until_it_is_lost(services: Services) -> dict[str, Any]:
+        while services.claims.find("job_1")["status"] == "claimed":
+            await asyncio.sleep(0.01)
+        return services.claims.find("job_1")
+
+    assert run(platform, claim, until_it_is_lost)[1] == {"id": "job_1", "status": "lost"}
+
+
+def test_old_claims_that_have_ended_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaojiyuyan_mcp._claims.MAX_REMEMBERED_CLAIMS", 2)
+    offers = [{**OFFER, "job_id": f"job_{number}"} for number in (1, 2, 3)]
+    platform = Platform(
+        available=[data([offer]) for offer in offers],
+        bid=[data(AWARD)] * 3,
+        submit=[data({"settled": True})],
+    )
+
+    async def known(services: Services) -> dict[str, Any]:
+        return {offer["job_id"]: services.claims.find(offer["job_id"]) for offer in offers}
+
+    *_, before, _, after = run(platform, claim, submit, claim, known, claim, known)
+    assert [job is not None for job in before.values()] == [True, True, False]
+    assert [job is not None for job in after.values()] == [False, True, True]
+
+
+def test_no_bid_starts_when_the_call_has_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaojiyuyan_mcp._platform.CALL_TIMEOUT", 1.0)
+    platform = Platform(available=[data([OFFER])])
+    assert run(platform, claim)[0] == {"claimed": False, "jobs_seen": 1, "rejections": []}
+    assert platform.asked == ["available"]
+
+
+def test_a_bid_without_an_answer_ends_with_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaojiyuyan_mcp._platform.CALL_TIMEOUT", 0.2)
+    monkeypatch.setattr("chaojiyuyan_mcp._tools.worker.MIN_BID_SECONDS", 0.0)
+    platform = Platform(available=[data([OFFER])], bid=[])
+    with pytest.raises(httpx.TimeoutException):
+        run(platform, claim)
 
 
 def test_an_html_404_says_nothing_about_the_job() -> None:

@@ -245,7 +245,9 @@ class TestHolding:
             job_id = order(kernel)
             (row,) = await services.platform.request(api.available_jobs())
             claims = services.claims
-            award = await claims.bid(api.offer(row), heartbeat_interval=10, max_hold=0.3)
+            award = await claims.bid(
+                api.offer(row), heartbeat_interval=10, max_hold=0.3, timeout=10
+            )
             assert award["accepted"]
             await asyncio.sleep(0.4)
             with pytest.raises(ToolError) as caught:

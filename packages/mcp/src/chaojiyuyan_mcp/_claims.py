@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 SUBMIT_SECONDS = 6.0
 """Maximum seconds for all attempts of a submit. After that, the call fails, but the job is held."""
 
+MAX_REMEMBERED_CLAIMS = 10_000
+"""Maximum number of claims before the oldest that has ended is forgotten."""
+
 
 @dataclass
 class Claim:
@@ -49,6 +52,14 @@ class Claim:
     submitted: bool = False
     doubtful: bool = False
 
+    def drop_input(self, status: str) -> None:
+        """Keep only the id of the job, because its input may be large.
+
+        Args:
+            status: The new status of the job, for people.
+        """
+        self.job = cast("JobData", {"id": self.lease.job_id, "status": status})
+
 
 class Claims:
     """Bids for jobs, holds them and submits them. Heartbeats are sent in the background."""
@@ -64,7 +75,7 @@ class Claims:
         self._keeper: LeaseKeeper | None = None
 
     async def bid(
-        self, offer: TaskInfo, *, heartbeat_interval: float, max_hold: float
+        self, offer: TaskInfo, *, heartbeat_interval: float, max_hold: float, timeout: float
     ) -> BidResult:
         """Bid for a job, and hold it when it is awarded.
 
@@ -75,6 +86,7 @@ class Claims:
             heartbeat_interval: Maximum seconds between two heartbeats. The interval is never
                 longer than a third of the lease.
             max_hold: Seconds after which the job is given up when it is not submitted.
+            timeout: Maximum seconds for the request.
 
         Returns:
             The award, or the refusal with its `code`.
@@ -85,7 +97,7 @@ class Claims:
         """
         job_id = offer["job_id"]
         sent = boot_clock()
-        reply = await self._platform.send(api.bid(job_id))
+        reply = await self._platform.send(api.bid(job_id), timeout)
         reading = read_bid(reply, datetime.now(timezone.utc))
         if isinstance(reading, BidRefused) and not reading.is_unregistered:
             fields = cast("BidResult", reading.fields)
@@ -100,11 +112,12 @@ class Claims:
             reading.lease_seconds,
             interval=min(heartbeat_interval, reading.lease_seconds / 3),
             max_hold=max_hold,
-            on_lost=_log_loss,
+            on_lost=self._note_loss,
         )
         job = {"id": job_id, "status": "claimed", **offer, **reading.result}
         task_run_id = reading.result["task_run_id"]
         self._claims[job_id] = Claim(lease, task_run_id, cast("JobData", job))
+        self._forget_oldest()
         return reading.result
 
     def find(self, job_id: str) -> JobData | None:
@@ -152,14 +165,30 @@ class Claims:
             raise self._explain(claim, ended)
         claim.lease.release()
         claim.submitted = True
-        # Frees the input, which may be large.
-        claim.job = cast("JobData", {"id": job_id, "status": "submitted"})
+        claim.drop_input("submitted")
         return claim.task_run_id, ended.result
 
     def close(self) -> None:
         """Stop the heartbeats. The platform re-routes the held jobs when their leases expire."""
         if self._keeper is not None:
             self._keeper.close()
+
+    def _note_loss(self, lease: Lease) -> None:
+        """Log a lost lease, and drop the input of its job. Called on a thread of the keeper."""
+        if lease.lost is not None:
+            log.warning("lost the lease of job %s: %s", lease.job_id, lease.lost.value)
+        claim = self._claims.get(lease.job_id)
+        if claim is not None and claim.lease is lease:
+            claim.drop_input("lost")
+
+    def _forget_oldest(self) -> None:
+        if len(self._claims) > MAX_REMEMBERED_CLAIMS:
+            ended = (
+                job_id
+                for job_id, claim in self._claims.items()
+                if claim.submitted or claim.lease.lost is not None
+            )
+            self._claims.pop(next(ended, ""), None)
 
     def _held(self, job_id: str) -> Claim:
         claim = self._claims.get(job_id)
@@ -207,8 +236,3 @@ def _hint_after_a_loss(ended: Submission) -> str:
     if ended.may_be_settled:
         return "A submit got no answer, so the job may be settled. Drop this work and claim again."
     return "The job goes to another worker. Drop this work and claim again."
-
-
-def _log_loss(lease: Lease) -> None:
-    if lease.lost is not None:
-        log.warning("lost the lease of job %s: %s", lease.job_id, lease.lost.value)

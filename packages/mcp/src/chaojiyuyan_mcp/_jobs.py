@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from chaojiyuyan_core.offers import MAX_JOB_ID_CHARS
+
 from ._excerpt import Excerpt
 from ._images import read_images
 from ._results import Answer
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from chaojiyuyan_core.models import Artifact, JobData
 
     from ._platform import Platform
-
-MAX_JOB_ID_CHARS = 200
 
 JOB_ID_PATTERN = r"^\.*[^/\s.][^/\s]*$"
 """One path segment without slashes or white space, but not "." or "..", which change the path.

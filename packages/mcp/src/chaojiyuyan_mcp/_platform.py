@@ -73,12 +73,12 @@ class Platform:
 
         return await run_async(flow, self.transport)
 
-    async def send(self, call: Call[object], timeout: float | None = None) -> Reply:
+    async def send(self, call: Call[object], timeout: float) -> Reply:
         """Send a request once, and return the reply or the connection error.
 
         Args:
             call: The request.
-            timeout: Maximum seconds in total; None uses the default.
+            timeout: Maximum seconds in total.
         """
         return await self.transport.send(call, timeout)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chaojiyuyan_mcp._jobs import JOB_ID_PATTERN, MAX_JOB_ID_CHARS
+from chaojiyuyan_core.offers import MAX_JOB_ID_CHARS
+from chaojiyuyan_mcp._jobs import JOB_ID_PATTERN
 
 Schema = Mapping[str, object]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chaojiyuyan_core import api
+from chaojiyuyan_core.offers import BadOffer, read_offer
 from chaojiyuyan_mcp._excerpt import Excerpt
 from chaojiyuyan_mcp._jobs import note_cuts
+from chaojiyuyan_mcp._platform import countdown
 from chaojiyuyan_mcp._results import Answer, bad_arguments
 
 from . import schemas
@@ -24,6 +26,9 @@ DEFAULT_MAX_HOLD = 600
 MAX_INPUT_CHARS = 100_000
 """Maximum characters of a claimed job. It is large, because a worker needs the whole input."""
 
+MIN_BID_SECONDS = 3.0
+"""Seconds of the call that a bid needs. Clients give up on a call after about 60 seconds."""
+
 
 async def register_capability_handler(call: ToolCall) -> Outcome:
     """Register for capabilities."""
@@ -33,7 +38,7 @@ async def register_capability_handler(call: ToolCall) -> Outcome:
 
 async def claim_job(call: ToolCall) -> Outcome:
     """Bid for the offered jobs until one bid wins."""
-    arguments, services = call.arguments, call.services
+    arguments, services, left = call.arguments, call.services, countdown()
     interval = float(arguments.get("heartbeat_interval", DEFAULT_HEARTBEAT_INTERVAL))
     max_hold = float(arguments.get("max_hold_seconds", DEFAULT_MAX_HOLD))
     if max_hold <= interval:
@@ -45,12 +50,14 @@ async def claim_job(call: ToolCall) -> Outcome:
         )
     )
     rejections: list[Mapping[str, object]] = []
-    for row in rows:
-        try:
-            offer = api.offer(row)
-        except api.UnexpectedShape:
-            continue  # one malformed row must not hide the others
-        result = await services.claims.bid(offer, heartbeat_interval=interval, max_hold=max_hold)
+    for offer in map(read_offer, rows):
+        if isinstance(offer, BadOffer):  # one invalid row must not hide the others
+            continue
+        if left() < MIN_BID_SECONDS:
+            break
+        result = await services.claims.bid(
+            offer, heartbeat_interval=interval, max_hold=max_hold, timeout=left()
+        )
         if result["accepted"]:
             award = {name: value for name, value in result.items() if name != "accepted"}
             excerpt = Excerpt(MAX_INPUT_CHARS)
