@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chaojiyuyan_core.credentials import save_credentials
+from chaojiyuyan_core.errors import CredentialsError
 from chaojiyuyan_core.private_file import (
     create_private,
     locked,
@@ -213,6 +215,19 @@ def test_the_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
         holder.kill()
         assert entered.wait(10)
         thread.join()
+
+
+def test_a_lock_that_is_never_released_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaojiyuyan_core.private_file.LOCK_TIMEOUT", 0.05)
+    path = tmp_path / "credentials"
+    with locked(path):
+        with pytest.raises(TimeoutError, match="held the lock"), locked(path):
+            pass
+        with pytest.raises(CredentialsError, match="Cannot write .*another program has held"):
+            save_credentials("nxt_ag_12345678", path=path)
+    save_credentials("nxt_ag_12345678", path=path)
 
 
 def test_the_lock_is_released_when_the_block_raises(tmp_path: Path) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-
 __all__ = ["create_private", "locked", "replace_content", "write_private"]
 
+LOCK_TIMEOUT = 10.0
+"""Maximum seconds to wait for a lock. Its holder needs it only to change one small file."""
+
+_LOCK_INTERVAL = 0.002  # seconds between two attempts
+
+_IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # absent on Windows
 
 
@@ -102,6 +108,7 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         OSError: The folder cannot be created or written.
+        TimeoutError: Another program has held the lock for 10 seconds.
     """
     target = _target(path)
     lock = target.with_name(f".{target.name}.lock")
@@ -146,25 +153,31 @@ def _give_to_owner_of(file: int | Path, like: os.stat_result) -> None:
 
 
 def _acquire(lock: Path) -> int:
+    deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         # Without following links, because a link could point to any file.
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
         try:
-            if _lock(descriptor, lock):
+            if _try_lock(descriptor, lock):
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+        # Attempts with pauses, because a lock that blocks has no timeout.
+        if time.monotonic() >= deadline:
+            reason = f"another program has held the lock for {LOCK_TIMEOUT:g} s: end it, or retry"
+            raise TimeoutError(errno.ETIMEDOUT, reason, str(lock))
+        time.sleep(_LOCK_INTERVAL)
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int, _: Path) -> bool:
+    def _try_lock(descriptor: int, _: Path) -> bool:
         try:
-            msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-        except OSError:  # LK_LOCK gives up after ten attempts in ten seconds
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:  # another program holds the lock
             return False
         return True
 
@@ -179,15 +192,15 @@ else:
     except ImportError:  # a platform without locks
         fcntl = None  # type: ignore[assignment]
 
-    def _lock(descriptor: int, lock: Path) -> bool:
+    def _try_lock(descriptor: int, lock: Path) -> bool:
         if fcntl is None:
             return True
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         # The previous holder removes the file before it releases the lock. A lock on a removed file
         # is useless, because another process may hold the new file of this name.
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return os.path.samestat(os.fstat(descriptor), lock.stat())
-        except FileNotFoundError:
+        except (BlockingIOError, FileNotFoundError):
             return False
 
     def _release(descriptor: int, lock: Path) -> None:
