@@ -225,7 +225,7 @@ def test_a_lock_that_is_never_released_is_an_error(
     with locked(path):
         with pytest.raises(TimeoutError, match="held the lock"), locked(path):
             pass
-        with pytest.raises(CredentialsError, match="Cannot write .*another program has held"):
+        with pytest.raises(CredentialsError, match=r"Cannot write .*another program has held"):
             save_credentials("nxt_ag_12345678", path=path)
     save_credentials("nxt_ag_12345678", path=path)
 

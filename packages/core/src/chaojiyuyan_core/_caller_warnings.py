@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
-_PARTS = "chaojiyuyan_"
+_PREFIX = "chaojiyuyan_"  # of the import packages of the SDK
 
 
 def warn_caller(message: str) -> None:
@@ -16,7 +16,7 @@ def warn_caller(message: str) -> None:
     """
     level = 2
     frame = sys._getframe(1)
-    while frame.f_globals.get("__name__", "").startswith(_PARTS) and frame.f_back is not None:
+    while frame.f_globals.get("__name__", "").startswith(_PREFIX) and frame.f_back is not None:
         frame = frame.f_back
         level += 1
     warnings.warn(message, stacklevel=level)

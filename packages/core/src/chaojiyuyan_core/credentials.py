@@ -184,7 +184,7 @@ class _Line(NamedTuple):
     value: str
 
 
-def _parsed(text: str, file: Path) -> list[_Line]:
+def _parse(text: str, file: Path) -> list[_Line]:
     lines: list[_Line] = []
     section: str | None = None
     option: str | None = None
@@ -291,7 +291,7 @@ def _read(file: Path) -> list[_Line]:
         raise CredentialsError(f"Cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError:
         raise CredentialsError(f"{file} is not a credentials file: it is not UTF-8") from None
-    return _parsed(text, file)
+    return _parse(text, file)
 
 
 def _change(file: Path, change: Callable[[list[_Line]], list[str]]) -> None:

@@ -98,9 +98,8 @@ class Redactor:
         if self._key is None or len(text) < len(self._key):  # no encoding is shorter than the key
             return text
         masked = mask_key(self._key)
-        return self._pattern.sub(
-            lambda _: masked, text
-        )  # a function, because backslashes in a string would be interpreted
+        # A function, because backslashes in a string would be interpreted.
+        return self._pattern.sub(lambda _: masked, text)
 
     def value(self, value: T) -> T:
         """Return a JSON value with the key masked in all strings.

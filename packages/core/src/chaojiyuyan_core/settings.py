@@ -84,11 +84,11 @@ def load_settings(
     environ = os.environ if environ is None else environ
     env_key_name, env_key = _first_set(environ, API_KEY_VARIABLES)
     env_url_name, env_url = _first_set(environ, BASE_URL_VARIABLES)
-    url_candidates = [("argument", (base_url or "").strip())]
-    env_candidate = (env_url_name, env_url)
+    argument = ("argument", (base_url or "").strip())
+    environment = (env_url_name, env_url)
 
     if env_key and not prefer_profile:
-        url_source, url = _chosen([*url_candidates, env_candidate])
+        url_source, url = _choose([argument, environment])
         return Settings(env_key, parsed_base_url(url), env_key_name, url_source)
 
     from .credentials import load_credentials, profile_name
@@ -99,8 +99,10 @@ def load_settings(
         raise NoCredentials
     place = f"profile {name}"
     saved_url = saved.get("base_url") or ""
-    found = [env_candidate, (place, saved_url)] if prefer_environment_url else []
-    url_source, url = _chosen([*url_candidates, *(found or [(place, saved_url), env_candidate])])
+    others = [(place, saved_url), environment]
+    if prefer_environment_url:
+        others.reverse()
+    url_source, url = _choose([argument, *others])
     if url_source == place and env_url and env_url.rstrip("/") != url.rstrip("/"):
         warn_caller(
             f"{env_url_name}={env_url} is not used: the key comes from {place},"
@@ -122,5 +124,5 @@ def _first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> tuple[str,
     return "", ""
 
 
-def _chosen(candidates: list[tuple[str, str]]) -> tuple[str, str]:
+def _choose(candidates: list[tuple[str, str]]) -> tuple[str, str]:
     return next(((source, url) for source, url in candidates if url), ("default", DEFAULT_BASE_URL))

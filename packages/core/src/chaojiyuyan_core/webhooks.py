@@ -100,7 +100,7 @@ def verify_webhook_signature(
         return False
     sent = _bytes(signature, "signature").strip().lower().removeprefix(b"sha256=").lstrip()
     if previous and previous_secret_expires_at is not None:
-        present = datetime.now(timezone.utc) if now is None else _aware(now)
+        present = _aware(now or datetime.now(timezone.utc))
         if present <= _aware(previous_secret_expires_at):
             secrets.append(previous)
     # Bytes, because compare_digest refuses strings that are not ASCII.
@@ -165,8 +165,7 @@ def _check_age(created_at: object, tolerance: float, now: datetime | None) -> No
     created = parse_iso(created_at)
     if created is None:
         raise WebhookVerificationError("The body is signed, but has no created_at to check")
-    present = datetime.now(timezone.utc) if now is None else _aware(now)
-    age = (present - created).total_seconds()
+    age = (_aware(now or datetime.now(timezone.utc)) - created).total_seconds()
     if abs(age) > tolerance:
         raise WebhookVerificationError(
             f"The webhook is {age:.0f} s old, but the tolerance is {tolerance:g} s"
