@@ -115,6 +115,13 @@ def test_a_tool_has_the_description_of_the_catalog(tools: list[Tool]) -> None:
     assert image.description.endswith("(capability 图像.v1, 50 nc a call)")
 
 
+@pytest.mark.parametrize("price", [True, -1, 1.5, "3", None])
+def test_a_price_that_is_not_a_whole_number_is_unknown(price: Any) -> None:
+    tool = Tool({"capability_key": KEY, "price_nc": price}, None)  # type: ignore[arg-type, typeddict-item]
+    assert tool.price_nc is None
+    assert "unknown price" in tool.description
+
+
 def test_a_tool_has_the_forms_of_the_model_apis(tools: list[Tool]) -> None:
     tool = tools[0]
     facts = {"name": tool.name, "description": tool.description}

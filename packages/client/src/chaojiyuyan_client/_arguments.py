@@ -40,13 +40,15 @@ def to_object(name: str, value: object) -> dict[str, object]:
     if isinstance(value, Mapping):
         made: dict[object, object] = dict(value)
     elif isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} is {_described(value)}: {_HINT}")
+        raise TypeError(f"{name} is {_describe_type(value)}: {_HINT}")
     else:
         pairs = list(value)
         if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs) or (
             isinstance(value, list) and not pairs
         ):
-            raise TypeError(f"{name} is {_described(value)} without (name, value) pairs: {_HINT}")
+            raise TypeError(
+                f"{name} is {_describe_type(value)} without (name, value) pairs: {_HINT}"
+            )
         made = dict(pairs)
     for key in made:
         if not isinstance(key, str):
@@ -69,8 +71,8 @@ def to_id(job_id: str | UUID) -> str:
 
     if isinstance(job_id, UUID):
         return str(job_id)
-    raise TypeError(f"a job id is a string or a UUID, not {_described(job_id)}: pass job.id")
+    raise TypeError(f"a job id is a string or a UUID, not {_describe_type(job_id)}: pass job.id")
 
 
-def _described(value: object) -> str:
+def _describe_type(value: object) -> str:
     return f"of type {type(value).__name__}"

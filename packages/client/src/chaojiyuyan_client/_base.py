@@ -23,6 +23,7 @@ from chaojiyuyan_core.http import (
 from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
 from chaojiyuyan_core.redaction import mask_key
 
+from ._arguments import to_object
 from ._catalog import Catalog
 from ._order import Order
 from ._polling import SharedPolling
@@ -158,7 +159,7 @@ class ClientBase:
 
     def _mapping(self, plan: Plan, index: int, item: object) -> Flow[JobData]:
         """Order the job for one input of `map`, and wait for it."""
-        payload = plan.payload(item)
+        payload = to_object("input", item)
         order = self._make_order(
             plan.capability_key, payload, plan.options, idempotency_key=plan.key(index, payload)
         )

@@ -10,6 +10,7 @@ from chaojiyuyan_core import api
 
 from ._arguments import ObjectLike, to_object
 from ._tracing import TRACEPARENT
+from .budget import read_price
 
 if TYPE_CHECKING:
     from chaojiyuyan_core.api import Call
@@ -98,9 +99,7 @@ class Order:
         elif idempotency_key is None and auto_idempotency:
             # Generated once for each call, so that all retries create the same job.
             idempotency_key = os.urandom(16).hex()
-        if max_price_nc is not None and (
-            isinstance(max_price_nc, bool) or not isinstance(max_price_nc, int) or max_price_nc < 0
-        ):
+        if max_price_nc is not None and read_price(max_price_nc) is None:
             raise ValueError(f"max_price_nc is a whole number, 0 or more, not {max_price_nc!r}")
         return cls(
             capability_key,

@@ -55,15 +55,15 @@ class Interval:
 
     Attributes:
         seconds: The present interval.
-        longest: The maximum interval.
+        maximum: The maximum interval.
     """
 
     seconds: float
-    longest: float
+    maximum: float
 
     def next(self) -> float:
         """Return the present interval, and increase it."""
-        present = min(self.seconds, self.longest)
+        present = min(self.seconds, self.maximum)
         self.seconds *= GROWTH
         return present
 
@@ -89,9 +89,8 @@ class SharedPolling:
         self._process = os.getpid()
         self._open: Counter[str] = Counter()
         self._seen: dict[str, tuple[float, JobData]] = {}  # the time of the request, and the row
-        self._missing: dict[
-            str, None
-        ] = {}  # jobs that the list did not show, in the order of their turns
+        # Jobs that the list did not show, in the order of their turns.
+        self._missing: dict[str, None] = {}
         self._reading = False
         self._last_reading = self._now()
         self._next_request = self._now()

@@ -106,9 +106,9 @@ class Reads(ClientBase):
         Raises:
             ValueError: The limit is negative or not a whole number.
         """
-        return self._listed(JobPages(status, capability_key, limit))
+        return self._list_jobs(JobPages(status, capability_key, limit))
 
-    def _listed(self, pages: JobPages) -> Iterator[Job]:
+    def _list_jobs(self, pages: JobPages) -> Iterator[Job]:
         for call in pages.calls():
             for data in pages.unseen(self._request(call)):
                 yield Job(data, self)
@@ -221,9 +221,9 @@ class AsyncReads(ClientBase):
         limit: int | None = None,
     ) -> AsyncIterator[AsyncJob]:
         """Iterate over the caller's own jobs, newest first; see :meth:`NexusClient.jobs`."""
-        return self._listed(JobPages(status, capability_key, limit))
+        return self._list_jobs(JobPages(status, capability_key, limit))
 
-    async def _listed(self, pages: JobPages) -> AsyncIterator[AsyncJob]:
+    async def _list_jobs(self, pages: JobPages) -> AsyncIterator[AsyncJob]:
         for call in pages.calls():
             for data in pages.unseen(await self._request(call)):
                 yield AsyncJob(data, self)

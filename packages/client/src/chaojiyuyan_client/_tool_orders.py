@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chaojiyuyan_core.errors import HebingError, InputInvalid, JobFailed, JobTimeout
 from chaojiyuyan_core.text import strip_invisible
@@ -15,7 +15,7 @@ from ._arguments import to_object
 from .tools import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from chaojiyuyan_core.models import JsonObject
     from chaojiyuyan_core.redaction import Redactor
@@ -48,16 +48,24 @@ class ToolOrders(ABC):
     def use(self, tool: Tool, payload: object) -> JsonObject | str:
         """Call a tool on the calling thread; see :meth:`Tool.call`."""
 
-    @abstractmethod
     async def use_async(self, tool: Tool, payload: object) -> JsonObject | str:
         """Call a tool on the running event loop; see :meth:`Tool.acall`."""
+        job_ids: list[str] = []
+        try:
+            checked = check_tool_input(tool, payload)
+            verdict = self._ask(tool, checked)
+            if not (await verdict if inspect.isawaitable(verdict) else verdict):
+                return DECLINED
+            return self._output(await self._order(tool, checked, job_ids))
+        except Exception as error:  # noqa: BLE001  (a model reads it)
+            return self._explain(error, job_ids)
+
+    @abstractmethod
+    async def _order(self, tool: Tool, payload: JsonObject, job_ids: list[str]) -> Job | AsyncJob:
+        """Order a job, append its id to the list, and wait for it."""
 
     def _ask(self, tool: Tool, payload: JsonObject) -> bool | Awaitable[bool]:
         return self._approve is None or self._approve(tool, payload)
-
-    async def _is_approved(self, tool: Tool, payload: JsonObject) -> bool:
-        verdict = self._ask(tool, payload)
-        return bool(await verdict if inspect.isawaitable(verdict) else verdict)
 
     def _output(self, job: Job | AsyncJob) -> JsonObject:
         output: JsonObject = clean(job._output(), self._redactor.text)
@@ -93,21 +101,12 @@ class ThreadToolOrders(ToolOrders):
         except Exception as error:  # noqa: BLE001  (a model reads it)
             return self._explain(error, job_ids)
 
-    async def use_async(self, tool: Tool, payload: object) -> JsonObject | str:
-        """Call a tool from an event loop; see :meth:`Tool.acall`."""
+    async def _order(self, tool: Tool, payload: JsonObject, job_ids: list[str]) -> Job:
         from anyio import to_thread
 
-        job_ids: list[str] = []
-        try:
-            checked = check_tool_input(tool, payload)
-            if not await self._is_approved(tool, checked):
-                return DECLINED
-            job = await to_thread.run_sync(
-                self._perform, tool, checked, job_ids, abandon_on_cancel=True
-            )
-            return self._output(job)
-        except Exception as error:  # noqa: BLE001  (a model reads it)
-            return self._explain(error, job_ids)
+        return await to_thread.run_sync(
+            self._perform, tool, payload, job_ids, abandon_on_cancel=True
+        )
 
 
 class LoopToolOrders(ToolOrders):
@@ -130,16 +129,8 @@ class LoopToolOrders(ToolOrders):
             " with a NexusClient"
         )
 
-    async def use_async(self, tool: Tool, payload: object) -> JsonObject | str:
-        """Call a tool on the running event loop; see :meth:`Tool.acall`."""
-        job_ids: list[str] = []
-        try:
-            checked = check_tool_input(tool, payload)
-            if not await self._is_approved(tool, checked):
-                return DECLINED
-            return self._output(await self._perform(tool, checked, job_ids))
-        except Exception as error:  # noqa: BLE001  (a model reads it)
-            return self._explain(error, job_ids)
+    async def _order(self, tool: Tool, payload: JsonObject, job_ids: list[str]) -> AsyncJob:
+        return await self._perform(tool, payload, job_ids)
 
 
 def check_tool_input(tool: Tool, payload: object) -> JsonObject:
@@ -199,13 +190,8 @@ def _finish(awaitable: Awaitable[bool]) -> bool:
     async def finish() -> bool:
         return await awaitable
 
-    return _run(finish())
-
-
-def _run(work: Coroutine[Any, Any, bool]) -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    work.close()
+        return asyncio.run(finish())
     raise RuntimeError("an async approve function needs acall() when an event loop is running")

@@ -33,9 +33,8 @@ class Tracing:
             method: The method, for example ``run``.
             subject: The capability key or the job id.
         """
-        if (
-            "opentelemetry" not in sys.modules
-        ):  # without the import, the program cannot have configured a provider
+        # Without the import, the program cannot have configured a provider.
+        if "opentelemetry" not in sys.modules:
             return _NOTHING
         try:
             from opentelemetry import trace

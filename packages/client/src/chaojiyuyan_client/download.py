@@ -163,9 +163,8 @@ def _state_of(headers: Mapping[str, str]) -> str | None:
     """Return the validator of a file for the `If-Range` header, or None (RFC 9110, 8.8)."""
     tag = headers.get("etag", "").strip()
     if tag:
-        return (
-            tag if tag.startswith('"') else None
-        )  # a weak tag (W/"…") may not change with the content
+        # A weak tag (W/"…") may not change with the content.
+        return tag if tag.startswith('"') else None
     changed, sent = headers.get("last-modified"), headers.get("date")
     changed_at, sent_at = parse_http_date(changed), parse_http_date(sent)
     if changed_at is None or (sent_at is not None and (sent_at - changed_at).total_seconds() < 1):
@@ -225,7 +224,7 @@ def _fetch(url: str, content: _Content, retry: Retry, *, local: bool, timeout: f
     deadline = time.monotonic() + timeout
     is_anew = False
     for _ in range(MAX_REDIRECTS):
-        fetch = Fetch(_checked(url, local), content)
+        fetch = Fetch(_check_address(url, local), content)
         try:
             reply = yield from exchange(fetch, retry, left=lambda: deadline - time.monotonic())
         except httpx.InvalidURL:
@@ -247,7 +246,7 @@ def _fetch(url: str, content: _Content, retry: Retry, *, local: bool, timeout: f
         raise reply.error()
 
 
-def _checked(url: str, local: bool) -> str:
+def _check_address(url: str, local: bool) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname

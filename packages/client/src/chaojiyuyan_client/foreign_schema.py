@@ -79,7 +79,7 @@ class ForeignSchema:
         self._references = 0
         try:
             misfit: ValidationError | None = best_match(self._validator.iter_errors(value))
-        except (_TooManyReferencesError, RecursionError, Unresolvable) as error:
+        except (RecursionError, Unresolvable) as error:
             raise UncheckableSchema(type(error).__name__) from error
         return misfit
 
@@ -101,14 +101,10 @@ class ForeignSchema:
         ) -> Iterator[ValidationError]:
             self._references += 1
             if self._references > MAX_REFERENCES:
-                raise _TooManyReferencesError
+                raise UncheckableSchema("too many references")
             yield from follow(validator, value, instance, schema)
 
         return counted
-
-
-class _TooManyReferencesError(Exception):
-    """The schema has more references than any useful schema."""
 
 
 def _skip(*_: object) -> Iterator[ValidationError]:

@@ -10,7 +10,6 @@ from chaojiyuyan_core.errors import JobFailed
 from chaojiyuyan_core.http import check_seconds
 from chaojiyuyan_core.models import JsonObject
 
-from ._arguments import to_object
 from ._order import OrderOptions
 from .job import AsyncJob, Job
 
@@ -102,15 +101,6 @@ class Plan:
 
         digest = hash_input(self.capability_key, payload)[:32]
         return f"{self.idempotency_prefix}-{index}-{digest}"
-
-    @staticmethod
-    def payload(item: object) -> dict[str, object]:
-        """Return an input in the form that the API accepts.
-
-        Args:
-            item: The input as it was passed.
-        """
-        return to_object("input", item)
 
 
 class Window(Generic[J]):

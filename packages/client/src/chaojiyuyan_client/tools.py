@@ -95,9 +95,10 @@ class Tool:
             spec: The entry.
             orders: Orders the jobs of the tool.
         """
+        from .budget import read_price  # a client has imported it, and `tool_name` needs no budget
+
         self.capability_key = spec["capability_key"]
-        price = spec.get("price_nc")
-        self.price_nc: int | None = price if isinstance(price, int) and price >= 0 else None
+        self.price_nc = read_price(spec.get("price_nc"))
         self.name = tool_name(self.capability_key)
         self.description = _describe(spec, self.price_nc)
         self.input_schema = _read_schema(spec.get("input_schema"))

@@ -96,7 +96,7 @@ def wait_for_job(
                 if not may_pass(error, reply):
                     raise
                 fault = error
-                backoff = min(retry.backoff(faults, draw()), interval.longest)
+                backoff = min(retry.backoff(faults, draw()), interval.maximum)
                 pause = max(backoff, reply.retry_after or 0.0)
                 faults += 1
             else:
