@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from chaojiyuyan_cli._listen.delivery import DELAYS, Delivery, Outbox
-from chaojiyuyan_cli._listen.follower import JobFollower
+from chaojiyuyan_cli._listen.follower import OPEN_STATUSES, JobFollower
 from chaojiyuyan_cli.listener import Listener, check_target
 from chaojiyuyan_client import NexusClient
 from chaojiyuyan_core.webhooks import unwrap_webhook
@@ -106,6 +107,35 @@ def test_only_the_selected_events_are_posted(
         assert listener.wait_for(second.id).delivered
     assert receiver.events.qsize() == 1
     assert listener.secret.startswith("whsec_")
+
+
+class HangingClient:
+    """A client whose platform does not respond after the start of the listener."""
+
+    def __init__(self) -> None:
+        self.hangs, self.end = threading.Event(), threading.Event()
+        self._requests = 0
+
+    def jobs(self, **_: object) -> list[object]:
+        self._requests += 1
+        if self._requests > len(OPEN_STATUSES) + 1:
+            self.hangs.set()
+            self.end.wait(20)
+            raise httpx.ReadTimeout("too late")
+        return []
+
+
+def test_closing_does_not_wait_for_a_platform_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaojiyuyan_cli.listener.CLOSE_TIMEOUT", 0.05)
+    client, faults = HangingClient(), list[Exception]()
+    before = set(threading.enumerate())
+    listener = Listener(client, "127.0.0.1:9", interval=0.01, on_fault=faults.append)  # type: ignore[arg-type]
+    with listener:
+        assert client.hangs.wait(10)
+    client.end.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert faults == []
 
 
 def test_a_failed_delivery_is_retried(

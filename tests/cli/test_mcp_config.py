@@ -191,6 +191,7 @@ def test_a_backup_has_everything_except_our_key(target: Path) -> None:
 def test_a_backup_of_an_earlier_release_loses_its_key(target: Path) -> None:
     old = target.with_name("mcp.json.backup-20250101000000")
     odd = target.with_name("mcp.json.backup-notes")
+    target.with_name("mcp.json.backup-0").mkdir()
     write(old, Terminal(), yes=True)
     odd.write_text(f"not JSON {KEY}")
     file = ConfigFile(target)

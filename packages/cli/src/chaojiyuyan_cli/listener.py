@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -21,13 +22,12 @@ import httpx
 from chaojiyuyan_core.addresses import is_loopback
 from chaojiyuyan_core.errors import AuthenticationError, HebingError, PermissionDeniedError
 
-from ._listen import EVENTS
+from ._listen import EVENTS, RemoteAddressError
 from ._listen.delivery import Delivery, Outbox, Receiver, make_delivery
 from ._listen.follower import JobFollower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -40,6 +40,9 @@ DEFAULT_INTERVAL = 1.0
 
 MAX_PAUSE = 30.0
 """Maximum seconds between two polls while the platform fails."""
+
+CLOSE_TIMEOUT = 12.0
+"""Maximum seconds for the requests in flight at the end. A delivery that stalls takes 10 s."""
 
 MAX_SETTLED = 1000
 """Maximum number of events that :meth:`Listener.wait_for` remembers."""
@@ -66,7 +69,7 @@ def check_target(url: str, *, allow_remote: bool = False) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
         raise ValueError(f"{url!r} is not an http or https address without a user")
     if not allow_remote and not is_loopback(parsed.host):
-        raise ValueError(f"{parsed.host} is another machine, and events contain outputs")
+        raise RemoteAddressError(f"{parsed.host} is another machine, and events contain outputs")
     return address
 
 
@@ -134,12 +137,7 @@ class Listener:
             self._threads.append(thread)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         """Stop the listener, and report undelivered events as given up."""
         self.close()
 
@@ -148,8 +146,9 @@ class Listener:
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        for thread in reversed(self._threads):  # the delivery first, whose result is reported
+            thread.join(max(0.0, deadline - time.monotonic()))
         for delivery in self._outbox.drain():
             self._settle(delivery)
         self._receiver.close()
@@ -198,7 +197,7 @@ class Listener:
             self._stop.set()
             return False
         except (HebingError, httpx.HTTPError) as error:
-            if self._on_fault is not None:
+            if self._on_fault is not None and not self._stop.is_set():
                 self._on_fault(error)
             return False
         return True

@@ -113,8 +113,8 @@ class ConfigFile:
         """
         redacted = []
         for backup in sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.backup-*")):
-            data = _read(backup)
             try:
+                data = _read(backup)
                 without = self._redact(backup, data or b"")
             except McpWriterError:  # we make backups of valid files only
                 continue
@@ -132,22 +132,14 @@ class ConfigFile:
     def _read_entry_or_refuse(
         self, remedy: str, entry: dict[str, Json] | None = None
     ) -> Json | None:
+        """Return the entry. The error of an invalid file says what to do by hand."""
         try:
             return self.read_entry()
         except McpWriterError as error:
-            raise self._refusal(error, remedy, entry) from None
-
-    def _refusal(
-        self, error: Exception, remedy: str, entry: dict[str, Json] | None
-    ) -> McpWriterError:
-        if entry is not None:
-            remedy += (
-                ":\n"
-                + self.servers.render(
-                    self.name, replace_secrets(entry, "<your agent key>")
-                ).rstrip()
-            )
-        return McpWriterError(f"{error}. Repair the file, or {remedy}")
+            if entry is not None:
+                safe = replace_secrets(entry, "<your agent key>")
+                remedy += f":\n{self.servers.render(self.name, safe).rstrip()}"
+            raise McpWriterError(f"{error}. Repair the file, or {remedy}") from None
 
     def _edit(self, edit: Callable[[str], str], done: str) -> Applied:
         """Read the file again and edit it, because it may have changed during the dialogue."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chaojiyuyan_cli._exit_codes import EX_OK, EX_USER_ERROR
-from chaojiyuyan_cli._listen import EVENTS
+from chaojiyuyan_cli._listen import EVENTS, RemoteAddressError
 from chaojiyuyan_cli._options import Command, pass_session
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ def command(
 
     try:
         target = check_target(url, allow_remote=allow_remote)
+    except RemoteAddressError as error:
+        raise UserError(f"{error}. Use --allow-remote to allow it.") from None
     except ValueError as error:
-        hint = "" if allow_remote else " Use --allow-remote to allow it."
-        raise UserError(f"{error}.{hint if 'another machine' in str(error) else ''}") from None
+        raise UserError(f"{error}.") from None
     report = _Report(print_json=print_json)
     # A container stops the command by SIGTERM, which must do the same as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
