@@ -27,16 +27,6 @@ def find_capability(specs: Iterable[CapabilitySpec], key: str) -> CapabilitySpec
     return next((spec for spec in specs if spec.get("capability_key") == key), None)
 
 
-def suggest_keys(client: NexusClient, key: str) -> str:
-    """Return a sentence that suggests keys similar to an unknown key.
-
-    Args:
-        client: Reads the catalog.
-        key: The key that the platform does not know.
-    """
-    return describe_similar(client.capabilities(), key)
-
-
 @contextmanager
 def suggest_on_unknown(client: NexusClient, key: str) -> Iterator[None]:
     """Suggest similar keys when the platform does not know a capability.
@@ -53,7 +43,7 @@ def suggest_on_unknown(client: NexusClient, key: str) -> Iterator[None]:
     except HebingAPIError as error:
         if error.code != "unknown_capability":
             raise
-        raise HintedError(error, suggest_keys(client, key)) from error
+        raise HintedError(error, describe_similar(client.capabilities(), key)) from error
 
 
 def describe_similar(specs: Iterable[CapabilitySpec], key: str) -> str:

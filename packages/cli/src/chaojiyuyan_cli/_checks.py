@@ -57,22 +57,19 @@ def run_checks(session: Session, wiring: Wiring) -> Iterator[Check]:
     yield from _guard("Credentials", _check_credentials)
     yield from _guard("Certificates", _check_certificates)
     found: list[Settings] = []
-    yield from _guard("Key", lambda: _check_settings(session, found))
+    yield from _guard("Key", _check_settings, session, found)
     for settings in found:
-        yield from _guard("Platform", lambda: _check_platform(settings))  # noqa: B023  # run at once
+        yield from _guard("Platform", _check_platform, settings)
     yield from _guard("MCP server", _check_mcp_package)
     for client in wiring.clients:
-        yield from _guard(
-            client.label,
-            lambda: _check_client(client, found[0] if found else None),  # noqa: B023  # run at once
-        )
+        yield from _guard(client.label, _check_client, client, found[0] if found else None)
 
 
-def _guard(name: str, check: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+def _guard(name: str, check: Callable[..., Iterable[Check]], *arguments: object) -> Iterator[Check]:
     from ._failures import explain
 
     try:
-        yield from check()
+        yield from check(*arguments)
     except Exception as error:  # noqa: BLE001  # the other checks must still run
         message = explain(error)[0].removeprefix("Error: ").partition("\n")[0]
         yield Check(name, "failed", message, "see the message")

@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 from chaojiyuyan_core.text import escape_text
 
-from ._session import Session
+from ._session import Session, find_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,8 +98,6 @@ def _list_jobs(client: NexusClient) -> list[Row]:
 
 def _look_up(ctx: click.Context, kind: str, fetch: Callable[[NexusClient], list[Row]]) -> list[Row]:
     from chaojiyuyan_client import NexusClient
-
-    from ._session import find_home
 
     try:
         settings = ctx.ensure_object(Session).settings()

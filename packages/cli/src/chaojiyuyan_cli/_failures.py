@@ -23,6 +23,7 @@ from ._errors import HintedError, UserError
 from ._exit_codes import EX_API_ERROR, EX_USER_ERROR
 from ._output import escape
 from ._probe import hint_at_path
+from ._tls import find_certificate_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +43,7 @@ class Steps:
         """Report an error of a file or another program instead of raising it."""
         try:
             yield
-        except (
-            BrokenPipeError
-        ):  # the reader of the output has closed it, so the command ends silently
+        except BrokenPipeError:  # the reader of the output has closed it
             raise
         except (McpWriterError, UserError, OSError) as error:
             click.echo(explain(error)[0], err=True)
@@ -86,7 +85,8 @@ def _reason(error: Exception) -> tuple[str, int]:
         return f"Error: {error}", EX_API_ERROR
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        reason = (_find_certificate_error() if not where else None) or error.strerror or error
+        # The error of ssl does not name the file that it cannot load.
+        reason = (None if where else find_certificate_error()) or error.strerror or error
         return f"Error: {where}{reason}", EX_USER_ERROR
     httpx = sys.modules.get("httpx")  # not imported means that no request was sent
     if httpx is not None and isinstance(error, httpx.HTTPError):
@@ -104,13 +104,6 @@ def _is_foreign(error: Exception) -> bool:
     if isinstance(error, ResponseFormatError):
         return True
     return isinstance(error, HebingAPIError) and error.status_code == 404 and error.code is None
-
-
-def _find_certificate_error() -> str | None:
-    """Return the reason for a TLS error, because ssl does not name the file it cannot load."""
-    from ._tls import find_certificate_error
-
-    return find_certificate_error()
 
 
 def _fault(error: Exception) -> str:

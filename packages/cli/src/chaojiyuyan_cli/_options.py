@@ -24,7 +24,6 @@ json_option = click.option(
 )
 """``--json``, for a command that shows data. It is passed as ``as_json``."""
 
-
 clobber_option = click.option("--clobber", is_flag=True, help="Replace existing files.")
 """``--clobber``, for a command that writes files."""
 

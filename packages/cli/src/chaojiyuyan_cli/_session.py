@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from chaojiyuyan_core.redaction import Redactor, mask_keys
 
+from ._errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -103,25 +105,15 @@ class Session:
         """
         self._redactors.append(Redactor(text))  # mask_keys uses every Redactor that exists
 
-    def mask(self, text: str) -> str:
-        """Return the text with all keys in it masked.
-
-        Args:
-            text: The text, such as a traceback.
-        """
-        return mask_keys(text)
-
     def show_requests(self) -> None:
         """Log every request to standard error, with masked keys."""
         import logging
 
         from ._output import escape
 
-        mask = self.mask
-
         class Formatter(logging.Formatter):
             def format(self, record: logging.LogRecord) -> str:
-                return escape(mask(super().format(record)), keep="\n\t")
+                return escape(mask_keys(super().format(record)), keep="\n\t")
 
         handler = logging.StreamHandler()
         handler.setFormatter(Formatter("%(asctime)s %(name)s %(message)s"))
@@ -137,7 +129,7 @@ class Session:
 
                 from ._output import escape
 
-                click.echo(f"Warning: {self.mask(escape(message))}", err=True)
+                click.echo(f"Warning: {mask_keys(escape(message))}", err=True)
 
             warnings.simplefilter("once", UserWarning)
             warnings.showwarning = show
@@ -147,8 +139,6 @@ class Session:
         from chaojiyuyan_core.credentials import CREDENTIALS_PATH, load_credentials
 
         if load_credentials(profile=profile) is None:
-            from ._errors import UserError
-
             raise UserError(
                 f"No profile {profile!r} in {CREDENTIALS_PATH}."
                 f" Run `chaojiyuyan login --profile {profile}`."
@@ -165,7 +155,5 @@ def find_home() -> Path:
 
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  # Path.home() raises when there is none
     if not home.is_absolute():
-        from ._errors import UserError
-
         raise UserError("The home folder is unknown. Set HOME.")
     return home

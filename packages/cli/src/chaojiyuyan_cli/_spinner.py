@@ -15,7 +15,6 @@ from ._output import choose_symbol, cut, escape, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PLAIN_FRAMES = "|/-\\"
@@ -42,12 +41,7 @@ class Spinner:
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._over.set()
         if self._thread is not None:
             self._thread.join()

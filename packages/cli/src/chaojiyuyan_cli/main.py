@@ -144,7 +144,7 @@ def _invoke(arguments: list[str], session: Session) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:
-        _show_usage(error, session)
+        _show_usage(error)
         raise SystemExit(error.exit_code) from None
     return code if isinstance(code, int) else EX_OK
 
@@ -163,12 +163,14 @@ def _complete(arguments: list[str]) -> int:
     return EX_OK
 
 
-def _show_usage(error: UsageError, session: Session) -> None:
+def _show_usage(error: UsageError) -> None:
+    from chaojiyuyan_core.redaction import mask_keys
+
     from ._output import escape
 
     shown = io.StringIO()
     error.show(file=shown)  # it quotes the arguments, which may contain a key
-    print(escape(session.mask(shown.getvalue()), keep="\n"), end="", file=sys.stderr)
+    print(escape(mask_keys(shown.getvalue()), keep="\n"), end="", file=sys.stderr)
 
 
 def _report_interrupt(interrupt: KeyboardInterrupt) -> int:
@@ -178,11 +180,13 @@ def _report_interrupt(interrupt: KeyboardInterrupt) -> int:
 
 
 def _report(session: Session | None, error: Exception, message: str) -> None:
-    print(message if session is None else session.mask(message), file=sys.stderr)
+    print(message, file=sys.stderr)
     if session is not None and session.debug:
         import traceback
+
+        from chaojiyuyan_core.redaction import mask_keys
 
         from ._output import escape
 
         text = "".join(traceback.format_exception(error))
-        print(escape(session.mask(text), keep="\n"), file=sys.stderr)
+        print(escape(mask_keys(text), keep="\n"), file=sys.stderr)

@@ -67,9 +67,8 @@ class Server:
             client: The client.
         """
         with_key = client.documented if self.key_in_files is None else self.key_in_files
-        if (
-            not with_key or client.name == CLAUDE_CODE
-        ):  # other users can see its entry in the process list
+        # Other users can see the entry of Claude Code in the process list.
+        if not with_key or client.name == CLAUDE_CODE:
             return dict(self.env)
         return {"CHAOJIYUYAN_API_KEY": self.key, **self.env}
 

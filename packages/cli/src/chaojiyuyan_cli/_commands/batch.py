@@ -17,7 +17,6 @@ from chaojiyuyan_cli._options import (
 )
 
 if TYPE_CHECKING:
-    from chaojiyuyan_cli._batch.progress import Progress
     from chaojiyuyan_cli._batch.run import BatchOptions
     from chaojiyuyan_cli._session import Session
 
@@ -111,14 +110,7 @@ def _run(session: Session, options: BatchOptions, inputs: Path, output: Path) ->
             with Spinner(progress.describe), suggest_on_unknown(client, options.capability_key):
                 run_batch(client, options, file, results, progress)
         except KeyboardInterrupt:
-            _summarize(progress, started)
             raise KeyboardInterrupt("Run the same command again to resume.") from None
-        except Exception:
-            _summarize(progress, started)
-            raise
-        _summarize(progress, started)
+        finally:
+            click.echo(progress.summarize(time.monotonic() - started))
         return EX_OK if outcomes.succeeded == total else EX_JOB_FAILED
-
-
-def _summarize(progress: Progress, started: float) -> None:
-    click.echo(progress.summarize(time.monotonic() - started))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -10,13 +9,7 @@ import click
 from chaojiyuyan_cli._options import Command, job_argument, json_option, pass_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from chaojiyuyan_cli._session import Session
-    from chaojiyuyan_client import NexusClient
-    from chaojiyuyan_core.models import JobEvent
-
-_INTERVAL = 1.0  # seconds
 
 
 @click.command("events", cls=Command)
@@ -37,7 +30,8 @@ def command(session: Session, job_id: str, follow: bool, as_json: bool) -> None:
         if as_json and not follow:
             echo_json({"events": list(client.job_events(job_id))})
             return
-        for event in _following(client, job_id) if follow else client.job_events(job_id):
+        events = client.get_job(job_id).follow() if follow else client.job_events(job_id)
+        for event in events:
             if as_json:
                 echo_json(event, indent=None)
             else:
@@ -45,15 +39,3 @@ def command(session: Session, job_id: str, follow: bool, as_json: bool) -> None:
                 payload = event.get("payload") or ""
                 details = json.dumps(payload, ensure_ascii=False) if payload else ""
                 click.echo(f"{escape(when)}  {escape(kind):<16}  {escape(details)}".rstrip())
-
-
-def _following(client: NexusClient, job_id: str) -> Iterator[JobEvent]:
-    shown = 0
-    while True:
-        done = client.get_job(job_id).done  # read first, so that no event is missed
-        events = list(client.job_events(job_id))
-        yield from events[shown:]
-        shown = len(events)
-        if done:
-            return
-        time.sleep(_INTERVAL)

@@ -26,9 +26,7 @@ def command(session: Session, arguments: tuple[str, ...]) -> int:
     if find_spec("chaojiyuyan_mcp") is None:
         from chaojiyuyan_cli._errors import UserError
 
-        raise UserError(
-            "The MCP server is not installed: pip install 'chaojiyuyan-sdk[mcp]'",
-        )
+        raise UserError("The MCP server is not installed: pip install 'chaojiyuyan-sdk[mcp]'")
     from chaojiyuyan_mcp import main
 
     given = {"--profile": session.profile, "--base-url": session.base_url}

@@ -88,8 +88,7 @@ def _run_stub(
         click.echo("Aborted.")
         return EX_OK
 
-    from chaojiyuyan_worker import Worker, configure_logging
-    from chaojiyuyan_worker._version import __version__
+    from chaojiyuyan_worker import Worker, __version__, configure_logging
 
     if not session.debug:
         configure_logging("text")
@@ -112,7 +111,7 @@ def _check_capability(worker: Worker, settings: Settings, capability: str) -> No
     """
     import httpx
 
-    from chaojiyuyan_cli._catalog import suggest_keys
+    from chaojiyuyan_cli._catalog import describe_similar
     from chaojiyuyan_cli._errors import UserError
     from chaojiyuyan_client import NexusClient
     from chaojiyuyan_core.errors import ServerError
@@ -123,5 +122,5 @@ def _check_capability(worker: Worker, settings: Settings, capability: str) -> No
         return
     if capability in unknown:
         with NexusClient(settings.api_key, settings.base_url) as client:
-            hint = suggest_keys(client, capability)
+            hint = describe_similar(client.capabilities(), capability)
         raise UserError(f"The platform has no capability {capability!r}. {hint}")
