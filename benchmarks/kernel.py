@@ -118,7 +118,7 @@ def _fill(folder: Path) -> None:
     from chaojiyuyan_devserver._catalog_files import load_builtin
     from chaojiyuyan_devserver._folder import Folder
     from chaojiyuyan_devserver._ids import new_id
-    from chaojiyuyan_devserver._store import Store
+    from chaojiyuyan_devserver._store.store import Store
     from chaojiyuyan_devserver.kernel import Catalog, Kernel, Order, Result
 
     kernel = Kernel(Catalog(load_builtin()), clock=time.time, new_id=new_id)

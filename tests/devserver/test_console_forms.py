@@ -87,7 +87,8 @@ def test_submitted_texts_are_converted_by_kind() -> None:
         "input.colour": '"grün"',
         "input.draft": "false",
     }
-    done, value = read_fields(fields(), form, ENGLISH)
+    done = fields()
+    value = read_fields(done, form, ENGLISH)
     assert value == {
         "title": "",  # required, so it is kept; the schema decides whether it may be empty
         "body": "one\ntwo",
@@ -100,7 +101,7 @@ def test_submitted_texts_are_converted_by_kind() -> None:
 
 
 def test_empty_fields_are_left_out() -> None:
-    _, value = read_fields(fields(), {"input.title": "x", "input.count": ""}, ENGLISH)
+    value = read_fields(fields(), {"input.title": "x", "input.count": ""}, ENGLISH)
     assert value == {"title": "x"}
 
 
@@ -108,7 +109,8 @@ def test_empty_fields_are_left_out() -> None:
     ("name", "text"), [("count", "3.5"), ("count", "x"), ("scale", "nan"), ("draft", "perhaps")]
 )
 def test_a_text_that_cannot_be_converted_is_kept_with_an_error(name: str, text: str) -> None:
-    done, value = read_fields(fields(), {"input.title": "x", f"input.{name}": text}, ENGLISH)
+    done = fields()
+    value = read_fields(done, {"input.title": "x", f"input.{name}": text}, ENGLISH)
     field = next(field for field in done if field.name == name)
     assert field.error
     assert field.text == text
@@ -116,7 +118,8 @@ def test_a_text_that_cannot_be_converted_is_kept_with_an_error(name: str, text: 
 
 
 def test_validation_errors_go_to_their_fields() -> None:
-    marked, others = mark_errors(fields(), ["$.count: 9 is too much", "$: something is missing"])
+    marked = fields()
+    others = mark_errors(marked, ["$.count: 9 is too much", "$: something is missing"])
     assert next(f for f in marked if f.name == "count").error == "9 is too much"
     assert others == ["$: something is missing"]
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaojiyuyan_devserver._console.search import JobFilter, find_jobs, number_from
-from chaojiyuyan_devserver._store import Store
+from chaojiyuyan_devserver._console.search import find_jobs, number_from
+from chaojiyuyan_devserver._store.filters import JobFilter
+from chaojiyuyan_devserver._store.store import Store
 from chaojiyuyan_devserver.kernel.records import Job, Payload
 
 if TYPE_CHECKING:

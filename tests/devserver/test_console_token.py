@@ -41,7 +41,7 @@ def with_console_token(steps: Callable[[httpx.AsyncClient, KernelService], Any])
 
 def test_the_console_opens_only_with_its_token() -> None:
     async def steps(client: httpx.AsyncClient, service: KernelService) -> None:
-        login, _ = service.start_login("program")
+        login = service.kernel.logins.start("device_1", "BCDF-2345", "program", service.clock())
         csrf = service.form_token
         approval = {"code": login.user_code, "decision": "approve", "csrf_token": csrf}
         for answer in (

@@ -10,7 +10,8 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from chaojiyuyan_devserver._catalog_files import load_builtin
-from chaojiyuyan_devserver._store import Store, find_job, load_state
+from chaojiyuyan_devserver._store.queries import find_job, load_state
+from chaojiyuyan_devserver._store.store import Store
 from chaojiyuyan_devserver.kernel import Catalog, Kernel, Order, Refusal, Result
 from chaojiyuyan_devserver.kernel.records import TERMINAL_STATUSES, Job, Transfer
 

@@ -16,7 +16,8 @@ import pytest
 from chaojiyuyan_devserver.__main__ import main
 from chaojiyuyan_devserver._catalog_files import load_builtin
 from chaojiyuyan_devserver._service import KernelService
-from chaojiyuyan_devserver._store import SnapshotError, find_job
+from chaojiyuyan_devserver._store.queries import find_job
+from chaojiyuyan_devserver._store.snapshots import SnapshotError
 from chaojiyuyan_devserver.kernel import Catalog, Order, Result, Rules, State
 
 if TYPE_CHECKING:
@@ -223,12 +224,12 @@ def test_a_loaded_kernel_equals_the_saved_one() -> None:
         for number in range(40):
             order = Order("test.echo.v1", {"n": number}, idempotency_key=str(number))
             job, _ = one.create_job(one.ready_agent, order)
-            one.note_strike(job, "create", "create=delay:1s")
+            one.kernel.note_strike(job, "create", "create=delay:1s")
             if number % 3:
                 jobs.bid(one.ready_agent, job)
             if number % 3 == 2:
                 jobs.submit(one.ready_agent, job, Result({"n": number}, [{"kind": "json"}]))
-        one.start_login("laptop")
+        one.kernel.logins.start("device_1", "BCDF-2345", "laptop", one.clock())
         await two.load_snapshot(await one.save_snapshot(), resume_webhooks=True)
         assert contents(two) == contents(one)
         assert state(two) == state(one)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._commands import COMMANDS, run_command
-from ._faults import EFFECTS, ENDPOINTS, PRESETS, parse
-from ._folder import Folder, default_folder
-from ._version import __version__
+from ._options import parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,139 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
         return run_command(arguments)
-    parser = _make_parser()
-    given = parser.parse_args(arguments)
-    if not given.allow_remote and not _is_loopback(given.host):
-        parser.error(
-            f"--host {given.host} opens the kernel to other machines: they can start device logins,"
-            " and its plain HTTP can be read by others on the network. Add --allow-remote to"
-            " allow this."
-        )
-    if given.allow_remote and given.no_console_token:
-        parser.error("--no-console-token is not allowed with --allow-remote")
-    return _serve(given)
+    options = parse_options(arguments)
+    from ._server import serve  # imported late: it loads the whole server
 
-
-def _serve(given: argparse.Namespace) -> int:
-    from ._catalog_files import CatalogError, load_builtin, load_catalog
-    from ._server import Options, serve
-    from .kernel import Catalog
-
-    try:
-        more = load_catalog(given.catalog) if given.catalog else []
-        catalog = Catalog([*load_builtin(), *more])
-        snapshot = given.snapshot.read_bytes() if given.snapshot else None
-    except (CatalogError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return serve(
-        Options(
-            catalog=catalog,
-            folder=None if given.ephemeral else Folder(given.data or default_folder()),
-            host=given.host,
-            port=given.port,
-            allow_remote=given.allow_remote,
-            console_token=not given.no_console_token,
-            lease=given.lease,
-            faults=given.fault,
-            snapshot=snapshot,
-            resume_webhooks=given.resume_webhooks,
-        )
-    )
-
-
-def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="chaojiyuyan dev",
-        description="Run the chaojiyuyan platform on this machine. When it is ready, it prints its"
-        " base URL and an agent key, and on standard error the link to the console.",
-        epilog="Commands for a running kernel: "
-        + "; ".join(f"'chaojiyuyan dev {name} --help'" for name in COMMANDS),
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument(
-        "--port", type=_port, default=8787, help="port to listen on; 0 picks a free one (8787)"
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument(
-        "--allow-remote", action="store_true", help="allow a --host that other machines can reach"
-    )
-    parser.add_argument(
-        "--no-console-token",
-        action="store_true",
-        help="let every user of this machine open the console, and approve agent keys there",
-    )
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help=f"folder for the kernel's data ({default_folder()})",
-    )
-    place.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
-    parser.add_argument(
-        "--from",
-        dest="snapshot",
-        type=Path,
-        metavar="FILE",
-        help="start from a snapshot, in an empty folder or in memory",
-    )
-    parser.add_argument(
-        "--resume-webhooks",
-        action="store_true",
-        help="with --from: send the webhooks that were pending, instead of holding them",
-    )
-    parser.add_argument(
-        "--catalog", metavar="FILE|URL", help="further capability specs, YAML or JSON"
-    )
-    parser.add_argument(
-        "--lease",
-        type=_seconds,
-        default=30.0,
-        metavar="S",
-        help="length of a lease in seconds (30)",
-    )
-    parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        type=_fault,
-        metavar="ENDPOINT=EFFECT[@WHEN]|PRESET",
-        help=f"make requests fail: an endpoint ({', '.join(ENDPOINTS)}, or any), an effect"
-        f" ({EFFECTS}), and which requests: @2 only the second one, @10%% one in ten; or a preset:"
-        f" {', '.join(PRESETS)}. Repeatable.",
-    )
-    return parser
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"  # any other name may resolve to any address
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise ValueError
-    return port
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise ValueError
-    return seconds
-
-
-def _fault(text: str) -> str:
-    if text not in PRESETS:
-        try:
-            parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+    return serve(options)
 
 
 if __name__ == "__main__":

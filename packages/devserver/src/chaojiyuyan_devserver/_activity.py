@@ -32,11 +32,6 @@ class Interval:
     outcomes: Counter[str] = field(default_factory=Counter)
     _times: Counter[int] = field(default_factory=Counter)
 
-    @property
-    def start(self) -> float:
-        """When the interval began, in seconds since the epoch."""
-        return self.number * INTERVAL
-
     def add(self, status: str, seconds: float) -> None:
         """Count a job that took ``seconds`` from its creation to its end."""
         self.outcomes[status] += 1

@@ -20,6 +20,8 @@ ENDPOINTS = (
     "authorize",
     "token",
 )
+HOLDERS = ("heartbeat", "submit")
+"""The endpoints of the worker that has the job."""
 EVERY = "any"
 """The word for every endpoint in a fault."""
 PRESETS = {
@@ -39,7 +41,6 @@ _FAULT = re.compile(
     r"(?:@(?:(?P<percent>\d+(?:\.\d+)?)%|(?P<number>\d+)))?",
     re.ASCII,
 )
-_HOLDERS = ("heartbeat", "submit")
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ def parse(text: str) -> Fault:
             f" {', '.join(ENDPOINTS)} or {EVERY}, and {EFFECTS};"
             f" or a preset: {', '.join(PRESETS)}"
         )
-    if match["word"] == "expire-lease" and match["endpoint"] not in _HOLDERS:
+    if match["word"] == "expire-lease" and match["endpoint"] not in HOLDERS:
         raise ValueError(
             f"not a fault: {text!r}; expected ENDPOINT=EFFECT with heartbeat or submit"
             " for expire-lease, since only these hold a lease"

@@ -10,57 +10,48 @@ import signal
 import socket
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from ._api import PREFIX, Access, create_app
+from ._catalog_files import CatalogError, load_builtin, load_catalog
 from ._connections import ACCEPT_BACKLOG, Connections, connection_limit, limit_log_lines
 from ._service import KernelService
-from ._store import SnapshotError, StoreError
-from .kernel import Rules
+from ._store.snapshots import SnapshotError
+from ._store.store import StoreError
+from .kernel import Catalog, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from starlette.types import Scope
 
-    from ._folder import Folder
-    from .kernel import Catalog
+    from ._options import Options
 
 CONTROL_TOKEN = "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"  # noqa: S105 - the variable, not the token
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only with --allow-remote
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of the command line."""
-
-    catalog: Catalog
-    folder: Folder | None  # None keeps everything in memory
-    host: str
-    port: int  # 0 for a free one
-    allow_remote: bool
-    console_token: bool  # whether the console asks for one
-    lease: float  # seconds
-    faults: list[str]
-    snapshot: bytes | None  # the content of the snapshot to start from
-    resume_webhooks: bool
-
-
 def serve(options: Options) -> int:
     """Serve until a signal, and return the exit code."""
     try:
+        more = load_catalog(options.catalog) if options.catalog else []
+        catalog = Catalog([*load_builtin(), *more])
+        snapshot = options.snapshot.read_bytes() if options.snapshot else None
+    except (CatalogError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    try:
         if options.folder is not None:
-            if options.snapshot is not None and options.folder.holds_data:
+            if snapshot is not None and options.folder.holds_data:
                 raise StoreError(
                     f"{options.folder.path} has data, which --from would replace. Choose an empty"
                     " folder with --data, or use --ephemeral."
                 )
             options.folder.make()
         with _listen(options.host, options.port) as listener:
-            return asyncio.run(_LocalServer(options, listener).run())
+            return asyncio.run(_LocalServer(options, listener).run(catalog, snapshot))
     except (StoreError, SnapshotError, OSError) as error:
         print(f"The kernel cannot start: {error}", file=sys.stderr)
         return 1
@@ -86,31 +77,32 @@ class _LocalServer:
         self._has_failed = False
 
     def _choose_console_token(self) -> str | None:
-        if not (self._options.console_token or self._options.allow_remote):
+        if self._options.no_console_token:
             return None
         return self._folder.console_token() if self._folder else secrets.token_urlsafe(24)
 
-    async def run(self) -> int:
-        """Serve until a signal, and return the exit code."""
+    async def run(self, catalog: Catalog, snapshot: bytes | None) -> int:
+        """Serve until a signal, and return the exit code.
+
+        Args:
+            catalog: The capability specs.
+            snapshot: The content of the snapshot to start from, or None.
+        """
         rules = Rules(lease=self._options.lease)
-        self._service = KernelService(self._options.catalog, rules, self._folder, self._fail)
+        self._service = KernelService(catalog, rules, self._folder, self._fail)
         try:
-            await self._prepare()
+            self._service.faults.set(self._options.fault)
+            if snapshot is None:
+                await self._service.prepare()
+            else:
+                resume = self._options.resume_webhooks
+                await self._service.load_snapshot(snapshot, resume_webhooks=resume)
             await self._serve()
         finally:
             if self._folder is not None:
                 self._folder.close_control()
             await self._service.close()
         return 1 if self._has_failed else 0
-
-    async def _prepare(self) -> None:
-        self._service.faults.set(self._options.faults)
-        if self._options.snapshot is None:
-            await self._service.prepare()
-        else:
-            await self._service.load_snapshot(
-                self._options.snapshot, resume_webhooks=self._options.resume_webhooks
-            )
 
     async def _serve(self) -> None:
         limit_log_lines()
@@ -128,9 +120,10 @@ class _LocalServer:
             timeout_keep_alive=75,  # longer than a client's usual pause between requests
             timeout_graceful_shutdown=1,
         )
-        self._server = _Server(config, self._announce)
+        self._server = _Server(config)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self._service.loop.call_soon_threadsafe(self._stop))
+        self._announce()  # the socket already listens; what arrives now waits in its queue
         await self._server.serve(sockets=[self._listener])
 
     def _announce(self) -> None:
@@ -177,18 +170,16 @@ def _describe(base_url: str, api_key: str, console: str) -> str:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server with a callback at its start and without uvicorn's signal handlers.
+    """A uvicorn server without uvicorn's signal handlers.
 
     uvicorn would raise the signals again after its shutdown.
 
     Args:
         config: uvicorn's configuration.
-        on_started: Called once the server accepts connections.
     """
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._on_started = on_started
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -200,11 +191,6 @@ class _Server(uvicorn.Server):
         """Sleep until ``stop``; uvicorn's own loop wakes up ten times a second."""
         await self.on_tick(0)
         await self._stopping.wait()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then call ``on_started``."""
-        await super().startup(sockets)
-        self._on_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

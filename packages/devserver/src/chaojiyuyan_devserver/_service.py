@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+import sqlite3
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,18 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ._activity import INTERVAL, INTERVALS, Activity
 from ._clock import Clock
 from ._faults import Faults
-from ._ids import new_id, new_user_code
-from ._journal import Journal
-from ._store import (
-    Store,
-    count_ended,
-    ended_since,
-    find_job,
-    find_repeated,
-    load_state,
-    replace_by_snapshot,
-    save_snapshot,
-)
+from ._ids import new_id
+from ._store.queries import count_ended, ended_since, find_job, find_repeated, load_state
+from ._store.snapshots import replace_by_snapshot, save_snapshot
+from ._store.store import Store
 from ._waiters import Changed, Ended, Offered, Waiters
 from ._webhooks import Sender
 from .kernel import Kernel, Refusal, Rules
@@ -34,7 +28,9 @@ if TYPE_CHECKING:
     from ._folder import Folder
     from ._waiters import Topic
     from .kernel import Catalog, Order
-    from .kernel.records import Account, Agent, DeviceLogin, Record
+    from .kernel.records import Account, Agent, Record
+
+log = logging.getLogger(__name__)
 
 STARTING_BALANCE = 10_000_000
 OWNER = "Local developer"
@@ -72,14 +68,16 @@ class KernelService:
         self._folder = folder
         self._catalog = catalog
         self._rules = rules
+        self._on_failure = on_failure
         self._timer: asyncio.TimerHandle | None = None
+        self._flush: asyncio.Future[None] | None = None
+        self._has_failed = False
         self.waiters = Waiters()
         self.faults = Faults()
         self.form_token = secrets.token_hex(32)
         self.clock = Clock()
         self.store = Store(folder.database if folder is not None else None)
         self.clock.offset = float(self.store.setting(_CLOCK_OFFSET) or 0)
-        self._journal = Journal(self.store, self._take_changes, self._announce, on_failure)
         self._take_over(self._read())
 
     def _read(self) -> Kernel:
@@ -89,7 +87,6 @@ class KernelService:
 
     def _take_over(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self._strikes: list[Strike] = []
         self.activity = Activity()
         self.activity.restore(ended_since(self.store, self.clock() - INTERVAL * INTERVALS))
         self._ended = Counter(count_ended(self.store))
@@ -97,18 +94,40 @@ class KernelService:
         self.save()
 
     def save(self) -> None:
-        """Schedule a commit of all changes at the end of the event loop's turn."""
-        self._journal.save()
+        """Schedule a commit of all changes at the end of the event loop's turn.
+
+        All changes of a turn are in one transaction, so under load many requests share one.
+        """
+        if self._flush is None:
+            self._flush = self.loop.create_future()
+            self.loop.call_soon(self._commit)
 
     async def saved(self) -> None:
         """Return when all changes until now are committed."""
-        if self.kernel.has_changes or self._strikes:
-            self._journal.save()
-        await self._journal.saved()
+        if self.kernel.has_changes:
+            self.save()
+        if self._flush is not None:
+            await asyncio.shield(self._flush)
 
-    def _take_changes(self) -> list[Record]:
-        strikes, self._strikes = self._strikes, []
-        return [*self.kernel.take_changes(), *strikes]
+    def _commit(self) -> None:
+        if self._has_failed:
+            return
+        flush, self._flush = self._flush, None
+        changes = self.kernel.take_changes()
+        if changes:
+            try:
+                self.store.write(changes)
+            except sqlite3.Error as error:
+                # Memory now has changes that the disk does not have. They must not be shown to
+                # clients and no later change may be written, so requests wait until the process
+                # ends.
+                self._has_failed, self._flush = True, flush or self.loop.create_future()
+                log.critical("The database cannot be written; the kernel stops: %s", error)
+                self._on_failure()
+                return
+        if flush is not None:
+            flush.set_result(None)
+        self._announce(changes)
 
     def _announce(self, changes: list[Record]) -> None:
         for record in changes:
@@ -156,7 +175,7 @@ class KernelService:
         await self.sender.close()
         if self._timer is not None:
             self._timer.cancel()
-        self._journal.commit()
+        self._commit()
         self.store.close()
 
     async def skip(self, seconds: float | None) -> float:
@@ -235,7 +254,7 @@ class KernelService:
             raise
         old_sender = self.sender
         self._take_over(kernel)
-        await self._prepare_ready_agent(ready_key)
+        await self.prepare(ready_key)
         self.waiters.wake_all()
         await old_sender.close()
 
@@ -273,10 +292,6 @@ class KernelService:
                 return job, False
         return self.kernel.jobs.create(agent, order), True
 
-    def note_strike(self, job: Job, endpoint: str, fault: str) -> None:
-        """Record for a job's timeline that a fault was applied to a request about it."""
-        self._strikes.append(Strike(job.number, self.clock(), endpoint, fault))
-
     async def wait_for(
         self, topics: Iterable[Topic], seconds: float, gone: asyncio.Future[Any]
     ) -> None:
@@ -284,14 +299,13 @@ class KernelService:
         with self.waiters.waiting(topics) as woken:
             await asyncio.wait({woken, gone}, timeout=seconds, return_when="FIRST_COMPLETED")
 
-    async def prepare(self) -> None:
-        """Load the ready agent of the last start, or create one."""
-        await self._prepare_ready_agent(self._folder.agent_key if self._folder else None)
-
-    async def _prepare_ready_agent(self, key: str | None) -> None:
-        agent = self.kernel.agents.authenticate(key) if key else None
-        if agent is not None and key is not None:
-            self.ready_agent, self.ready_key = agent, key
+    async def prepare(self, ready_key: str | None = None) -> None:
+        """Find the ready agent by its key, by default that of the last start, or create one."""
+        if ready_key is None and self._folder is not None:
+            ready_key = self._folder.agent_key
+        agent = self.kernel.agents.authenticate(ready_key) if ready_key else None
+        if agent is not None and ready_key is not None:
+            self.ready_agent, self.ready_key = agent, ready_key
         else:
             self.ready_agent, self.ready_key = await self.create_agent(
                 "ready", account_id=self._owner().id
@@ -313,14 +327,3 @@ class KernelService:
         created = self.kernel.create_agent(account_id, name)
         await self.saved()
         return created
-
-    def start_login(self, client_name: str) -> tuple[DeviceLogin, str]:
-        """Start a device login (RFC 8628); return it and its device code."""
-        device_code = new_id("device")
-        login = self.kernel.logins.start(device_code, new_user_code(), client_name, self.clock())
-        return login, device_code
-
-    async def finish_login(self, device_code: str) -> tuple[Agent, str]:
-        """Return the agent and key of an approved login; see ``Logins.poll``."""
-        login = self.kernel.logins.poll(device_code, self.clock())
-        return await self.create_agent(login.client_name, account_id=self.ready_agent.account_id)

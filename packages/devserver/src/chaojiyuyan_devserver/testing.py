@@ -15,8 +15,8 @@ import httpx
 from ._folder import write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
 Json = dict[str, Any]
 _START_TIMEOUT = 60.0
@@ -105,7 +105,7 @@ class LocalKernel:
     @property
     def console_url(self) -> str:
         """The console's URL with its token, which the browser stores as a cookie."""
-        token = self._get("/console")["token"]
+        token = self._send("GET", "/console")["token"]
         root = self.base_url.removesuffix("/api/v1")
         return f"{root}/?token={token}" if token else f"{root}/"
 
@@ -116,15 +116,17 @@ class LocalKernel:
         Raises:
             RuntimeError: The kernel is not running.
         """
-        return self._running().pid
+        if self._process is None:
+            raise RuntimeError("the kernel is not running")
+        return self._process.pid
 
     def stop(self) -> int | None:
         """Stop the process with SIGTERM and return its exit code, or None if it was not running."""
-        return self._end(kill=False)
+        return self._end(subprocess.Popen.terminate)
 
     def kill(self) -> int | None:
         """Kill the process with SIGKILL, like a crash, and return its exit code; the data stays."""
-        return self._end(kill=True)
+        return self._end(subprocess.Popen.kill)
 
     def restart(self) -> LocalKernel:
         """Stop the process if it runs, and start it with the same data and port."""
@@ -140,31 +142,18 @@ class LocalKernel:
         """Start the kernel."""
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop the kernel."""
         self.stop()
 
-    def _running(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            raise RuntimeError("the kernel is not running")
-        return self._process
-
-    def _end(self, *, kill: bool) -> int | None:
+    def _end(self, signal: Callable[[subprocess.Popen[str]], None]) -> int | None:
         process, self._process = self._process, None
         if process is None:
             return None
         if self._control is not None:
             self._control.close()
             self._control = None
-        if kill:
-            process.kill()
-        else:
-            process.terminate()
+        signal(process)
         try:
             return process.wait(10)
         except subprocess.TimeoutExpired:
@@ -184,23 +173,23 @@ class LocalKernel:
 
     def new_agent(self, name: str = "agent", *, balance_nc: int = 1_000_000) -> AgentHandle:
         """Create an agent with a new account and this balance, in nc."""
-        made = self._post("/agents", name=name, balance_nc=balance_nc)
+        made = self._send("POST", "/agents", name=name, balance_nc=balance_nc)
         return AgentHandle(made["id"], made["account_id"], made["api_key"])
 
     def me(self) -> AgentHandle:
         """Return the ready agent."""
-        me = self._get("/agents/ready")
+        me = self._send("GET", "/agents/ready")
         return AgentHandle(me["id"], me["account_id"], self.api_key)
 
     def balance(self, account_id: str | None = None) -> Json:
         """Return ``available_nc`` and ``held_nc`` of an account, by default the ready agent's."""
-        return self._get(f"/accounts/{account_id or self.me().account_id}")
+        return self._send("GET", f"/accounts/{account_id or self.me().account_id}")
 
     # -- time, faults and state ------------------------------------------------------------------
 
     def reset(self) -> None:
         """Delete everything except the ready agent and its key; reset its balance."""
-        self._post("/reset")
+        self._send("POST", "/reset")
 
     def skip(self, seconds: float | None = None) -> float:
         """Move the kernel's clock ahead. Deadlines in that time take effect in order.
@@ -214,7 +203,7 @@ class LocalKernel:
         Raises:
             RuntimeError: There is no deadline.
         """
-        return float(self._post("/skip", seconds=seconds)["seconds"])
+        return float(self._send("POST", "/skip", seconds=seconds)["seconds"])
 
     def save_snapshot(self, path: Path) -> None:
         """Save the kernel's whole state to a file that only this user can read."""
@@ -236,15 +225,16 @@ class LocalKernel:
 
     def approve_login(self, user_code: str) -> None:
         """Approve a device login."""
-        self._post(f"/logins/{user_code}", approve=True)
+        self._send("POST", f"/logins/{user_code}", approve=True)
 
     def deny_login(self, user_code: str) -> None:
         """Deny a device login."""
-        self._post(f"/logins/{user_code}", approve=False)
+        self._send("POST", f"/logins/{user_code}", approve=False)
 
     def configure_webhook(self, url: str, secret: str, account_id: str | None = None) -> None:
         """Send the events of an account, by default the ready agent's, to this URL."""
-        self._put(f"/accounts/{account_id or self.me().account_id}/webhook", url=url, secret=secret)
+        path = f"/accounts/{account_id or self.me().account_id}/webhook"
+        self._send("PUT", path, url=url, secret=secret)
 
     def set_faults(self, faults: list[str]) -> None:
         """Make requests fail: ``["submit=503@1", "heartbeat=drop-after@10%", "get=delay:2s"]``.
@@ -256,7 +246,7 @@ class LocalKernel:
         ``submit``), and optionally ``@`` with the number of the only request, counted from now, or
         with the share of requests to which it applies. The name of a preset is a fault as well.
         """
-        self._put("/faults", faults=faults)
+        self._send("PUT", "/faults", faults=faults)
 
     def clear_faults(self) -> None:
         """Remove all faults."""
@@ -265,48 +255,39 @@ class LocalKernel:
     def rotate_webhook(self, secret: str, grace: float, account_id: str | None = None) -> None:
         """Sign with a new secret; the old one is accepted for another ``grace`` seconds."""
         path = f"/accounts/{account_id or self.me().account_id}/webhook/rotate"
-        self._post(path, secret=secret, grace=grace)
+        self._send("POST", path, secret=secret, grace=grace)
 
     def deliveries(self) -> list[Json]:
         """Return the newest webhook deliveries, newest first, each with its ``tries``."""
-        return cast("list[Json]", self._get("/deliveries"))
+        return cast("list[Json]", self._send("GET", "/deliveries"))
 
     def trigger(self, what: str) -> list[Json]:
         """Send a webhook: of an event such as ``job.failed``, or again by delivery or job id."""
-        return cast("list[Json]", self._post("/trigger", what=what))
+        return cast("list[Json]", self._send("POST", "/trigger", what=what))
 
     # -- jobs ------------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Json:
         """Return a job with its ``events``, ``transfers`` and number of ``settlements``."""
-        return self._get(f"/jobs/{job_id}")
+        return self._send("GET", f"/jobs/{job_id}")
 
     def expire_lease(self, job_id: str) -> None:
         """End a running job's lease now: the job is offered again, or fails at its last attempt."""
-        self._post(f"/jobs/{job_id}/expire-lease")
+        self._send("POST", f"/jobs/{job_id}/expire-lease")
 
     def settle(self, job_id: str, output: Json, artifacts: list[Json] | None = None) -> None:
         """End a job as succeeded with this output, whether or not a worker has it."""
-        self._post(f"/jobs/{job_id}/settle", output=output, artifacts=artifacts or [])
+        self._send("POST", f"/jobs/{job_id}/settle", output=output, artifacts=artifacts or [])
 
     def fail(self, job_id: str, code: str = "worker_failed", message: str = "failed") -> None:
         """End a job as failed, with this error code and message."""
-        self._post(f"/jobs/{job_id}/fail", code=code, message=message)
+        self._send("POST", f"/jobs/{job_id}/fail", code=code, message=message)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job."""
-        self._post(f"/jobs/{job_id}/cancel")
+        self._send("POST", f"/jobs/{job_id}/cancel")
 
     # -- control requests ------------------------------------------------------------------------
-
-    def _get(self, path: str) -> Json:
-        return self._send("GET", path)
-
-    def _post(self, path: str, **body: object) -> Json:
-        return self._send("POST", path, **body)
-
-    def _put(self, path: str, **body: object) -> Json:
-        return self._send("PUT", path, **body)
 
     def _send(self, method: str, path: str, **body: object) -> Json:
         data: Json = self._answer(method, path, json=body).json()["data"]

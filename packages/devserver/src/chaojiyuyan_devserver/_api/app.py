@@ -1,7 +1,5 @@
 """The ASGI application: the guard, and behind it the API, the control endpoints, the console."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,7 +17,6 @@ from chaojiyuyan_devserver.kernel import Refusal
 from . import caller, control, login, worker
 from .guard import Guard
 from .openapi import complete_openapi
-from .route import answer_bare
 
 PREFIX = "/api/v1"
 PARTS = (worker, caller, login)
@@ -101,7 +98,7 @@ async def _refuse_method(request: Request, _error: Exception) -> Response:
         for method in route.methods or ()
     }
     allow = {"allow": ", ".join(sorted(methods))}
-    return answer_bare({"detail": "Method Not Allowed"}, 405, allow)
+    return JSONResponse({"detail": "Method Not Allowed"}, 405, allow)
 
 
 def _make_site(service: KernelService, access: Access, api: FastAPI) -> FastAPI:

@@ -1,7 +1,5 @@
 """The bodies of requests and responses."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any, Generic, TypeVar
 

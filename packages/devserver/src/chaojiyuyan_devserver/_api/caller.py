@@ -1,13 +1,12 @@
 """The caller's operations: call a capability, follow the job, read the catalog."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from chaojiyuyan_devserver._store import list_jobs
+from chaojiyuyan_devserver._store.filters import JobFilter
+from chaojiyuyan_devserver._store.queries import list_jobs
 from chaojiyuyan_devserver._waiters import Ended
 from chaojiyuyan_devserver.kernel.views import (
     EventView,
@@ -61,7 +60,8 @@ async def read_jobs(
 ) -> Response:
     """List the caller's jobs, newest first."""
     await service.saved()
-    jobs = list_jobs(service.store, agent.id, status, capability_key, limit=limit, offset=offset)
+    wanted = JobFilter(status, capability_key)
+    jobs = list_jobs(service.store, agent.id, wanted, limit=limit, offset=offset)
     return answer({"items": [view_summary(job) for job in jobs]})
 
 

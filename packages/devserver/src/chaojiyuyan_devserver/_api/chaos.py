@@ -1,7 +1,5 @@
 """Apply faults to a request."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -82,4 +80,4 @@ def _note(request: Request, endpoint: str, faults: list[Fault]) -> None:
     job = service.find_job(job_id) if job_id else None
     if job is not None:
         for fault in faults:
-            service.note_strike(job, endpoint, fault.text)
+            service.kernel.note_strike(job, endpoint, fault.text)

@@ -1,7 +1,5 @@
 """``/_control/…``: the operations of an operator or a test on a running kernel."""
 
-from __future__ import annotations
-
 import hmac
 from dataclasses import asdict
 from typing import Annotated
@@ -9,12 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request
 from starlette.responses import Response
 
-from chaojiyuyan_devserver._store import SnapshotError, list_deliveries
-from chaojiyuyan_devserver.kernel import Refusal, Result
+from chaojiyuyan_devserver._commands import EVENTS
+from chaojiyuyan_devserver._service import KernelService
+from chaojiyuyan_devserver._store.queries import list_deliveries
+from chaojiyuyan_devserver._store.snapshots import SnapshotError
+from chaojiyuyan_devserver.kernel import Order, Refusal, Result
 from chaojiyuyan_devserver.kernel.records import Delivery, Transfer
 from chaojiyuyan_devserver.kernel.views import timestamp, view_event, view_job
 
-from . import triggers
 from .bodies import Json
 from .deps import Service
 from .route import ApiRoute, answer
@@ -65,7 +65,6 @@ async def read_ready_agent(service: Service) -> Response:
 
 @router.get("/accounts/{account_id}")
 async def read_account(account_id: str, service: Service) -> Response:
-    """Get an account's balance."""
     return answer(asdict(service.kernel.ledger.require(account_id)))
 
 
@@ -73,7 +72,6 @@ async def read_account(account_id: str, service: Service) -> Response:
 async def decide_login(
     user_code: str, service: Service, approve: Annotated[bool, Body(embed=True)]
 ) -> Response:
-    """Approve or deny a device login."""
     service.kernel.logins.decide(user_code, approve, service.clock())
     return answer({})
 
@@ -101,16 +99,49 @@ async def rotate_webhook(
 
 @router.get("/deliveries")
 async def read_deliveries(service: Service) -> Response:
-    """List the newest deliveries."""
     await service.saved()
     return answer([asdict(delivery) for delivery in list_deliveries(service.store)])
 
 
 @router.post("/trigger")
 async def trigger(service: Service, what: Text) -> Response:
-    """Send a webhook: a sample event, or an earlier delivery again."""
-    sent: list[Delivery] = await triggers.trigger(service, what)
+    """Send a webhook and list the queued deliveries.
+
+    ``what`` is an event such as ``job.failed``, for which a job of ``test.echo.v1`` is created and
+    ended with that status; or the id of a delivery, to repeat it; or the id of a job, to repeat
+    its last delivery.
+    """
+    if what.startswith("job."):
+        sent = await _send_sample(service, what)
+    else:
+        await service.saved()
+        found = list_deliveries(service.store, "WHERE id = ? OR job_id = ?", what, what)
+        if not found:
+            raise Refusal(404, "delivery_not_found", f"Nothing was sent under the id {what}.")
+        sent = [service.kernel.webhooks.resend(found[0])]
     return answer([asdict(delivery) for delivery in sent], 201)
+
+
+async def _send_sample(service: KernelService, event: str) -> list[Delivery]:
+    agent, jobs = service.ready_agent, service.kernel.jobs
+    webhook = service.kernel.webhooks.by_account.get(agent.account_id)
+    if webhook is None or not webhook.url:
+        text = "The ready agent's account has no webhook endpoint. Set one in the console."
+        raise Refusal(409, "no_webhook", text)
+    if event not in EVENTS:
+        text = f"There is no event {event}. The events are {', '.join(EVENTS)}."
+        raise Refusal(404, "event_not_found", text)
+    job = jobs.create(agent, Order("test.echo.v1", {"triggered": True}))
+    if event == "job.succeeded":
+        jobs.settle(job, Result({"triggered": True}))
+    elif event == "job.failed":
+        jobs.fail(job, "triggered", "The job failed on purpose.")
+    elif event == "job.cancelled":
+        jobs.cancel(job)
+    else:
+        jobs.time_out(job)
+    await service.saved()
+    return list_deliveries(service.store, "WHERE job_id = ?", job.id)
 
 
 # -- jobs ----------------------------------------------------------------------------------------
@@ -136,7 +167,6 @@ async def read_job(job_id: str, service: Service) -> Response:
 
 @router.post("/jobs/{job_id}/expire-lease")
 async def expire_lease(job_id: str, service: Service) -> Response:
-    """End a running job's lease now."""
     service.kernel.jobs.expire_lease(service.require_job(job_id))
     return answer({})
 
@@ -155,14 +185,12 @@ async def settle_job(
 
 @router.post("/jobs/{job_id}/fail")
 async def fail_job(job_id: str, service: Service, code: Text, message: Text) -> Response:
-    """End a job as failed."""
     service.kernel.jobs.fail(service.require_job(job_id), code, message)
     return answer({})
 
 
 @router.post("/jobs/{job_id}/cancel")
 async def cancel_job(job_id: str, service: Service) -> Response:
-    """Cancel a job."""
     service.kernel.jobs.cancel(service.require_job(job_id))
     return answer({})
 

@@ -1,7 +1,5 @@
 """FastAPI's dependencies for the operations, the control endpoints and the console's pages."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import AsyncIterator
@@ -90,10 +88,9 @@ async def _get_wait(
     return Wait(request, prefer)
 
 
+# These are coroutine functions, because FastAPI runs other functions in threads.
 async def _get_service(request: Request) -> KernelService:
-    return get_service(
-        request
-    )  # a coroutine function, because FastAPI runs other functions in threads
+    return get_service(request)
 
 
 Service = Annotated[KernelService, Depends(_get_service)]

@@ -1,7 +1,5 @@
 """Checks of every request: its Host, its origin and the size of its body. Adds ``Date``."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -74,9 +72,8 @@ class Guard:
         if name in self._hosts:
             return True
         try:
-            ip_address(
-                name
-            )  # an IP address, unlike a name, cannot be made to resolve to this machine
+            # An IP address, unlike a name, cannot be made to resolve to this machine.
+            ip_address(name)
         except ValueError:
             return False
         return True

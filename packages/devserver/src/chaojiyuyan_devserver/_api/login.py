@@ -1,9 +1,9 @@
 """The operations of the device login (RFC 8628)."""
 
-from __future__ import annotations
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+
+from chaojiyuyan_devserver._ids import new_id, new_user_code
 
 from .bodies import Login, LoginRequest, Token, TokenRequest
 from .deps import Service
@@ -15,7 +15,8 @@ router = APIRouter(route_class=ApiRoute)
 @router.post("/oauth/device/authorize", name="authorize", **document({200: Login}, needs_key=False))
 async def authorize(request: Request, service: Service, body: LoginRequest) -> Response:
     """Start a device login."""
-    login, device_code = service.start_login(body.client_name)
+    device_code, now = new_id("device"), service.clock()
+    login = service.kernel.logins.start(device_code, new_user_code(), body.client_name, now)
     url = f"{request.url.scheme}://{request.headers['host']}/activate"
     return answer(
         {
@@ -23,7 +24,7 @@ async def authorize(request: Request, service: Service, body: LoginRequest) -> R
             "user_code": login.user_code,
             "verification_url": url,
             "verification_url_complete": f"{url}?code={login.user_code}",
-            "expires_in": round(login.expires_at - service.clock()),
+            "expires_in": round(login.expires_at - now),
             "interval": login.interval,
         }
     )
@@ -44,5 +45,7 @@ async def authorize(request: Request, service: Service, body: LoginRequest) -> R
 )
 async def token(service: Service, body: TokenRequest) -> Response:
     """Poll for the key: 428 while pending, 429 if polled too fast, 410 if denied or expired."""
-    agent, api_key = await service.finish_login(body.device_code)
-    return answer({"api_key": api_key, "account_id": agent.account_id})
+    login = service.kernel.logins.poll(body.device_code, service.clock())
+    account_id = service.ready_agent.account_id
+    _, api_key = await service.create_agent(login.client_name, account_id=account_id)
+    return answer({"api_key": api_key, "account_id": account_id})

@@ -1,7 +1,5 @@
 """Additions to the OpenAPI document that FastAPI generates."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from chaojiyuyan_devserver.kernel import Catalog, Spec

@@ -1,7 +1,5 @@
 """The route class of all API operations: the platform's error bodies, faults, commits."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -10,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from chaojiyuyan_devserver.kernel import Refusal
 
@@ -25,7 +23,6 @@ class ApiRoute(APIRoute):
     """A route with the platform's error bodies that answers only when all changes are on disk."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the route's handler, wrapped."""
         handle = super().get_route_handler()
         endpoint = self.name
 
@@ -68,21 +65,13 @@ class _JsonRequest(Request):
 
 def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a success: ``{"data": …}``."""
-    return answer_bare({"data": data}, status, headers)
-
-
-def answer_bare(
-    value: object, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Return JSON without the envelope."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, headers, media_type="application/json")
+    return JSONResponse({"data": data}, status, headers)
 
 
 def _refuse(refusal: Refusal) -> Response:
     """Return a refusal in the platform's format: ``{"detail": {"error": …, "code": …}}``."""
     headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None
-    return answer_bare({"detail": refusal.detail()}, refusal.status, headers)
+    return JSONResponse({"detail": refusal.detail()}, refusal.status, headers)
 
 
 def document(
@@ -123,7 +112,5 @@ def _refusal(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
 
 def _describe_errors(error: RequestValidationError) -> Response:
     """Return FastAPI's usual 422 without the input, which may not be encodable as text."""
-    found = [
-        {"type": one["type"], "loc": list(one["loc"]), "msg": one["msg"]} for one in error.errors()
-    ]
-    return answer_bare({"detail": found}, 422)
+    found = [{name: one[name] for name in ("type", "loc", "msg")} for one in error.errors()]
+    return JSONResponse({"detail": found}, 422)

@@ -1,7 +1,5 @@
 """The worker's operations: register, poll for jobs, bid, send a heartbeat, submit."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Query

@@ -1,18 +1,7 @@
 """The console: the kernel's web pages, rendered on the server and updated live by htmx."""
 
-from . import (  # noqa: F401 - each adds its pages to the router
-    activate,
-    balances,
-    capabilities,
-    job,
-    jobs,
-    keys,
-    live,
-    overview,
-    simulate,
-    webhooks,
-    workers,
-)
+# Each module adds its pages to the router.
+from . import accounts, agents, capabilities, job, jobs, live, overview, simulate  # noqa: F401
 from .page import not_found_page, router
 
 __all__ = ["not_found_page", "router"]

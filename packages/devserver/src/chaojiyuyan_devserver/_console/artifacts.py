@@ -5,8 +5,6 @@ few types that a browser only displays, in a sandbox. Other artifacts are shown 
 is loaded from another server.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from dataclasses import dataclass

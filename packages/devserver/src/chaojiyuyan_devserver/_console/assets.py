@@ -1,7 +1,5 @@
 """The style sheet and the scripts. htmx 4.0.1 is the file from npm (licence 0BSD)."""
 
-from __future__ import annotations
-
 import hashlib
 from importlib import resources
 

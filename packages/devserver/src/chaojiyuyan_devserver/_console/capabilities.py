@@ -1,22 +1,17 @@
 """The catalog, and a form to call a capability."""
 
-from __future__ import annotations
-
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 
-from fastapi import Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from chaojiyuyan_devserver._api.deps import Service
-from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver.kernel import Order, Refusal, Spec
 
-from .entry import OwnForm
 from .forms import Field, Json, fields_of, mark_errors, parse_object, read_fields
 from .language import Language
-from .page import language_of, page, router
+from .page import Page, form, router
 
 MAX_TIMEOUT = 86400
 """The longest timeout of a job, in seconds."""
@@ -39,59 +34,51 @@ class Call:
         return bool(self.errors) or any(one.error for one in self.fields or ())
 
 
-def _require_spec(service: KernelService, capability_key: str) -> Spec:
-    spec = service.kernel.catalog.get(capability_key)
+def _require_spec(page: Page, capability_key: str) -> Spec:
+    spec = page.kernel.catalog.get(capability_key)
     if spec is None:
         raise Refusal(404, "unknown_capability", "There is no such capability.")
     return spec
 
 
-def _page(request: Request, service: KernelService, spec: Spec, call: Call) -> Response:
-    callers = [a for a in service.kernel.agents.by_id.values() if a.revoked_at is None]
-    handlers = [a for a in callers if spec.capability_key in a.handler_set]
-    return page(
-        request,
+def _show(page: Page, spec: Spec, call: Call) -> Response:
+    callers = page.kernel.agents.active
+    return page.render(
         "capability.html",
         status=400 if call.is_wrong else 200,
         spec=spec,
         call=call,
         callers=callers,
-        handlers=handlers,
+        handlers=[agent for agent in callers if spec.capability_key in agent.handler_set],
         is_simple=fields_of(spec.input_schema) is not None,
     )
 
 
 @router.get("/catalog")
-async def capabilities(request: Request, service: Service) -> Response:
-    """Show all capabilities."""
-    handled = [a.handler_set for a in service.kernel.agents.by_id.values() if a.revoked_at is None]
-    specs = service.kernel.catalog.list()
-    workers = {s.capability_key: sum(s.capability_key in keys for keys in handled) for s in specs}
-    return page(request, "catalog.html", live=("Agent",), specs=specs, workers=workers)
+async def capabilities(page: Page) -> Response:
+    specs = page.kernel.catalog.list()
+    workers = Counter(key for agent in page.kernel.agents.active for key in agent.handler_set)
+    return page.render("catalog.html", live=("Agent",), specs=specs, workers=workers)
 
 
 @router.get("/catalog/{capability_key:path}")
-async def capability(
-    request: Request, service: Service, capability_key: str, form: str = "fields"
-) -> Response:
+async def capability(page: Page, capability_key: str, form: str = "fields") -> Response:
     """Show one capability with its form; with ``?form=json``, one text area for JSON."""
-    spec = _require_spec(service, capability_key)
+    spec = _require_spec(page, capability_key)
     fields = fields_of(spec.input_schema) if form != "json" else None
     examples = spec.input_schema.get("examples") or [{}]
     text = json.dumps(examples[0], indent=2, ensure_ascii=False)
-    return _page(request, service, spec, Call(service.ready_agent.id, fields, text))
+    return _show(page, spec, Call(page.service.ready_agent.id, fields, text))
 
 
-@router.post("/catalog/{capability_key:path}", dependencies=[OwnForm])
-async def call_capability(request: Request, service: Service, capability_key: str) -> Response:
+@form("/catalog/{capability_key:path}")
+async def call_capability(page: Page, capability_key: str) -> Response:
     """Call the capability and go to the job, or show the form's errors."""
-    spec = _require_spec(service, capability_key)
-    form = await request.form()
-    language = language_of(request)
-    call, value = _read(spec, form, language)
-    agent = service.kernel.agents.require(call.agent_id)
+    spec = _require_spec(page, capability_key)
+    call, value = _read(spec, await page.request.form(), page.language)
+    agent = page.kernel.agents.require(call.agent_id)
     if agent.revoked_at is not None:
-        call.errors.append(language("form.revoked"))
+        call.errors.append(page.language("form.revoked"))
     if not call.is_wrong:
         try:
             order = Order(
@@ -100,12 +87,13 @@ async def call_capability(request: Request, service: Service, capability_key: st
                 idempotency_key=call.idempotency_key or None,
                 timeout_sec=int(call.timeout) if call.timeout else None,
             )
-            job, _ = service.create_job(agent, order)
+            job, _ = page.service.create_job(agent, order)
         except Refusal as refusal:
-            _note(call, refusal)
+            errors = refusal.extra.get("validation_errors", [refusal.error])
+            call.errors += errors if call.fields is None else mark_errors(call.fields, errors)
         else:
             return RedirectResponse(f"/jobs/{job.id}", 303)
-    return _page(request, service, spec, call)
+    return _show(page, spec, call)
 
 
 def _read(spec: Spec, form: FormData, language: Language) -> tuple[Call, Json]:
@@ -121,7 +109,7 @@ def _read(spec: Spec, form: FormData, language: Language) -> tuple[Call, Json]:
     )
     value: Json = {}
     if call.fields is not None:
-        call.fields, value = read_fields(call.fields, form, language)
+        value = read_fields(call.fields, form, language)
     else:
         try:
             value = parse_object(call.text, language)
@@ -130,10 +118,3 @@ def _read(spec: Spec, form: FormData, language: Language) -> tuple[Call, Json]:
     if call.timeout and not (call.timeout.isdecimal() and 1 <= int(call.timeout) <= MAX_TIMEOUT):
         call.errors.append(language("form.timeout", maximum=MAX_TIMEOUT))
     return call, value
-
-
-def _note(call: Call, refusal: Refusal) -> None:
-    errors = refusal.extra.get("validation_errors", [refusal.error])
-    if call.fields is not None:
-        call.fields, errors = mark_errors(call.fields, errors)
-    call.errors.extend(errors)

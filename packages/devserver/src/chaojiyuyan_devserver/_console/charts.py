@@ -1,7 +1,5 @@
 """The positions of everything in a chart; ``templates/charts.html`` draws them as inline SVG."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,12 +105,7 @@ def place_spans(timeline: Timeline) -> list[list[tuple[Span, float, float]]]:
 
 def _draw(kind: str, language: Language, *values: object) -> Markup:
     module = templates.get_template("charts.html").make_module(
-        {
-            "t": language,
-            "height": HEIGHT,
-            "bottom": _BOTTOM,
-            "minutes": INTERVAL * INTERVALS / 60,
-        }
+        {"t": language, "height": HEIGHT, "bottom": _BOTTOM, "minutes": INTERVAL * INTERVALS / 60}
     )
     drawn: Markup = getattr(module, kind)(*values)
     return drawn
@@ -135,7 +128,7 @@ def _limits(times: Sequence[float]) -> tuple[float, float]:
 
 
 def _clock(interval: Interval) -> str:
-    seconds = int(interval.start) % 86400
+    seconds = int(interval.number * INTERVAL) % 86400
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02} UTC"
 
 

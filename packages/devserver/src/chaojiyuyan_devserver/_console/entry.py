@@ -1,15 +1,9 @@
-"""Access to the console: its token, and the CSRF token in its forms."""
-
-from __future__ import annotations
+"""Access to the console by its token, which the browser keeps in a cookie."""
 
 import hmac
-from typing import Annotated
 
-from fastapi import Depends, Form, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
-
-from chaojiyuyan_devserver._api.deps import Service
-from chaojiyuyan_devserver.kernel import Refusal
 
 
 def is_open(request: Request) -> bool:
@@ -18,7 +12,7 @@ def is_open(request: Request) -> bool:
 
 
 def is_token(request: Request, given: str) -> bool:
-    """Return whether ``token`` is the console's token; True if the console has none."""
+    """Return whether ``given`` is the console's token; True if the console has none."""
     token: str | None = request.app.state.access.console_token
     return token is None or hmac.compare_digest(token.encode(), given.encode())
 
@@ -41,13 +35,3 @@ def let_in(request: Request, target: str) -> Response:
 def _cookie(request: Request) -> str:
     # cookies are not separate for each port, and several kernels may run
     return f"chaojiyuyan_console_{request.url.port or 80}"
-
-
-async def _require_own_form(service: Service, csrf_token: Annotated[str, Form()] = "") -> None:
-    # Another site cannot read these pages, so it cannot know the token in their forms.
-    if not hmac.compare_digest(service.form_token.encode(), csrf_token.encode()):
-        raise Refusal(403, "bad_csrf_token", "The form is not from a page of this server.")
-
-
-OwnForm = Depends(_require_own_form)
-"""Refuses a form that is not from a page of this server: 403 ``bad_csrf_token``."""

@@ -1,10 +1,5 @@
 """Explains a job's error code and what to try, with texts from the message catalog."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from itertools import count
-
 from markupsafe import Markup
 
 from chaojiyuyan_devserver.kernel.records import Job
@@ -24,14 +19,6 @@ CAUSES = (
 """The causes; their texts are ``cause.<name>.what``, ``cause.<name>.try.1`` and so on."""
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """What an error means, and what to try, the most likely remedy first."""
-
-    what: Markup
-    tries: list[Markup]
-
-
 def find_cause(job: Job) -> str:
     """Return the one of ``CAUSES`` for a job that ended without a result."""
     if job.error_code == "attempt_exhausted":
@@ -42,11 +29,11 @@ def find_cause(job: Job) -> str:
     return job.error_code if job.error_code in CAUSES else "other"
 
 
-def explain(job: Job, handlers: int, language: Language) -> Explanation | None:
-    """Explain why a job has no result; None if it succeeded or has not ended.
+def explain(job: Job, handlers: int, language: Language) -> tuple[Markup, list[Markup]] | None:
+    """Return what a job's error means, and what to try, the most likely remedy first.
 
     Args:
-        job: The job with its attempts and events.
+        job: The job with its attempts and events; None is returned if it has no error.
         handlers: How many workers handle its capability now.
         language: The page's language.
     """
@@ -59,10 +46,6 @@ def explain(job: Job, handlers: int, language: Language) -> Explanation | None:
         "timeout": job.timeout_sec,
         "workers": language.count("catalog.workers", handlers),
     }
-    tries = []
-    for number in count(1):
-        key = f"cause.{cause}.try.{number}"
-        if key not in language.messages:
-            break
-        tries.append(language(key, **values))
-    return Explanation(language(f"cause.{cause}.what", **values), tries)
+    tries = [key for key in language.messages if key.startswith(f"cause.{cause}.try.")]
+    what = language(f"cause.{cause}.what", **values)
+    return what, [language(key, **values) for key in tries]

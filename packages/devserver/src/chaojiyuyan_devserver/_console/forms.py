@@ -5,12 +5,10 @@ the form has one text area for JSON. The kernel validates the value against the 
 module only checks that a field's text can be converted to its type.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
@@ -36,7 +34,7 @@ _OBJECT_WORDS = {
 _COMPOSED = {"$ref", "oneOf", "anyOf", "allOf", "not", "if", "const"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Field:
     """One field of a form.
 
@@ -91,8 +89,9 @@ def fields_of(schema: Json) -> list[Field] | None:
     if isinstance(schema.get("additionalProperties"), dict):
         return None
     required = schema.get("required", ())
-    fields = [_field(name, of, name in required) for name, of in properties.items()]
-    return None if None in fields else [field for field in fields if field is not None]
+    found = [_field(name, of, name in required) for name, of in properties.items()]
+    fields = [field for field in found if field is not None]
+    return fields if len(fields) == len(found) else None
 
 
 def _field(name: str, schema: Any, required: bool) -> Field | None:
@@ -118,44 +117,38 @@ def _field(name: str, schema: Any, required: bool) -> Field | None:
     )
 
 
-def read_fields(
-    fields: list[Field], form: Mapping[str, Any], language: Language
-) -> tuple[list[Field], Json]:
-    """Return the submitted fields and the object with their values.
+def read_fields(fields: list[Field], form: Mapping[str, Any], language: Language) -> Json:
+    """Set the fields' submitted texts, and return the object with their values.
 
     An empty field is left out of the object, unless it is a required string. A field whose text
     cannot be converted gets its ``error`` and is left out as well.
     """
-    done: list[Field] = []
     value: Json = {}
-    for empty in fields:
+    for field in fields:
         # browsers send line ends as CRLF
-        text = str(form.get(empty.key, "")).replace("\r\n", "\n")
-        field = replace(empty, text=text)
+        field.text = str(form.get(field.key, "")).replace("\r\n", "\n")
         try:
-            if text or (field.required and field.kind == "string"):
+            if field.text or (field.required and field.kind == "string"):
                 value[field.name] = field.value()
         except ValueError:
-            field = replace(field, error=language(f"form.not_{field.kind}"))
-        done.append(field)
-    return done, value
+            field.error = language(f"form.not_{field.kind}")
+    return value
 
 
-def mark_errors(fields: list[Field], errors: list[str]) -> tuple[list[Field], list[str]]:
-    """Return the fields with their validation errors, and the errors that belong to no field.
+def mark_errors(fields: list[Field], errors: list[str]) -> list[str]:
+    """Set the fields' validation errors, and return the errors that belong to no field.
 
     The errors are the kernel's, such as ``$.count: 9 is greater than the maximum of 8``.
     """
-    by_path = {f"$.{field.name}": index for index, field in enumerate(fields)}
-    marked, others = list(fields), []
+    by_path = {f"$.{field.name}": field for field in fields}
+    others = []
     for error in errors:
         path, _, text = error.partition(": ")
-        index = by_path.get(path)
-        if index is None:
-            others.append(error)
+        if path in by_path:
+            by_path[path].error = text
         else:
-            marked[index] = replace(marked[index], error=text)
-    return marked, others
+            others.append(error)
+    return others
 
 
 def parse_object(text: str, language: Language) -> Json:

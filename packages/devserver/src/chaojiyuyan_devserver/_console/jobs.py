@@ -1,24 +1,21 @@
 """The list of jobs, with its search."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Query, Request
+from fastapi import Query
 from starlette.responses import Response
 
-from chaojiyuyan_devserver._api.deps import Service
-from chaojiyuyan_devserver._store import last_number
+from chaojiyuyan_devserver._store.filters import JobFilter
+from chaojiyuyan_devserver._store.queries import last_number
 from chaojiyuyan_devserver._store.rows import Row
 from chaojiyuyan_devserver.kernel import Refusal
 
 from . import search
-from .page import page, router
-from .search import JobFilter
+from .page import Page, router
 
 STATUSES = ("bidding", "running", "succeeded", "failed", "expired", "cancelled")
 RANGES = {"5m": 300, "1h": 3600, "24h": 86400}
@@ -30,14 +27,13 @@ SEARCH_INTERVAL = 5
 MAX_TEXT = 200
 """The longest search text, in characters."""
 
-Number = Annotated["int | None", Query(ge=0, le=2**53)]
+Number = Annotated[int | None, Query(ge=0, le=2**53)]
 Text = Annotated[str, Query(max_length=MAX_TEXT)]
 
 
 @router.get("/jobs")
 async def jobs(
-    request: Request,
-    service: Service,
+    page: Page,
     status: str = "",
     capability: str = "",
     q: Text = "",
@@ -49,7 +45,6 @@ async def jobs(
     top: Number = None,
 ) -> Response:
     """Show the list, newest first. Jobs newer than the number ``top`` are only counted."""
-    now = service.clock()
     chosen = {
         "q": q.strip(),
         "capability": capability,
@@ -62,36 +57,35 @@ async def jobs(
         status=status,
         capability=capability,
         text=q.strip(),
-        since=_moment(since) if since else now - RANGES[age] if age in RANGES else None,
+        since=_moment(since) if since else page.now - RANGES[age] if age in RANGES else None,
         until=_moment(until) if until else None,
     )
+    store = page.service.store
     held = top if before is None and after is None else None
     found = await search.find_jobs(
-        service.store, wanted, before=before if held is None else held + 1, after=after
+        store, wanted, before=before if held is None else held + 1, after=after
     )
 
     def url(**changes: object) -> str:
         given = {name: value for name, value in {**chosen, **changes}.items() if value}
         return "/jobs?" + urlencode(given) if given else "/jobs"
 
-    is_newest = found.newer is None or held is not None
-    return page(
-        request,
+    return page.render(
         "jobs.html",
         # a search without an index is not repeated at every change
         live=("Job",) if wanted.is_indexed else (),
         every=None if wanted.is_indexed else SEARCH_INTERVAL,
         jobs=found,
         columns=choose_columns(found.rows, status),
-        counts=service.counts(),
+        counts=page.service.counts(),
         statuses=STATUSES,
         ages=RANGES,
-        capabilities=[spec.capability_key for spec in service.kernel.catalog.list()],
+        capabilities=[spec.capability_key for spec in page.kernel.catalog.list()],
         chosen=chosen,
-        is_newest=is_newest,
+        is_newest=found.newer is None or held is not None,
         is_filtered=any(chosen.values()),
-        top=last_number(service.store) if held is None else held,
-        waiting=search.count_new(service.store, wanted, held) if held is not None else 0,
+        top=last_number(store) if held is None else held,
+        waiting=search.count_new(store, wanted, held) if held is not None else 0,
         url=url,
     )
 

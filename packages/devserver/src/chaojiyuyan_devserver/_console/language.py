@@ -1,7 +1,5 @@
 """The console's languages, one message catalog each; the browser's preference chooses."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,10 +24,10 @@ class Language:
         """Return a message as HTML. The values are escaped unless they are ``Markup``."""
         return Markup(self.messages[key]).format(**values)  # noqa: S704 - the catalog is trusted
 
-    def count(self, key: str, number: int, **values: object) -> Markup:
+    def count(self, key: str, number: int) -> Markup:
         """Return the form of a message, ``.one`` or ``.other``, that agrees with ``{number}``."""
         form = "one" if number == 1 else "other"
-        return self(f"{key}.{form}", number=f"{number:,}", **values)
+        return self(f"{key}.{form}", number=f"{number:,}")
 
     def name(self, prefix: str, word: str) -> Markup | str:
         """Return the message for a word of the API, or the word itself if there is no message.

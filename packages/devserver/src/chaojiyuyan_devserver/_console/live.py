@@ -4,8 +4,6 @@ A page names its topics in ``/live?on=…``: kinds of records (``Job``, ``Agent`
 On each event it requests itself again and morphs its live part, so it does not poll.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -13,11 +11,10 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response, StreamingResponse
 
-from chaojiyuyan_devserver._api.deps import Service
 from chaojiyuyan_devserver._service import KernelService
 from chaojiyuyan_devserver._waiters import Changed
 
-from .page import router
+from .page import Page, router
 
 MIN_INTERVAL = 0.2
 """Minimum seconds between two events, so that a busy kernel does not flood a page."""
@@ -27,8 +24,9 @@ QUIET_TIMEOUT = 15.0
 
 
 @router.get("/live")
-async def live(service: Service, on: Annotated[list[str], Query(max_length=8)]) -> Response:
+async def live(page: Page, on: Annotated[list[str], Query(max_length=8)]) -> Response:
     """Send the stream of events for a page."""
+    service = page.service
     return StreamingResponse(
         _events(service, [_topic(service, name) for name in on]),
         headers={"Cache-Control": "no-store"},

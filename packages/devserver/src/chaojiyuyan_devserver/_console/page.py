@@ -1,12 +1,11 @@
 """Rendering of all pages: templates, layout, refusals, headers."""
 
-from __future__ import annotations
-
+import hmac
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,11 +13,11 @@ from starlette.responses import Response
 
 from chaojiyuyan_devserver._api.deps import get_service
 from chaojiyuyan_devserver._version import __version__
-from chaojiyuyan_devserver.kernel import Refusal
+from chaojiyuyan_devserver.kernel import Kernel, Refusal
 
 from . import assets, text
 from .entry import is_open, is_token, let_in
-from .language import Language, choose_language
+from .language import choose_language
 
 # Only this server's own files are loaded or run, whatever a payload contains.
 HEADERS = {
@@ -31,17 +30,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-NAVIGATION = (
-    ("/", "overview"),
-    ("/jobs", "jobs"),
-    ("/catalog", "catalog"),
-    ("/workers", "workers"),
-    ("/webhooks", "webhooks"),
-    ("/keys", "keys"),
-    ("/balances", "balances"),
-    ("/simulate", "simulate"),
-)
-"""The sections: path and name. On a phone the first four are tabs; a fifth opens the rest."""
+NAVIGATION = ("overview", "jobs", "catalog", "workers", "webhooks", "keys", "balances", "simulate")
+"""The sections. On a phone the first four are tabs; a fifth opens the rest."""
 
 SECTIONS = {"": "overview", "activate": "keys", "deliveries": "webhooks"}
 """The section of pages whose path does not start with a section's path."""
@@ -57,55 +47,105 @@ templates.filters.update(text.FILTERS)
 templates.globals.update(navigation=NAVIGATION, version=__version__, assets=assets.DIGEST)
 
 
-def language_of(request: Request) -> Language:
-    """Return the language that the browser prefers."""
-    return choose_language(request.headers.get("accept-language", ""))
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-def page(
-    request: Request,
-    template: str,
-    *,
-    status: int = 200,
-    live: Iterable[str] = (),
-    every: int | None = None,
-    address: str | None = None,
-    **context: Any,
-) -> Response:
-    """Render a page.
+class PageRequest:
+    """A request for a page.
 
-    Args:
-        request: The request.
-        template: The file's name in ``templates/``.
-        status: The HTTP status.
-        live: The topics of ``live.py``; when one of them changes, the page's live part is updated.
-        every: Also update it every so many seconds, for what changes without an event.
-        address: The address to request for updates; the request's own by default.
-        **context: The template's own values.
+    Attributes:
+        request: The HTTP request.
+        service: The running kernel.
+        language: The language that the browser prefers.
     """
-    service = get_service(request)
-    language = language_of(request)
-    first = request.url.path.split("/")[1]
-    body = templates.get_template(template).render(
-        t=language,
-        csrf_token=service.form_token,
-        now=service.clock(),
-        clock_offset=service.clock.offset,
-        faults_on=bool(service.faults.texts),
-        section=SECTIONS.get(first, first),
-        this_url=address or request.url.path + _query(request),
-        live_url="/live?" + urlencode([("on", topic) for topic in live]) if live else None,
-        every=every,
-        agents=service.kernel.agents.by_id,
-        **context,
-    )
-    # a lone surrogate in a payload cannot be encoded; it is shown as a question mark
-    return Response(
-        body.encode("utf-8", "replace"),
-        status,
-        {"Cache-Control": "no-store", "Content-Language": language.code, "Vary": "Accept-Language"},
-        media_type="text/html",
-    )
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.service = get_service(request)
+        self.language = choose_language(request.headers.get("accept-language", ""))
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel's state."""
+        return self.service.kernel
+
+    @property
+    def now(self) -> float:
+        """The kernel's time, in seconds since the epoch."""
+        return self.service.clock()
+
+    @property
+    def address(self) -> str:
+        """The requested path with its query."""
+        url = self.request.url
+        return f"{url.path}?{url.query}".removesuffix("?")
+
+    def render(
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        live: Iterable[str] = (),
+        every: int | None = None,
+        address: str | None = None,
+        **context: Any,
+    ) -> Response:
+        """Render the page.
+
+        Args:
+            template: The file's name in ``templates/``.
+            status: The HTTP status.
+            live: The topics of ``live.py``; when one changes, the page's live part is updated.
+            every: Also update it every so many seconds, for what changes without an event.
+            address: The address to request for updates; the request's own by default.
+            **context: The template's own values.
+        """
+        first = self.request.url.path.split("/")[1]
+        body = templates.get_template(template).render(
+            t=self.language,
+            csrf_token=self.service.form_token,
+            now=self.now,
+            clock_offset=self.service.clock.offset,
+            faults_on=bool(self.service.faults.texts),
+            section=SECTIONS.get(first, first),
+            this_url=address or self.address,
+            live_url="/live?" + urlencode([("on", topic) for topic in live]) if live else None,
+            every=every,
+            agents=self.kernel.agents.by_id,
+            **context,
+        )
+        code = self.language.code
+        headers = {"Cache-Control": "no-store", "Content-Language": code, "Vary": "Accept-Language"}
+        # a lone surrogate in a payload cannot be encoded; it is shown as a question mark
+        return Response(body.encode("utf-8", "replace"), status, headers, media_type="text/html")
+
+    def refuse(self, status: int, code: str, error: str = "") -> Response:
+        """Show the message for the code in the page's language, or the API's own message."""
+        known = f"refusal.{code}" in self.language.messages
+        message = self.language(f"refusal.{code}") if known else error
+        return self.render("error.html", status=status, code=status, error=message)
+
+    def ask_for_token(self, target: str, *, wrong: bool = False) -> Response:
+        """Show the form that asks for the console's token and then goes to ``target``."""
+        return self.render("enter.html", status=401, target=target, wrong=wrong)
+
+    def way_in(self) -> Response:
+        """Let the browser in if the address has the token, and otherwise ask for the token."""
+        if self.request.method != "GET":
+            return self.ask_for_token("/")
+        token = self.request.query_params.get("token", "")
+        if token and is_token(self.request, token):
+            # redirect without the token, since addresses stay in the browser's history
+            url = self.request.url.remove_query_params("token")
+            return let_in(self.request, f"{url.path}?{url.query}".removesuffix("?"))
+        return self.ask_for_token(self.address)
+
+
+async def _get_page(request: Request) -> PageRequest:
+    return PageRequest(request)
+
+
+Page = Annotated[PageRequest, Depends(_get_page)]
 
 
 class PageRoute(APIRoute):
@@ -115,24 +155,23 @@ class PageRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the route's handler, wrapped."""
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            service = get_service(request)
+            page = PageRequest(request)
             try:
                 if is_open(request) or self.path == "/enter":
-                    await service.saved()
+                    await page.service.saved()
                     response = await handle(request)
-                    await service.saved()
+                    await page.service.saved()
                 else:
-                    response = _way_in(request)
+                    response = page.way_in()
             except Refusal as refusal:
                 # a refused bid may have status 200; a page answers it with a conflict
                 status = refusal.status if refusal.status >= 400 else 409
-                response = _error_page(request, status, refusal.code, refusal.error)
+                response = page.refuse(status, refusal.code, refusal.error)
             except RequestValidationError:
-                response = _error_page(request, 400, "invalid_form")
+                response = page.refuse(400, "invalid_form")
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
             return response
@@ -140,50 +179,35 @@ class PageRoute(APIRoute):
         return handler
 
 
+async def _require_own_form(page: Page, csrf_token: Annotated[str, Form()] = "") -> None:
+    # Another site cannot read these pages, so it cannot know the token in their forms.
+    if not hmac.compare_digest(page.service.form_token.encode(), csrf_token.encode()):
+        raise Refusal(403, "bad_csrf_token", "The form is not from a page of this server.")
+
+
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 """All pages of the console."""
 router.include_router(assets.router)
 
 
+def form(path: str) -> Callable[[Handler], Handler]:
+    """Add the handler of a form, which must be from a page of this server."""
+    return router.post(path, dependencies=[Depends(_require_own_form)])
+
+
 @router.post("/enter")
 async def enter(
-    request: Request, token: Annotated[str, Form()], target: Annotated[str, Form()] = "/"
+    page: Page, token: Annotated[str, Form()], target: Annotated[str, Form()] = "/"
 ) -> Response:
     """Accept the token, or the whole link with it, and redirect to the requested page."""
-    if is_token(request, token.strip().rpartition("token=")[2]):
-        return let_in(request, target)
-    return _ask_for_token(request, target, wrong=True)
+    if is_token(page.request, token.strip().rpartition("token=")[2]):
+        return let_in(page.request, target)
+    return page.ask_for_token(target, wrong=True)
 
 
 def not_found_page(request: Request) -> Response:
     """Return the 404 page for an unknown address, or the page that asks for the token."""
-    is_in = is_open(request)
-    response = _error_page(request, 404, "no_such_page") if is_in else _way_in(request)
+    page = PageRequest(request)
+    response = page.refuse(404, "no_such_page") if is_open(request) else page.way_in()
     response.headers.update(HEADERS)
     return response
-
-
-def _ask_for_token(request: Request, target: str, *, wrong: bool = False) -> Response:
-    return page(request, "enter.html", status=401, target=target, wrong=wrong)
-
-
-def _way_in(request: Request) -> Response:
-    if request.method != "GET":
-        return _ask_for_token(request, "/")
-    token = request.query_params.get("token", "")
-    if token and is_token(request, token):
-        # redirect without the token, since addresses stay in the browser's history
-        url = request.url.remove_query_params("token")
-        return let_in(request, f"{url.path}?{url.query}".removesuffix("?"))
-    return _ask_for_token(request, request.url.path + _query(request))
-
-
-def _query(request: Request) -> str:
-    return f"?{request.url.query}" if request.url.query else ""
-
-
-def _error_page(request: Request, status: int, code: str, error: str = "") -> Response:
-    """Return the message for the code in the page's language, or the API's own message."""
-    language = language_of(request)
-    message = language(f"refusal.{code}") if f"refusal.{code}" in language.messages else error
-    return page(request, "error.html", status=status, code=status, error=message)

@@ -5,16 +5,14 @@ jobs do not shift the rows. A search without an index reads slices of numbers, s
 serves other requests in between and the search can stop at its time limit.
 """
 
-from __future__ import annotations
-
 import asyncio
-import json
 import sys
 from dataclasses import dataclass
-from typing import Any
 
-from chaojiyuyan_devserver._store import Store, last_number, with_status
+from chaojiyuyan_devserver._store.filters import JobFilter
+from chaojiyuyan_devserver._store.queries import last_number
 from chaojiyuyan_devserver._store.rows import Row
+from chaojiyuyan_devserver._store.store import Store
 
 MAX_ROWS = 50
 """How many rows a list on a page has."""
@@ -28,50 +26,13 @@ MAX_PREVIEW = 160
 MAX_NEW = 1000
 """The highest count of new jobs that is shown."""
 
-_JOB_ID_LENGTH = 28
+_PARTS = f"""
+    ifnull((SELECT substr(body, 1, {MAX_PREVIEW}) FROM payloads
+        WHERE job = jobs.number AND kind = 'input'), '') AS preview,
+    (SELECT count(*) FROM attempts WHERE job = jobs.number) AS attempts,
+    (SELECT agent_id FROM attempts WHERE job = jobs.number ORDER BY attempts.number DESC LIMIT 1)
+        AS worker"""  # noqa: S608 - a number
 _SLICE = 2000  # jobs read in one query where no index helps: a few milliseconds
-
-
-@dataclass(frozen=True)
-class JobFilter:
-    """The criteria of a search. An empty field does not restrict it.
-
-    Attributes:
-        status: Jobs with this status.
-        capability: Jobs of this capability key.
-        text: Jobs with this text in their input, output, error, idempotency key or id; the id of
-            a task run or an agent finds its jobs.
-        since: Jobs created at this time or later, in seconds since the epoch.
-        until: Jobs created before this time, in seconds since the epoch.
-    """
-
-    status: str = ""
-    capability: str = ""
-    text: str = ""
-    since: float | None = None
-    until: float | None = None
-
-    def conditions(self) -> tuple[str, list[Any]]:
-        """Return the condition for a row of ``jobs`` in SQL, without the times, and its values."""
-        clauses, values = ["1"], []
-        if self.status:
-            clause, more = with_status(self.status)
-            clauses.append(clause)
-            values += more
-        if self.capability:
-            clauses.append("capability_key = ?")
-            values.append(self.capability)
-        if self.text:
-            clause, more = _mentions(self.text)
-            clauses.append(clause)
-            values += more
-        return " AND ".join(clauses), values
-
-    @property
-    def is_indexed(self) -> bool:
-        """Whether an index serves the search, so that a single query is fast."""
-        by_id = self.text.startswith("agt_") or _is_job_id(self.text)
-        return not self.capability and (not self.text or by_id)
 
 
 @dataclass(frozen=True)
@@ -109,13 +70,14 @@ async def find_jobs(
         after: The page of the next newer jobs after this number; ``before`` is then ignored.
         seconds: The longest time to search, in seconds.
     """
-    low, high = _bounds(store, wanted)
+    low = 1 if wanted.since is None else number_from(store, wanted.since)
+    high = last_number(store) + 1 if wanted.until is None else number_from(store, wanted.until)
     search = _Search(store, wanted, seconds)
     if after is not None:
         rows, _ = await search.look(max(low, after + 1), high, upwards=True)
         if len(rows) > MAX_ROWS:
             rows = rows[MAX_ROWS - 1 :: -1]
-            return JobsPage(_with_parts(store, rows), rows[0]["number"], after + 1)
+            return JobsPage(rows, rows[0]["number"], after + 1)
         before = None  # these are at most one page: show the newest page
     top = high if before is None else min(high, before)
     rows, reached = await search.look(low, top, upwards=False)
@@ -123,9 +85,9 @@ async def find_jobs(
     newer = None if is_newest else rows[0]["number"]
     if len(rows) > MAX_ROWS:
         rows = rows[:MAX_ROWS]
-        return JobsPage(_with_parts(store, rows), newer, rows[-1]["number"])
+        return JobsPage(rows, newer, rows[-1]["number"])
     older = reached if reached > low else None
-    return JobsPage(_with_parts(store, rows), newer, older, is_partial=older is not None)
+    return JobsPage(rows, newer, older, is_partial=older is not None)
 
 
 def count_new(store: Store, wanted: JobFilter, number: int) -> int:
@@ -180,7 +142,7 @@ class _Search:
 
     def _between(self, low: int, high: int, order: str, limit: int) -> list[Row]:
         query = (
-            f"SELECT * FROM jobs WHERE {self._where}"  # noqa: S608 - fixed clauses
+            f"SELECT *, {_PARTS} FROM jobs WHERE {self._where}"  # noqa: S608 - fixed clauses
             f" AND number >= ? AND number < ? ORDER BY number {order} LIMIT ?"
         )
         return [dict(row) for row in self._store.read(query, *self._values, low, high, limit)]
@@ -188,57 +150,3 @@ class _Search:
     async def _may_go_on(self) -> bool:
         await asyncio.sleep(0)
         return self._loop.time() < self._deadline
-
-
-def _bounds(store: Store, wanted: JobFilter) -> tuple[int, int]:
-    low = 1 if wanted.since is None else number_from(store, wanted.since)
-    high = last_number(store) + 1 if wanted.until is None else number_from(store, wanted.until)
-    return low, high
-
-
-def _is_job_id(text: str) -> bool:
-    return text.startswith("job_") and len(text) == _JOB_ID_LENGTH
-
-
-def _mentions(text: str) -> tuple[str, list[Any]]:
-    if _is_job_id(text):
-        return "id = ?", [text]
-    if text.startswith("agt_"):
-        return "agent_id = ?", [text]
-    if text.startswith("run_"):
-        found = "SELECT 1 FROM attempts WHERE job = jobs.number AND task_run_id = ?"
-        return f"EXISTS ({found})", [text]
-    columns = ("id", "capability_key", "idempotency_key", "error_code", "error_message")
-    clauses = [f"{column} LIKE ? ESCAPE '!'" for column in columns]
-    found = "SELECT 1 FROM payloads WHERE job = jobs.number AND body LIKE ? ESCAPE '!'"
-    clauses.append(f"EXISTS ({found})")
-    # Payloads are stored as JSON, so the search text is escaped as in JSON.
-    encoded = json.dumps(text, ensure_ascii=False)[1:-1]
-    return f"({' OR '.join(clauses)})", [*[_pattern(text)] * len(columns), _pattern(encoded)]
-
-
-def _pattern(text: str) -> str:
-    for special in "!%_":
-        text = text.replace(special, "!" + special)
-    return f"%{text}%"
-
-
-def _with_parts(store: Store, rows: list[Row]) -> list[Row]:
-    numbers = [row["number"] for row in rows]
-    among = f"job IN ({', '.join('?' * len(numbers))})"
-    columns = f"job, substr(body, 1, {MAX_PREVIEW}) AS preview"
-    inputs = f"SELECT {columns} FROM payloads WHERE {among} AND kind = 'input'"  # noqa: S608
-    previews = {row["job"]: row["preview"] for row in store.read(inputs, *numbers)}
-    tried: dict[int, list[str]] = {}
-    runs = f"SELECT job, agent_id FROM attempts WHERE {among} ORDER BY job, number"  # noqa: S608
-    for run in store.read(runs, *numbers):
-        tried.setdefault(run["job"], []).append(run["agent_id"])
-    return [
-        {
-            **row,
-            "preview": previews.get(row["number"], ""),
-            "attempts": len(tried.get(row["number"], ())),
-            "worker": tried.get(row["number"], [None])[-1],
-        }
-        for row in rows
-    ]

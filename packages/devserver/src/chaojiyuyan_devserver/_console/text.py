@@ -1,7 +1,5 @@
 """Format values for a page, in its language."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

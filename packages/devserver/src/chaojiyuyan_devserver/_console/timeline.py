@@ -1,15 +1,10 @@
 """A job's history, grouped by attempt, with the time spans of each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chaojiyuyan_devserver._faults import parse
+from chaojiyuyan_devserver._faults import HOLDERS, parse
 from chaojiyuyan_devserver.kernel.records import Attempt, Job, Json, Strike
-
-HELD = ("heartbeat", "submit")
-"""The requests of the worker that has the job; their faults are shown with its attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +49,6 @@ class Group:
     status: str = "bidding"
     entries: list[Entry] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
-
-    def span(self, kind: str) -> Span | None:
-        """Return the span of a kind, or None."""
-        return next((span for span in self.spans if span.kind == kind), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +95,7 @@ def _add_fault(groups: list[Group], strike: Strike) -> None:
         "fault": strike.fault,
     }
     begun = [group for group in groups if group.entries and group.entries[0].at <= strike.at]
-    if strike.endpoint in HELD:
+    if strike.endpoint in HOLDERS:  # shown with the attempt of the worker that has the job
         begun = [group for group in begun if group.attempt] or begun
     group = (begun or groups)[-1]
     group.entries.append(Entry(strike.at, "fault", payload))

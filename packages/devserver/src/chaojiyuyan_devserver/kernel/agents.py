@@ -47,6 +47,11 @@ class Agents:
         self._on_change(agent)
         return agent
 
+    @property
+    def active(self) -> list[Agent]:
+        """The agents whose keys are not revoked."""
+        return [agent for agent in self.by_id.values() if agent.revoked_at is None]
+
     def authenticate(self, api_key: str) -> Agent | None:
         """Return the agent of a key, or None if the key is unknown or revoked."""
         agent = self._by_hash.get(key_hash(api_key))

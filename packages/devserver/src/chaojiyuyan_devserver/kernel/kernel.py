@@ -11,7 +11,7 @@ from .agents import Agents, key_hash
 from .jobs import Jobs
 from .ledger import Ledger
 from .logins import Logins
-from .records import Agent
+from .records import Agent, Strike
 from .rules import Rules, World
 from .webhooks import Webhooks
 
@@ -143,6 +143,10 @@ class Kernel:
         known = [key for key in capability_keys if self.catalog.get(key) is not None]
         self.agents.register(agent, known, self._world.clock())
         return known, [key for key in capability_keys if key not in known]
+
+    def note_strike(self, job: Job, endpoint: str, fault: str) -> None:
+        """Record for a job's timeline that a fault was applied to a request about it."""
+        self._note_change(Strike(job.number, self._world.clock(), endpoint, fault))
 
     def _note_change(self, record: Record) -> None:
         self._changes[id(record)] = record

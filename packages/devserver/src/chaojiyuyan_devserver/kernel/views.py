@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import TypedDict
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .records import Attempt, Event, Job
 
 Json = dict[str, Any]
+_ViewT = TypeVar("_ViewT")
 
 
 class JobSummary(TypedDict):
@@ -97,35 +98,28 @@ def timestamp(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _show(record: object, view: type) -> Json:
+def _show(record: object, view: type[_ViewT]) -> _ViewT:
     # A view has its record's fields, with times as ISO 8601.
     shown = {name: getattr(record, name) for name in view.__annotations__}
     for name, value in shown.items():
         if name.endswith("_at") and value is not None:
             shown[name] = timestamp(value)
-    return shown
+    return cast("_ViewT", shown)
 
 
 def view_summary(job: Job) -> JobSummary:
     """Return a job without its parts."""
-    return cast("JobSummary", _show(job, JobSummary))
+    return _show(job, JobSummary)
 
 
 def view_job(job: Job) -> JobView:
     """Return a job with all its parts."""
-    return {
-        **view_summary(job),
-        "input_envelope": job.input_envelope,
-        "channel_context": job.channel_context,
-        "output_envelope": job.output_envelope,
-        "attempts": [view_attempt(attempt) for attempt in job.attempts],
-        "artifacts": job.artifacts,
-    }
+    return {**_show(job, JobView), "attempts": [view_attempt(each) for each in job.attempts]}
 
 
 def view_attempt(attempt: Attempt) -> AttemptView:
     """Return one attempt of a job."""
-    return cast("AttemptView", _show(attempt, AttemptView))
+    return _show(attempt, AttemptView)
 
 
 def view_event(job: Job, event: Event) -> EventView:
@@ -152,4 +146,4 @@ def view_offer(job: Job) -> OfferView:
 
 def view_spec(spec: Spec) -> SpecView:
     """Return a capability."""
-    return cast("SpecView", _show(spec, SpecView))
+    return _show(spec, SpecView)

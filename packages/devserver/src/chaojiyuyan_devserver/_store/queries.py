@@ -1,19 +1,65 @@
-"""Read jobs from the database, complete or as rows of a list; fast even with a million jobs."""
+"""Read the kernel's state, jobs and lists from the database; fast even with a million jobs."""
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from chaojiyuyan_devserver.kernel.records import TERMINAL_STATUSES, Attempt, Event, Job, Payload
+from chaojiyuyan_devserver.kernel import State
+from chaojiyuyan_devserver.kernel.records import (
+    TERMINAL_STATUSES,
+    Account,
+    Agent,
+    Attempt,
+    Delivery,
+    DeviceLogin,
+    Event,
+    Job,
+    Payload,
+    Webhook,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .filters import JobFilter
+    from .rows import Row
     from .store import Store
 
 MAX_CHARTED = 20_000
 """How many of the newest jobs the charts are restored from."""
+MAX_LISTED = 50
+"""How many deliveries or transfers a list has."""
 _OPEN = "status IN ('bidding', 'running') AND status <> 'succeeded'"
 _OPEN_PARTS = f"WHERE job IN (SELECT number FROM jobs WHERE {_OPEN})"  # noqa: S608
+
+
+def load_state(store: Store) -> State:
+    """Return the stored state; jobs that have ended stay in the database."""
+    with _without_collector():
+        return State(
+            store.records(Account),
+            store.records(Agent),
+            store.records(DeviceLogin),
+            store.records(Webhook),
+            store.records(Delivery, "WHERE status = 'pending'"),
+            _complete(store, store.records(Job, f"WHERE {_OPEN} ORDER BY number"), _OPEN_PARTS),
+            last_number(store),
+        )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    # The collector would traverse all records several times while they load, and free none.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def find_job(store: Store, job_id: str) -> Job | None:
@@ -24,12 +70,6 @@ def find_job(store: Store, job_id: str) -> Job | None:
 def find_repeated(store: Store, agent_id: str, idempotency_key: str) -> Job | None:
     """Return the stored job that this agent created with this idempotency key, or None."""
     return _find(store, "WHERE agent_id = ? AND idempotency_key = ?", agent_id, idempotency_key)
-
-
-def open_jobs(store: Store) -> list[Job]:
-    """Return the jobs that have not ended, oldest first."""
-    jobs = store.records(Job, f"WHERE {_OPEN} ORDER BY number")
-    return _complete(store, jobs, _OPEN_PARTS)
 
 
 def last_number(store: Store) -> int:
@@ -58,33 +98,25 @@ def count_ended(store: Store) -> dict[str, int]:
     return {"succeeded": succeeded, **{s: counts[s] for s in counts if s in TERMINAL_STATUSES}}
 
 
-def with_status(status: str) -> tuple[str, list[str]]:
-    """Return the SQL condition for a status, and its value."""
-    if status == "succeeded":
-        return "status = ?", [status]
-    return "status = ? AND status <> 'succeeded'", [
-        status
-    ]  # the second condition lets SQLite use the index
-
-
 def list_jobs(
-    store: Store, agent_id: str, status: str, capability_key: str, *, limit: int, offset: int
+    store: Store, agent_id: str, wanted: JobFilter, *, limit: int, offset: int
 ) -> list[Job]:
-    """Return a caller's jobs without their parts, newest first.
+    """Return a caller's jobs without their parts, newest first."""
+    condition, values = wanted.conditions()
+    where = f"WHERE agent_id = ? AND {condition} ORDER BY number DESC LIMIT ? OFFSET ?"
+    return store.records(Job, where, agent_id, *values, limit, offset)
 
-    An empty status or capability key does not restrict the list.
-    """
-    clauses, values = ["agent_id = ?"], [agent_id]
-    if status:
-        clause, more = with_status(status)
-        clauses.append(clause)
-        values += more
-    if capability_key:
-        clauses.append("capability_key = ?")
-        values.append(capability_key)
-    where = " AND ".join(clauses)
-    where = f"WHERE {where} ORDER BY number DESC LIMIT ? OFFSET ?"
-    return store.records(Job, where, *values, limit, offset)
+
+def list_deliveries(store: Store, where: str = "", *values: Any) -> list[Delivery]:
+    """Return the newest webhook deliveries that match an SQL condition with its values."""
+    return store.records(Delivery, f"{where} ORDER BY number DESC LIMIT {MAX_LISTED}", *values)
+
+
+def list_transfers(store: Store) -> list[Row]:
+    """Return the newest transfers: their columns, ``id``, and the ``job_id`` or None."""
+    query = """SELECT transfers.rowid AS id, transfers.*, jobs.id AS job_id FROM transfers
+        LEFT JOIN jobs ON jobs.number = transfers.job ORDER BY transfers.rowid DESC LIMIT ?"""
+    return [dict(row) for row in store.read(query, MAX_LISTED)]
 
 
 def _find(store: Store, where: str, *values: str) -> Job | None:
