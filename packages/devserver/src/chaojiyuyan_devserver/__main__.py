@@ -1,15 +1,10 @@
 """``python -m chaojiyuyan_devserver``: the local kernel as a process."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ._commands import COMMANDS, run_command
 from ._options import parse_options
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:

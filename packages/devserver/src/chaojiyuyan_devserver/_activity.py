@@ -1,14 +1,9 @@
 """Counts and durations of the jobs that ended in the last minutes, in memory, for the charts."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 INTERVAL = 10.0
 """Seconds that one interval covers."""

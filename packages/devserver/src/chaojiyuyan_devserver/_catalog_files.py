@@ -1,7 +1,5 @@
 """Read specs from a catalog file: YAML or JSON, at a path or a URL."""
 
-from __future__ import annotations
-
 import json
 from importlib import resources
 from pathlib import Path

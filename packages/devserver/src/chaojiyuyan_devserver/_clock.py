@@ -1,7 +1,5 @@
 """The kernel's clock: the machine's time plus an offset that can be set."""
 
-from __future__ import annotations
-
 import time
 
 

@@ -1,7 +1,5 @@
 """Injected faults: responses that are errors, late, broken or missing."""
 
-from __future__ import annotations
-
 import random
 import re
 from dataclasses import dataclass

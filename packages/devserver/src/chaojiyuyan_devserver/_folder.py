@@ -1,7 +1,5 @@
 """The folder with a kernel's data and its private files."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

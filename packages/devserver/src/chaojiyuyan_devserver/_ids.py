@@ -1,7 +1,5 @@
 """New ids, keys and codes."""
 
-from __future__ import annotations
-
 import random
 import secrets
 import time

@@ -1,19 +1,14 @@
 """The options of ``chaojiyuyan dev``."""
 
-from __future__ import annotations
-
 import argparse
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ._commands import COMMANDS
 from ._faults import EFFECTS, ENDPOINTS, PRESETS, parse
 from ._folder import Folder, default_folder
 from ._version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Options:

@@ -1,7 +1,5 @@
 """The kernel's process: its socket, its signals, and its output."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import os
@@ -9,25 +7,20 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import uvicorn
+from starlette.types import Scope
 
 from ._api import PREFIX, Access, create_app
 from ._catalog_files import CatalogError, load_builtin, load_catalog
 from ._connections import ACCEPT_BACKLOG, Connections, connection_limit, limit_log_lines
+from ._options import Options
 from ._service import KernelService
 from ._store.snapshots import SnapshotError
 from ._store.store import StoreError
 from .kernel import Catalog, Rules
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from starlette.types import Scope
-
-    from ._options import Options
 
 CONTROL_TOKEN = "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"  # noqa: S105 - the variable, not the token
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only with --allow-remote

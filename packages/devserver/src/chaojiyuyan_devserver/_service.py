@@ -1,34 +1,35 @@
 """The running kernel: its state in memory, its changes on disk, its timers and waiters."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import secrets
 import sqlite3
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._activity import INTERVAL, INTERVALS, Activity
 from ._clock import Clock
 from ._faults import Faults
+from ._folder import Folder
 from ._ids import new_id
 from ._store.queries import count_ended, ended_since, find_job, find_repeated, load_state
 from ._store.snapshots import replace_by_snapshot, save_snapshot
 from ._store.store import Store
-from ._waiters import Changed, Ended, Offered, Waiters
+from ._waiters import Changed, Ended, Offered, Topic, Waiters
 from ._webhooks import Sender
-from .kernel import Kernel, Refusal, Rules
-from .kernel.records import OPEN_STATUSES, TERMINAL_STATUSES, Attempt, Job, Strike
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from ._folder import Folder
-    from ._waiters import Topic
-    from .kernel import Catalog, Order
-    from .kernel.records import Account, Agent, Record
+from .kernel import Catalog, Kernel, Order, Refusal, Rules
+from .kernel.records import (
+    OPEN_STATUSES,
+    TERMINAL_STATUSES,
+    Account,
+    Agent,
+    Attempt,
+    Job,
+    Record,
+    Strike,
+)
 
 log = logging.getLogger(__name__)
 

@@ -1,14 +1,10 @@
 """Futures that are resolved by events, for requests that wait for one."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)

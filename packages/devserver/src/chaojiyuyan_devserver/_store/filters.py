@@ -1,7 +1,5 @@
 """The criteria for lists of jobs, as conditions in SQL."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

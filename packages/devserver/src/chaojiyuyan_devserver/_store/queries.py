@@ -1,11 +1,10 @@
 """Read the kernel's state, jobs and lists from the database; fast even with a million jobs."""
 
-from __future__ import annotations
-
 import gc
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chaojiyuyan_devserver.kernel import State
 from chaojiyuyan_devserver.kernel.records import (
@@ -21,12 +20,9 @@ from chaojiyuyan_devserver.kernel.records import (
     Webhook,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .filters import JobFilter
-    from .rows import Row
-    from .store import Store
+from .filters import JobFilter
+from .rows import Row
+from .store import Store
 
 MAX_CHARTED = 20_000
 """How many of the newest jobs the charts are restored from."""

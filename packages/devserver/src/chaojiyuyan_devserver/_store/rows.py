@@ -1,11 +1,10 @@
 """Convert records to rows and back."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic_core import from_json
 
@@ -22,9 +21,6 @@ from chaojiyuyan_devserver.kernel.records import (
     Transfer,
     Webhook,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Row: TypeAlias = dict[str, Any]
 RecordT = TypeVar("RecordT")

@@ -1,20 +1,13 @@
 """Snapshots: the whole database in one file, with the kernel's time and the ready key."""
 
-from __future__ import annotations
-
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .rows import TABLES
-from .store import VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .store import Store
+from .store import VERSION, Store
 
 SAVED_AT = "snapshot_saved_at"
 READY_KEY = "snapshot_ready_key"

@@ -1,17 +1,13 @@
 """The kernel's SQLite database: writes changed records and reads records."""
 
-from __future__ import annotations
-
 import sqlite3
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from .rows import TABLES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 RecordT = TypeVar("RecordT")
 

@@ -1,16 +1,10 @@
 """Agents, their keys and their handler sets."""
 
-from __future__ import annotations
-
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from .errors import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from .records import Agent
+from .records import Agent
 
 SEEN_INTERVAL = 1.0
 """Minimum seconds between two updates of when a worker was seen, since each is a write."""

@@ -1,15 +1,10 @@
 """The open jobs, indexed by id, offer, idempotency key and deadline."""
 
-from __future__ import annotations
-
 import heapq
+from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .records import Job
+from .records import Job
 
 
 class Board:

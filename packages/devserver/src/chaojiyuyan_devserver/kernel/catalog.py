@@ -1,17 +1,11 @@
 """The capability specs: keys, prices, input and output schemas."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .records import Json
 
 
 @dataclass(slots=True)
@@ -40,8 +34,8 @@ class Spec:
     input_mode: str = "json"
     output_mode: str = "json"
     description: str = ""
-    input_schema: Json = field(default_factory=dict)
-    output_schema: Json = field(default_factory=dict)
+    input_schema: dict[str, Any] = field(default_factory=dict)
+    output_schema: dict[str, Any] = field(default_factory=dict)
     _input: Draft202012Validator | None = field(init=False, repr=False, compare=False)
     _output: Draft202012Validator | None = field(init=False, repr=False, compare=False)
 
@@ -56,11 +50,11 @@ class Spec:
         """The spec's id, the same at every start."""
         return spec_id(self.capability_key)
 
-    def input_errors(self, value: Json) -> list[str]:
+    def input_errors(self, value: dict[str, Any]) -> list[str]:
         """Return the errors of an input, one line each; an empty list if it is valid."""
         return _errors(self._input, value)
 
-    def output_errors(self, value: Json) -> list[str]:
+    def output_errors(self, value: dict[str, Any]) -> list[str]:
         """Return the errors of an output, one line each; an empty list if it is valid."""
         return _errors(self._output, value)
 
@@ -89,7 +83,7 @@ def spec_id(capability_key: str) -> str:
     return f"spec_{capability_key}"
 
 
-def _make_validator(name: str, schema: Json) -> Draft202012Validator | None:
+def _make_validator(name: str, schema: dict[str, Any]) -> Draft202012Validator | None:
     if not schema:
         return None
     try:

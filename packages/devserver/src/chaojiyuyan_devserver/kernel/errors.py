@@ -1,7 +1,5 @@
 """The exception with which the kernel refuses a request."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

@@ -1,21 +1,14 @@
 """The operations of callers, workers, operators and the clock on jobs."""
 
-from __future__ import annotations
+from collections.abc import Iterable
 
-from typing import TYPE_CHECKING
-
+from .agents import Agents
 from .errors import Refusal
+from .ledger import Ledger
 from .lifecycle import Lifecycle
-from .records import Job
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .agents import Agents
-    from .ledger import Ledger
-    from .records import Agent, Attempt, Order, Result
-    from .rules import World
-    from .webhooks import Webhooks
+from .records import Agent, Attempt, Job, Order, Result
+from .rules import World
+from .webhooks import Webhooks
 
 
 class Jobs:

@@ -1,25 +1,18 @@
 """The platform as a state machine without I/O; the clock and the ids are passed in."""
 
-from __future__ import annotations
-
 import copy
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from .agents import Agents, key_hash
+from .catalog import Catalog
 from .jobs import Jobs
 from .ledger import Ledger
 from .logins import Logins
-from .records import Agent, Strike
+from .records import Account, Agent, Delivery, DeviceLogin, Job, Record, Strike, Webhook
 from .rules import Rules, World
 from .webhooks import Webhooks
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .catalog import Catalog
-    from .records import Account, Delivery, DeviceLogin, Job, Record, Webhook
 
 
 @dataclass(slots=True)

@@ -1,16 +1,9 @@
 """Balances in whole nc. Money moves between accounts; none is created or lost."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from .errors import Refusal
-from .records import Account, Transfer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from .records import Job
+from .records import Account, Job, Transfer
 
 ISSUER = "acc_issuer"
 

@@ -1,18 +1,11 @@
 """The transitions of a job: offered, awarded, rejected, lost, settled, ended."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from .board import Board
 from .errors import Refusal
-from .records import Attempt, Event, Job, Json, Payload
-
-if TYPE_CHECKING:
-    from .ledger import Ledger
-    from .records import Agent, Result
-    from .rules import World
-    from .webhooks import Webhooks
+from .ledger import Ledger
+from .records import Agent, Attempt, Event, Job, Json, Payload, Result
+from .rules import World
+from .webhooks import Webhooks
 
 
 class Lifecycle:

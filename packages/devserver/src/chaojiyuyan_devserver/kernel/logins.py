@@ -1,15 +1,10 @@
 """Device logins (RFC 8628): a program shows a code, a human approves it in a browser."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from .agents import key_hash
 from .errors import Refusal
 from .records import DeviceLogin
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 LOGIN_TIMEOUT = 600
 """Seconds for which a device code is valid."""

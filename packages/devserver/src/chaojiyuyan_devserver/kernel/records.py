@@ -1,7 +1,5 @@
 """The kernel's records. Times are seconds since the epoch, amounts whole nc."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 

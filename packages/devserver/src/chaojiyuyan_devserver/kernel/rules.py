@@ -1,15 +1,10 @@
 """What is passed to the kernel: its limits, its catalog, the clock and the ids."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .catalog import Catalog
-    from .records import Record
+from .catalog import Catalog
+from .records import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,12 @@
 """The API's JSON of the records. Its OpenAPI document is generated from these types."""
 
-from __future__ import annotations
-
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from typing_extensions import TypedDict
 
-if TYPE_CHECKING:
-    from .catalog import Spec
-    from .records import Attempt, Event, Job
+from .catalog import Spec
+from .records import Attempt, Event, Job
 
 Json = dict[str, Any]
 _ViewT = TypeVar("_ViewT")

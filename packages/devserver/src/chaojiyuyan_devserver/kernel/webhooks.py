@@ -1,22 +1,15 @@
 """Webhooks about jobs that ended: endpoints, signatures and retries."""
 
-from __future__ import annotations
-
 import hashlib
 import heapq
 import hmac
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from .errors import Refusal
-from .records import Delivery, Webhook
+from .records import Delivery, Job, Webhook
+from .rules import World
 from .views import timestamp, view_job
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .records import Job
-    from .rules import World
 
 BACKOFF = (1.0, 5.0, 30.0, 120.0, 600.0)
 """Seconds from each failed try to the next one."""
