@@ -98,16 +98,12 @@ def document(
         **_ALWAYS,
         **(refusals or {}),
     }.items():
-        responses[status] = _refusal(status, codes)
+        text = ", ".join(f"`{code}`" for code in codes) or "The request does not fit the schema."
+        responses[status] = {"model": Invalid if status == 422 else Refused, "description": text}
     extra: dict[str, Any] = {"security": [{"agentKey": []}]} if needs_key else {}
     if assumed:
         extra["x-assumed"] = assumed
     return {"status_code": next(iter(answers)), "responses": responses, "openapi_extra": extra}
-
-
-def _refusal(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
-    text = ", ".join(f"`{code}`" for code in codes) or "The request does not fit the schema."
-    return {"model": Invalid if status == 422 else Refused, "description": text}
 
 
 def _describe_errors(error: RequestValidationError) -> Response:

@@ -136,7 +136,8 @@ class _Search:
             order = "ASC" if upwards else "DESC"
             rows += self._between(start, start + size, order, MAX_ROWS + 1 - len(rows))
             low, high = (low + size, high) if upwards else (low, start)
-            if not await self._may_go_on():
+            await asyncio.sleep(0)  # other requests are served in between
+            if self._loop.time() >= self._deadline:
                 break
         return rows, low if upwards else high
 
@@ -146,7 +147,3 @@ class _Search:
             f" AND number >= ? AND number < ? ORDER BY number {order} LIMIT ?"
         )
         return [dict(row) for row in self._store.read(query, *self._values, low, high, limit)]
-
-    async def _may_go_on(self) -> bool:
-        await asyncio.sleep(0)
-        return self._loop.time() < self._deadline
