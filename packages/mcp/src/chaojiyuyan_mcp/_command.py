@@ -193,6 +193,25 @@ def _parser() -> argparse.ArgumentParser:
         description="An MCP server for the chaojiyuyan capability platform.",
         epilog="The agent key comes from CHAOJIYUYAN_API_KEY or from `chaojiyuyan connect`.",
     )
+    _add_limits(parser)
+    parser.add_argument(
+        "--http",
+        metavar="HOST:PORT",
+        help="serve streamable HTTP at /mcp instead of standard input and output",
+    )
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="with --http: allow a host that other machines can reach",
+    )
+    parser.add_argument("--profile", help="use this profile of the credentials file")
+    parser.add_argument("--base-url", help="use the platform at this address")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    return parser
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add the options that limit the offered tools and their orders."""
     parser.add_argument(
         "--read-only",
         action="store_true",
@@ -228,20 +247,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NC",
         help=f"maximum total price in nc of all orders ({BUDGET_VARIABLE})",
     )
-    parser.add_argument(
-        "--http",
-        metavar="HOST:PORT",
-        help="serve streamable HTTP at /mcp instead of standard input and output",
-    )
-    parser.add_argument(
-        "--allow-remote",
-        action="store_true",
-        help="with --http: allow a host that other machines can reach",
-    )
-    parser.add_argument("--profile", help="use this profile of the credentials file")
-    parser.add_argument("--base-url", help="use the platform at this address")
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    return parser
 
 
 def _load_settings(profile: str | None, base_url: str | None) -> Settings:

@@ -158,12 +158,7 @@ class Consent:
         return hmac.new(self._secret, message, "sha256").hexdigest()
 
 
-def describe_price(price_nc: int | None) -> str:
-    """Return a price as text.
-
-    Args:
-        price_nc: The price in nc, or None when it is unknown.
-    """
+def _describe_price(price_nc: int | None) -> str:
     return "an unknown price" if price_nc is None else f"{price_nc} nc"
 
 
@@ -189,7 +184,7 @@ def _check_agreed(answer: object, order: Order, price_nc: int | None) -> None:
         return
     raise ToolError(
         "consent_declined",
-        f"the order of {order.capability_key} for {describe_price(price_nc)} was declined or not"
+        f"the order of {order.capability_key} for {_describe_price(price_nc)} was declined or not"
         " answered: nothing was ordered",
         hint="Do not order it again unless the user asks for it.",
         price_nc=price_nc,
@@ -199,8 +194,8 @@ def _check_agreed(answer: object, order: Order, price_nc: int | None) -> None:
 def _unavailable(order: Order, price_nc: int | None) -> ToolError:
     return ToolError(
         "consent_unavailable",
-        f"{order.capability_key} costs {describe_price(price_nc)} and needs the user's consent, but"
-        " this client cannot ask the user: nothing was ordered",
+        f"{order.capability_key} costs {_describe_price(price_nc)} and needs the user's consent,"
+        " but this client cannot ask the user: nothing was ordered",
         hint="Tell the user the price. The owner of this server can allow such orders with the"
         " option --ask-above or the setting of the same name.",
         price_nc=price_nc,

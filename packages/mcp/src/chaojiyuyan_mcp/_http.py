@@ -191,9 +191,8 @@ def serve(server: Server[None], endpoint: Endpoint, listener: socket.socket) -> 
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
 
-    security = TransportSecuritySettings(
-        enable_dns_rebinding_protection=False
-    )  # the guard checks it
+    # The guard protects against DNS rebinding.
+    security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
     config = uvicorn.Config(
         Guard(app, endpoint, listener.getsockname()[1]),

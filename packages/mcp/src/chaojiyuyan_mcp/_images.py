@@ -51,13 +51,13 @@ async def read_images(artifacts: Sequence[Artifact], platform: Platform) -> list
     tasks = [asyncio.create_task(_read(each, platform)) for each in wanted]
     try:
         await asyncio.wait(tasks, timeout=IMAGES_TIMEOUT)
-        return _brought(tasks)
+        return _collect(tasks)
     finally:
         for task in tasks:
             task.cancel()
 
 
-def _brought(tasks: Iterable[asyncio.Task[bytes]]) -> list[ImageContent]:
+def _collect(tasks: Iterable[asyncio.Task[bytes]]) -> list[ImageContent]:
     images = []
     for task in tasks:
         fault = task.exception() if task.done() else asyncio.TimeoutError()

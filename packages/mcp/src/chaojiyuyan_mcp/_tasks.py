@@ -20,7 +20,7 @@ from chaojiyuyan_core.times import parse_iso
 
 from ._client import TASKS_EXTENSION, Client
 from ._jobs import is_job_id, show_ended_job
-from ._results import translate_error
+from ._results import JsonObject, translate_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from ._platform import Platform
     from ._results import Results
-
-JsonObject = dict[str, object]
 
 POLL_TIMEOUT = 10.0
 """Maximum seconds for reading a job. It is short, because the client polls again."""

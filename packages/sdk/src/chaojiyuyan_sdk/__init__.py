@@ -65,19 +65,9 @@ if TYPE_CHECKING:
         WorkerError,
         WorkerNotEnabled,
     )
-    from chaojiyuyan_core.models import (
-        TERMINAL_JOB_STATUSES,
-    )
-    from chaojiyuyan_core.webhooks import (
-        sign_webhook,
-        unwrap_webhook,
-        verify_webhook_signature,
-    )
-    from chaojiyuyan_worker import (
-        NexusWorker,
-        TaskContext,
-        Worker,
-    )
+    from chaojiyuyan_core.models import TERMINAL_JOB_STATUSES
+    from chaojiyuyan_core.webhooks import sign_webhook, unwrap_webhook, verify_webhook_signature
+    from chaojiyuyan_worker import NexusWorker, TaskContext, Worker
 
     from . import (
         cli as cli,

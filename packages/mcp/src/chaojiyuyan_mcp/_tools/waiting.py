@@ -30,11 +30,7 @@ POLL_INTERVAL = 3
 
 
 async def follow_job(
-    call: ToolCall,
-    job: JobData,
-    *,
-    timeout: float = WAIT_TIMEOUT,
-    poll_interval: float = POLL_INTERVAL,
+    call: ToolCall, job: JobData, *, timeout: float = WAIT_TIMEOUT
 ) -> Answer | Task:
     """Return the job when it has ended, or a task for the job.
 
@@ -42,7 +38,6 @@ async def follow_job(
         call: The call of the tool.
         job: The last known state of the job.
         timeout: Maximum seconds to wait when the client does not support tasks.
-        poll_interval: Maximum seconds between two polls.
 
     Raises:
         ToolError: The job has not ended in time. The code is `job_timeout`.
@@ -52,7 +47,7 @@ async def follow_job(
         return await show_ended_job(job, platform)
     if call.client.takes_tasks:
         return Task(job)
-    return await wait_for_end(call, job["id"], timeout=timeout, poll_interval=poll_interval)
+    return await wait_for_end(call, job["id"], timeout=timeout, poll_interval=POLL_INTERVAL)
 
 
 async def wait_for_end(
