@@ -117,6 +117,8 @@ def test_an_award_has_its_lease() -> None:
     [
         (data(accepted=False, code="already_awarded"), "already_awarded"),
         (data(accepted=False), "refused"),
+        (data(accepted=False, code=None), "refused"),
+        (data(accepted=False, code="x" * 9999), "x" * 200),
         (refusal(410, "bid_window_expired"), "bid_window_expired"),
         (refusal(404, "kernel_job_not_found"), "kernel_job_not_found"),
         (refusal(409, "busy"), "busy"),
@@ -166,6 +168,7 @@ def test_a_refused_output_has_its_errors(reply, errors) -> None:
         (refusal(422, "too_long"), "too_long"),
         (data(settled=False), "validation_failed"),
         (data(settled=False, code="too_long"), "too_long"),
+        (data(settled=False, code="x" * 9999), "x" * 200),
     ],
 )
 def test_a_refused_output_has_a_code(reply, code) -> None:

@@ -154,6 +154,13 @@ def test_a_long_detail_is_cut() -> None:
     assert len(error_of(httpx.Response(400, json={"detail": "x" * 9999})).detail) == 500
 
 
+@pytest.mark.parametrize("body", [{"detail": {"code": "x" * 9999}}, {"error": "x" * 9999}])
+def test_a_long_code_is_cut(body: object) -> None:
+    error = error_of(httpx.Response(400, json=body))
+    assert error.code == "x" * 200
+    assert len(str(error)) < 1000
+
+
 @pytest.mark.parametrize("name", ["X-Request-Id", "Request-Id"])
 def test_the_request_id_is_read(name: str) -> None:
     assert error_of(httpx.Response(500, headers={name: "req-1"})).request_id == "req-1"

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 else:
     from .annotations import httpx
 
+MAX_CODE_CHARS = 200
+"""Maximum characters of an error code, which messages and logs contain."""
+
 
 class HebingError(Exception):
     """The base class of all exceptions that the SDK defines."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from . import api
+from ._api_errors import MAX_CODE_CHARS
 from .errors import ResponseFormatError, UnprocessableError
 from .times import parse_http_date, parse_iso
 
@@ -156,7 +157,7 @@ def read_bid(reply: Reply, now: datetime) -> Award | BidRefused | Undecided:
         if result["accepted"]:
             return Award(result, lease_seconds(result.get("lease_expires_at"), reply, now))
         fields = cast("Mapping[str, object]", reply.redact(result))
-        return BidRefused(str(fields.get("code", "refused")), fields)
+        return BidRefused(_read_code(fields, "refused"), fields)
     code = reply.code
     if code in _BID_CODES or reply.status == 409:
         return BidRefused(code or "http_409", getattr(result, "fields", {}))
@@ -187,7 +188,7 @@ def read_submit(reply: Reply) -> Settled | OutputRefused | LeaseGone | Undecided
         if result.get("settled") is not False:
             return Settled(result)
         fields = cast("Mapping[str, object]", reply.redact(result))
-        code = str(fields.get("code") or "validation_failed")
+        code = _read_code(fields, "validation_failed")
         return OutputRefused(read_validation_errors(fields) or [code], code)
     if isinstance(result, UnprocessableError) and reply.is_api:
         found = read_validation_errors(result.fields) or [result.detail]
@@ -253,6 +254,10 @@ def _read(reply: Reply, call: api.Call[T]) -> T | Exception:
         return reply.value(call)
     except ResponseFormatError as error:
         return error
+
+
+def _read_code(fields: Mapping[str, object], default: str) -> str:
+    return str(fields.get("code") or default)[:MAX_CODE_CHARS]
 
 
 def _is_lost(reply: Reply) -> bool:

@@ -7,6 +7,8 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
+from chaojiyuyan_core._api_errors import MAX_CODE_CHARS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,7 +30,7 @@ class ErrorBody(NamedTuple):
     """The content of an error body, with a masked agent key.
 
     Attributes:
-        code: The API's stable error code, or None.
+        code: The API's stable error code, cut to 200 characters, or None.
         detail: The message, cut to :data:`MAX_DETAIL_CHARS`.
         fields: The other members of the error.
     """
@@ -57,7 +59,7 @@ def read_error_body(
     if not text:
         text = code or describe_body(status, headers, body, redactor)
     return ErrorBody(
-        None if code is None else redactor.text(code),
+        None if code is None else redactor.text(code)[:MAX_CODE_CHARS],
         redactor.text(text)[:MAX_DETAIL_CHARS],
         redactor.value(fields),
     )
