@@ -61,6 +61,17 @@ def test_no_login_starts_when_its_key_cannot_be_saved(cli: Cli, kernel: LocalKer
     assert "Open:" not in done.stdout
 
 
+def test_a_new_key_that_cannot_be_saved_is_shown(cli: Cli, kernel: LocalKernel) -> None:
+    process = cli.start("login", "--base-url", kernel.base_url)
+    code = code_of(process)
+    (cli.home / ".chaojiyuyan").write_text("a file that somebody puts in the folder's place")
+    kernel.approve_login(code)
+    stdout, stderr = finish(process)
+    assert process.returncode == 1
+    assert "Keep this agent key. It is shown only once: nxt_ag_" in stdout
+    assert stderr.startswith("Error: Cannot write ")
+
+
 def test_ctrl_c_ends_the_wait_for_approval(cli: Cli, kernel: LocalKernel) -> None:
     process = cli.start("login", "--base-url", kernel.base_url)
     code_of(process)

@@ -86,6 +86,7 @@ def log_in(session: Session, options: LoginOptions, base_url: str) -> str:
         httpx.HTTPError: The platform cannot be reached for a login.
     """
     from chaojiyuyan_core.credentials import check_writable, save_credentials
+    from chaojiyuyan_core.errors import CredentialsError
     from chaojiyuyan_core.redaction import mask_key
 
     if options.api_key is not None:
@@ -98,7 +99,12 @@ def log_in(session: Session, options: LoginOptions, base_url: str) -> str:
         token = device_login(base_url, options.client_name, browser=options.browser)
         key, account, how = token["api_key"], token.get("account_id"), "Login OK"
         session.keep_secret(key)
-    path = save_credentials(key, base_url=base_url, account_id=account, profile=session.profile)
+    try:
+        path = save_credentials(key, base_url=base_url, account_id=account, profile=session.profile)
+    except CredentialsError:
+        if options.api_key is None:  # the platform shows a new key only once
+            click.echo(f"Keep this agent key. It is shown only once: {escape(key)}")
+        raise
     click.echo(f"{how}; saved to {path}")
     click.echo(f"Active key: {mask_key(key)}")
     return key
