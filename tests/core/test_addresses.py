@@ -33,6 +33,9 @@ def test_a_trailing_slash_is_removed() -> None:
         "https://x.example:port",
         "https://[::1",
         "https://user:secret@x.example",
+        "ftp://user:secret@x.example",
+        "nxt_ag_a_secret_key",
+        "nxt_ag_a_secret_key:8787",
         "https://x.example/?a=b",
         "https://x.example/#a",
         "https://x.example/v1?",
@@ -41,7 +44,7 @@ def test_a_trailing_slash_is_removed() -> None:
         "https://x.example/\r\nHost: y",
     ],
 )
-def test_an_invalid_base_url_is_refused_without_its_password(url: str) -> None:
+def test_an_invalid_base_url_is_refused_without_its_secret(url: str) -> None:
     with pytest.raises(ValueError, match="base URL") as caught:
         checked_base_url(url)
     assert "secret" not in str(caught.value)

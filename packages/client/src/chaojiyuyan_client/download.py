@@ -78,7 +78,7 @@ def download(
     size = announced if isinstance(announced, int) else None
     check_seconds("timeout", timeout)
     if size is not None and max_bytes is not None and size > max_bytes:
-        raise DownloadError(f"The artifact has {size} bytes, and max_bytes is {max_bytes}")
+        raise DownloadError(f"The artifact has {size} bytes: raise max_bytes from {max_bytes}")
     limit = max_bytes if size is None else size
     with _placing(target, overwrite=overwrite) as file:
         content = _Content(file, limit, on_progress)

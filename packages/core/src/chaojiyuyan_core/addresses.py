@@ -69,14 +69,21 @@ def parsed_base_url(base_url: str | None) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"base URL {url!r} is not a URL: {error}") from None
-    if parts.scheme not in ("http", "https") or not host or re.search(r"[\x00-\x20\x7f]", url):
-        raise ValueError(
-            f"base URL {url!r} must be an http or https URL, such as {DEFAULT_BASE_URL}"
-        )
+        raise ValueError(f"base URL {_show(url)} is not a URL: {error}") from None
     if "@" in parts.netloc or "?" in url or "#" in url:
         raise ValueError("base URL must not have a user, password, query or fragment")
+    if parts.scheme not in ("http", "https") or not host or re.search(r"[\x00-\x20\x7f]", url):
+        raise ValueError(
+            f"base URL {_show(url)} must be an http or https URL, such as {DEFAULT_BASE_URL}"
+        )
     return url
+
+
+def _show(url: str) -> str:
+    """Return a URL for an error. It is a key when the arguments of a client are interchanged."""
+    from .redaction import mask_keys
+
+    return repr(mask_keys(url))
 
 
 def is_loopback(host: str) -> bool:

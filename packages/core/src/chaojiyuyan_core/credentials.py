@@ -120,9 +120,9 @@ def save_credentials(
     values = {name: value.strip() for name, value in given.items() if value and value.strip()}
     section = profile_name(profile)
     if section == _INHERITED:
-        raise CredentialsError(f"A profile cannot be named {_INHERITED}")
+        raise CredentialsError(f"A profile cannot be named {_INHERITED}: choose another name")
     if "api_key" not in values:
-        raise CredentialsError("The key to save is blank")
+        raise CredentialsError("The key to save is blank: pass an agent key (nxt_ag_…)")
     for name, text in {**given, "profile": section}.items():
         if text is not None and _CONTROL.search(text):
             raise CredentialsError(f"The {name} to save has a control character: copy it again")

@@ -93,9 +93,9 @@ def _run(session: Session, options: BatchOptions, inputs: Path, output: Path) ->
     from chaojiyuyan_cli._spinner import Spinner
 
     if not inputs.is_file():
-        raise UserError(f"{inputs} is not a file.")
+        raise UserError(f"{inputs} is not a file. Name a file with a JSON object on each line.")
     if output.exists() and output.samefile(inputs):
-        raise UserError("INPUTS and --output are the same file.")
+        raise UserError("INPUTS and --output are the same file. Name another --output.")
     total = count_lines(inputs)
     started = time.monotonic()
     with (
