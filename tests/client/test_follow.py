@@ -104,6 +104,24 @@ def test_the_deadline_holds(story: Story, follow: Any) -> None:
             follow(timeout=timeout)
 
 
+def test_new_events_do_not_extend_the_deadline(
+    script: Any, answer: Any, follow: Callable[..., Follower]
+) -> None:
+    def play(follower: Follower, status: str, count: int) -> list[Any]:
+        job = answer(200, data={"id": "j1", "status": status})
+        events = answer(200, data=[{"id": f"e{number}"} for number in range(count)])
+        return script.play(follower.next_events(), job, events)
+
+    endless, ended = follow(timeout=5), follow(timeout=5)
+    for follower in (endless, ended):
+        assert len(play(follower, "running", 1)) == 1
+    script.time += 5
+    assert len(play(ended, "succeeded", 2)) == 1
+    with pytest.raises(JobTimeout):
+        play(endless, "running", 2)
+    assert len(play(follow(timeout=0), "running", 1)) == 1
+
+
 def test_events_without_an_id_come_once(
     script: Any, answer: Any, follow: Callable[..., Follower]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING, TypeVar
 
@@ -51,11 +52,11 @@ class Follower:
     ) -> None:
         self.has_ended = False
         self._job_id = job_id
-        self._timeout = timeout
+        self._timeout = math.inf if timeout is None else check_seconds("timeout", timeout)
         self._retry = retry
         self._now = now
         self._draw = draw
-        self._deadline = None if timeout is None else now() + check_seconds("timeout", timeout)
+        self._deadline = now() + self._timeout
         self._seen: set[object] = set()
         self._status: str | None = None
         self._interval = Interval(FIRST_INTERVAL, MAX_INTERVAL)
@@ -72,6 +73,8 @@ class Follower:
         """
         while True:
             began = self._now()
+            # The first poll shows the events so far, also without time left.
+            is_late = self._status is not None and began >= self._deadline
             seconds = self._interval.next()
             # With long-polling, the server responds as soon as the job ends.
             hold = int(seconds) or None
@@ -85,7 +88,7 @@ class Follower:
             self.has_ended = is_last
             if new:
                 self._interval = Interval(FIRST_INTERVAL, MAX_INTERVAL)
-            if new or is_last:
+            if is_last or (new and not is_late):
                 return new
             yield from self._sleep(0.0 if is_held else seconds)
 
@@ -93,8 +96,8 @@ class Follower:
         """Send a request until it succeeds, and return whether the server supports long-polling."""
         faults = 0
         while True:
-            left = None if self._deadline is None else self._deadline - self._now()
-            timeout = None if left is None else max(left, MIN_ATTEMPT_SECONDS)
+            left = self._deadline - self._now()
+            timeout = max(left, MIN_ATTEMPT_SECONDS) if left < math.inf else None
             reply = yield from send(call, timeout=timeout)
             try:
                 value = reply.value(call)
@@ -108,13 +111,11 @@ class Follower:
                 return value, was_held(reply, self._now() - began)
 
     def _sleep(self, seconds: float, fault: Exception | None = None) -> Flow[None]:
-        if self._deadline is not None and self._timeout is not None:
-            left = self._deadline - self._now()
-            if left <= 0:
-                raise JobTimeout(self._job_id, self._timeout, status=self._status) from fault
-            seconds = min(seconds, left)
+        left = self._deadline - self._now()
+        if left <= 0:
+            raise JobTimeout(self._job_id, self._timeout, status=self._status) from fault
         if seconds > 0:
-            yield Sleep(seconds)
+            yield Sleep(min(seconds, left))
 
     def _unseen(self, events: list[JobEvent]) -> list[JobEvent]:
         new = []
