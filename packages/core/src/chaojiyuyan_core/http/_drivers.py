@@ -59,9 +59,8 @@ def run(flow: Flow[T], transport: Sender, *, sleep: Callable[[float], object] = 
             elif isinstance(step, Sleep):
                 sleep(step.seconds)
             elif isawaitable(told := step.listener(step.news)):
-                getattr(
-                    told, "close", lambda: None
-                )()  # avoids Python's warning that it was never awaited
+                # Avoids Python's warning that it was never awaited.
+                getattr(told, "close", lambda: None)()
                 raise TypeError("An async listener needs the async client: pass a plain function")
     finally:
         flow.close()

@@ -41,9 +41,7 @@ class Retry(NamedTuple):
         asked = reply.requested_delay
         if asked is None:
             return self.backoff(attempt, random)
-        return (
-            asked if asked <= MAX_RETRY_AFTER else None
-        )  # a longer delay is not worth waiting for
+        return asked if asked <= MAX_RETRY_AFTER else None  # a longer one is not worth waiting for
 
     def backoff(self, attempt: int, random: float) -> float:
         """Return the seconds before a retry: exponential, with jitter.
