@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EVENTS = ("job.succeeded", "job.failed", "job.cancelled", "job.expired")
 COMMANDS = ("trigger", "skip", "snapshot")
+CONTROL_TOKEN = "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"  # noqa: S105 - the variable, not the token
+"""The environment variable with the control token."""
 CONTROL_TIMEOUT = 60.0
 """Seconds for connecting, writing and each read of a control request."""
 
@@ -48,8 +50,8 @@ def _make_parser() -> argparse.ArgumentParser:
     target.add_argument("--url", help="the kernel's URL, instead of --data; needs --token")
     target.add_argument(
         "--token",
-        default=os.environ.get("CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"),
-        help="the token from the console's link; or set CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN",
+        default=os.environ.get(CONTROL_TOKEN),
+        help=f"the token from the console's link; or set {CONTROL_TOKEN}",
     )
     parser = argparse.ArgumentParser(prog="chaojiyuyan dev")
     commands = parser.add_subparsers(required=True)

@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from ._api import PREFIX, Access, create_app
 from ._catalog_files import CatalogError, load_builtin, load_catalog
+from ._commands import CONTROL_TOKEN
 from ._connections import ACCEPT_BACKLOG, Connections, connection_limit, limit_log_lines
 from ._options import Options
 from ._service import KernelService
@@ -22,7 +23,6 @@ from ._store.snapshots import SnapshotError
 from ._store.store import StoreError
 from .kernel import Catalog, Rules
 
-CONTROL_TOKEN = "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN"  # noqa: S105 - the variable, not the token
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only with --allow-remote
 
 

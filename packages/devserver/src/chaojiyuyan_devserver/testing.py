@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import httpx
 
+from ._commands import CONTROL_TOKEN
 from ._folder import write_private
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class LocalKernel:
             flag = "--" + name.replace("_", "-")
             for item in value if isinstance(value, list) else [value]:
                 command += [flag] if item is True else [flag, str(item)]
-        environment = {**os.environ, "CHAOJIYUYAN_DEVSERVER_CONTROL_TOKEN": self._token}
+        environment = {**os.environ, CONTROL_TOKEN: self._token}
         log = self.folder / "kernel.log"
         with log.open("ab") as errors:
             logged = errors.tell()

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chaojiyuyan_devserver._faults import Fault
+from chaojiyuyan_devserver.kernel.records import Job
 
 from .deps import get_service
 
@@ -33,30 +34,38 @@ async def strike(faults: list[Fault], endpoint: str, request: Request, serve: Se
     """
     service = get_service(request)
     harm = next((fault for fault in faults if fault.effect != "delay"), None)
+    effect = "" if harm is None else harm.effect
     carried_out = [fault for fault in faults if fault.effect == "delay" or fault is harm]
     for fault in carried_out:
         if fault.effect == "delay":
             await service.waiters.pause(fault.amount)
-    is_served = harm is None or harm.effect in ("drop-after", "expire-lease")
-    if harm is not None and harm.effect == "expire-lease":
-        _expire_lease(request)
-    if is_served:
+    if effect == "expire-lease" and (held := _find_job(request)) is not None and held.lease:
+        service.kernel.jobs.expire_lease(held)
+    if harm is None or effect in ("expire-lease", "drop-after"):
         response = await serve(request)
     else:
         await request.body()  # closing a connection with unread bytes would send a reset
-        response = Response()
-    _note(request, endpoint, carried_out)
+        response = _spoil(harm)
+    job = _find_job(request)
+    if job is not None:
+        for fault in carried_out:
+            service.kernel.note_strike(job, endpoint, fault.text)
     await service.saved()
-    if harm is None or harm.effect == "expire-lease":
-        return response
-    if harm.effect.startswith("drop"):
+    if effect.startswith("drop"):
         request.app.state.drop(request.scope)
         await asyncio.sleep(0)  # the server must see the closed connection before the response
-        return response
-    return _spoil(harm)
+    return response
+
+
+def _find_job(request: Request) -> Job | None:
+    # The create operation stores the id of the new job in the scope.
+    job_id = request.path_params.get("job_id") or request.scope.get("made_job_id")
+    return get_service(request).find_job(job_id) if job_id else None
 
 
 def _spoil(fault: Fault) -> Response:
+    if fault.effect == "drop-before":
+        return Response()
     if fault.effect == "junk":
         return Response(_JUNK, 200, media_type="application/json")
     if fault.effect == "html":
@@ -64,20 +73,3 @@ def _spoil(fault: Fault) -> Response:
     status = int(fault.amount)
     headers = {"retry-after": str(RETRY_AFTER)} if status in (429, 503) else None
     return Response(_REFUSED, status, headers, media_type="application/json")
-
-
-def _expire_lease(request: Request) -> None:
-    service = get_service(request)
-    job = service.find_job(request.path_params["job_id"])
-    if job is not None and job.lease is not None:
-        service.kernel.jobs.expire_lease(job)
-
-
-def _note(request: Request, endpoint: str, faults: list[Fault]) -> None:
-    service = get_service(request)
-    # The create operation stores the id of the new job in the scope.
-    job_id = request.path_params.get("job_id") or request.scope.get("made_job_id")
-    job = service.find_job(job_id) if job_id else None
-    if job is not None:
-        for fault in faults:
-            service.kernel.note_strike(job, endpoint, fault.text)

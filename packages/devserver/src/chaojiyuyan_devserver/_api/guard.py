@@ -1,18 +1,21 @@
 """Checks of every request: its Host, its origin and the size of its body. Adds ``Date``."""
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 from ipaddress import ip_address
 
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chaojiyuyan_devserver.kernel import Refusal
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_SNAPSHOT_BYTES = 4 * 1024**3
 _SNAPSHOT = "/_control/snapshot"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_OWN_SITES = (b"same-origin", b"none")
+_OWN_SITES = ("same-origin", "none")
 
 
 class Guard:
@@ -39,15 +42,6 @@ class Guard:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             return
-        host = length = b""
-        site = b"none"
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value
-            elif name == b"content-length":
-                length = value
-            elif name == b"sec-fetch-site":
-                site = value
 
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -55,17 +49,21 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), (b"date", date)]
             await send(message)
 
-        limit = MAX_SNAPSHOT_BYTES if scope["path"] == _SNAPSHOT else MAX_BODY_BYTES
-        if not self._is_ours(host.decode("latin-1")):
-            await _refuse(dated, 421, "host_not_allowed", "This server does not serve this Host.")
-        elif site not in _OWN_SITES and scope["method"] not in _SAFE_METHODS:
-            await _refuse(
-                dated, 403, "cross_site_request", "A page of another site may not do this."
-            )
-        elif length.isdigit() and int(length) > limit:
-            await _refuse(dated, 413, "payload_too_large", f"The body exceeds {limit} bytes.")
-        else:
-            await self._limited(scope, receive, dated, limit)
+        refusal = self._check(scope) or await self._pass_on(scope, receive, dated)
+        if refusal is not None:
+            body, headers = {"detail": refusal.detail()}, {"connection": "close"}
+            await JSONResponse(body, refusal.status, headers)(scope, receive, dated)
+
+    def _check(self, scope: Scope) -> Refusal | None:
+        headers, is_change = Headers(scope=scope), scope["method"] not in _SAFE_METHODS
+        if not self._is_ours(headers.get("host", "")):
+            return Refusal(421, "host_not_allowed", "This server does not serve this Host.")
+        if is_change and headers.get("sec-fetch-site", "none") not in _OWN_SITES:
+            return Refusal(403, "cross_site_request", "A page of another site may not do this.")
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > _limit(scope):
+            return _too_large(scope)
+        return None
 
     def _is_ours(self, host: str) -> bool:
         name = host_name(host)
@@ -78,8 +76,8 @@ class Guard:
             return False
         return True
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        received = 0
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Refusal | None:
+        limit, received = _limit(scope), 0
 
         async def counted() -> Message:
             nonlocal received
@@ -96,12 +94,19 @@ class Guard:
 
         with suppress(_BodyTooLargeError):
             await self._app(scope, counted, replaced)
-        if received > limit:
-            await _refuse(send, 413, "payload_too_large", f"The body exceeds {limit} bytes.")
+        return _too_large(scope) if received > limit else None
 
 
 class _BodyTooLargeError(Exception):
     """The body is larger than the limit."""
+
+
+def _limit(scope: Scope) -> int:
+    return MAX_SNAPSHOT_BYTES if scope["path"] == _SNAPSHOT else MAX_BODY_BYTES
+
+
+def _too_large(scope: Scope) -> Refusal:
+    return Refusal(413, "payload_too_large", f"The body exceeds {_limit(scope)} bytes.")
 
 
 def host_name(host: str) -> str:
@@ -109,14 +114,3 @@ def host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()
-
-
-async def _refuse(send: Send, status: int, code: str, error: str) -> None:
-    body = json.dumps({"detail": {"error": error, "code": code}}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
