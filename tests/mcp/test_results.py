@@ -148,6 +148,13 @@ def test_every_result_can_be_sent(value: dict[str, Any]) -> None:
     assert strict == wire["structuredContent"]
 
 
+@pytest.mark.parametrize("lead", [0, 480])
+def test_a_short_text_shows_no_part_of_a_key(lead: int) -> None:
+    text = RESULTS.clean_text("x" * lead + KEY + "y" * 2000)
+    assert "without" not in text
+    assert len(text) == 500
+
+
 def test_a_result_too_deep_for_the_protocol_is_an_error() -> None:
     value: dict[str, Any] = {}
     for _ in range(400):

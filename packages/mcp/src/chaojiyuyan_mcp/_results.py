@@ -167,7 +167,9 @@ class Results:
         Args:
             text: The text. It is cut to 500 characters.
         """
-        return self._redactor.text(strip_invisible(text[:MAX_TEXT_CHARS]))
+        visible = strip_invisible(text[: 2 * MAX_TEXT_CHARS])
+        # Cut after the redaction, which would not find half a key.
+        return self._redactor.text(visible)[:MAX_TEXT_CHARS]
 
     def _clean(self, value: Mapping[str, object]) -> tuple[str, JsonObject]:
         """Return a cleaned value as JSON text and as the object that the text represents."""

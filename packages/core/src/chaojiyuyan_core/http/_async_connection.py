@@ -83,15 +83,15 @@ class AsyncConnection:
         self._backend.deadline = deadline
 
     def send(self, request: httpx.Request) -> Awaitable[httpcore.Response]:
-        """Send a request; its answer's body is still to be read.
+        """Send a request, and return the response with an unread body.
 
         Args:
-            request: What to send.
+            request: The request.
         """
-        answer: Awaitable[httpcore.Response] = self._connection.handle_async_request(
+        response: Awaitable[httpcore.Response] = self._connection.handle_async_request(
             to_raw_request(request)
         )
-        return answer
+        return response
 
     def is_reusable(self) -> bool:
         """Return whether another exchange may follow on the connection."""

@@ -1,9 +1,8 @@
-"""Requests and faults between httpx, which callers see, and httpcore, which sends.
+"""Convert requests and errors between httpx, which callers see, and httpcore, which sends them.
 
 ``httpx.HTTPTransport`` does the same with a context manager, a coroutine and a stream of its own
-for each request, which cost more than the translation.
-
-Loaded with the first request: it needs httpx.
+for each request, which take more time than the conversion. This module is imported with the first
+request, because it imports httpx.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ FAULTS = (
     httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
 )
-"""What httpcore raises; httpx has a fault of the same name for each."""
+"""The errors of httpcore. httpx has an error of the same name for each of them."""
 
 
 def to_raw_url(url: httpx.URL) -> httpcore.URL:
@@ -35,34 +34,34 @@ def to_raw_url(url: httpx.URL) -> httpcore.URL:
 
 
 def to_raw_request(request: httpx.Request) -> httpcore.Request:
-    """Return a request as httpcore takes it.
+    """Convert a request to the form of httpcore.
 
     Args:
-        request: What is sent.
+        request: The request.
     """
     stream: Any = request.stream
     raw = httpcore.Request(
         request.method, to_raw_url(request.url), content=stream, extensions=request.extensions
     )
-    raw.headers = request.headers.raw  # the constructor would build each of them again
+    raw.headers = request.headers.raw  # the constructor would convert each header again
     return raw
 
 
 def to_response(raw: httpcore.Response) -> httpx.Response:
-    """Return an answer as httpx shows it; its stream is still httpcore's.
+    """Convert a response to the form of httpx. Its stream stays that of httpcore.
 
     Args:
-        raw: The answer.
+        raw: The response.
     """
     stream: Any = raw.stream
     return httpx.Response(raw.status, headers=raw.headers, stream=stream, extensions=raw.extensions)
 
 
 def to_httpx_fault(fault: Exception) -> Exception:
-    """Return a fault as httpx names it.
+    """Return the error of httpx for an error of httpcore. Other errors are returned unchanged.
 
     Args:
-        fault: What was raised.
+        fault: The error.
     """
     if not isinstance(fault, FAULTS):
         return fault

@@ -81,13 +81,13 @@ class Connection:
         self._backend.deadline = deadline
 
     def send(self, request: httpx.Request) -> httpcore.Response:
-        """Send a request; its answer's body is still to be read.
+        """Send a request, and return the response with an unread body.
 
         Args:
-            request: What to send.
+            request: The request.
         """
-        answer: httpcore.Response = self._connection.handle_request(to_raw_request(request))
-        return answer
+        response: httpcore.Response = self._connection.handle_request(to_raw_request(request))
+        return response
 
     def is_reusable(self) -> bool:
         """Return whether another exchange may follow on the connection."""
