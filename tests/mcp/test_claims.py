@@ -91,6 +91,13 @@ def submit(services: Services) -> Any:
     return answer(submit_job, services, {"job_id": "job_1", "output_envelope": {}})
 
 
+async def until_it_is_lost(services: Services) -> Any:
+    """Wait until the lease of the job is lost, and return the job."""
+    while (job := services.claims.find("job_1"))["status"] == "claimed":
+        await asyncio.sleep(0.01)
+    return job
+
+
 async def answer(
     tool: Callable[[ToolCall], Any], services: Services, arguments: dict[str, Any]
 ) -> Mapping[str, Any]:
@@ -167,13 +174,8 @@ def test_nothing_is_sent_for_a_lost_lease() -> None:
     gone = error(404, "task_run_not_found")
     platform = Platform(available=[data([OFFER])], bid=[data(short)], heartbeat=[gone])
 
-    async def until_it_is_over(services: Services) -> dict[str, Any]:
-        while services.claims._claims["job_1"].lease.lost is None:
-            await asyncio.sleep(0.01)
-        return {}
-
     with pytest.raises(ToolError, match="lease of job job_1 was lost"):
-        run(platform, claim, until_it_is_over, submit)
+        run(platform, claim, until_it_is_lost, submit)
     assert "submit" not in platform.asked
 
 
@@ -182,11 +184,6 @@ def test_the_input_of_a_lost_job_is_dropped() -> None:
     short = {**AWARD, "lease_expires_at": "2026-11-22T10:00:02.1Z"}
     gone = error(404, "task_run_not_found")
     platform = Platform(available=[data([large])], bid=[data(short)], heartbeat=[gone])
-
-    async def until_it_is_lost(services: Services) -> dict[str, Any]:
-        while services.claims.find("job_1")["status"] == "claimed":
-            await asyncio.sleep(0.01)
-        return services.claims.find("job_1")
 
     assert run(platform, claim, until_it_is_lost)[1] == {"id": "job_1", "status": "lost"}
 
