@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from chaojiyuyan_core.redaction import mask_keys
 from chaojiyuyan_mcp._excerpt import MAX_DEPTH, Excerpt, is_flatter, leading, part
 
 LONGEST = 2_000
@@ -124,6 +125,13 @@ def test_depth_is_cut_and_can_be_read_on() -> None:
     (cut,) = excerpt.cuts
     assert cut["next_offset"] == 0
     assert part(value, cut["pointer"]) != {}
+
+
+@pytest.mark.parametrize("place", [100, 101, 120, 139, 141])
+def test_no_part_of_a_key_is_shown(place: int) -> None:
+    text = f"{'x' * 99} nxt_ag_{'0123456789abcdef' * 2} {'y' * 2000}"
+    for part_of_text in (Excerpt(place).of(text), Excerpt(1000).of(text, "", place)):
+        assert "cdef" not in mask_keys(part_of_text).replace("…cdef", "")
 
 
 def test_a_page_has_at_least_one_row() -> None:

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
+from chaojiyuyan_core.redaction import mask_keys
 from chaojiyuyan_core.text import strip_invisible
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ MAX_CHARS = 40_000
 
 MAX_DEPTH = 64
 """Maximum levels of nesting in a result. Deeper levels are left out."""
+
+_MAX_KEY_CHARS = 1_000
+"""Maximum characters of an agent key in any encoding."""
 
 _MIN_SHARE = 200
 """Minimum characters for each shown member, because fewer would be useless."""
@@ -75,6 +79,8 @@ class Excerpt:
     def _cut(self, value: object, pointer: str, room: int, levels: int, offset: int = 0) -> object:
         if isinstance(value, str):
             end = offset + room
+            if _divides_key(value, offset) or _divides_key(value, end):
+                value = mask_keys(value)
             if end < len(value):
                 self.cuts.append({"pointer": pointer, "next_offset": end, "total": len(value)})
             return value[offset:end]
@@ -134,6 +140,14 @@ def part(whole: object, pointer: str) -> object:
             raise ValueError(f"pointer {pointer!r} finds nothing at {name!r}")
         value = value[name if name in found else found[0]]
     return value
+
+
+def _divides_key(text: str, place: int) -> bool:
+    """Return whether a cut may divide an agent key, whose parts the redaction would not find."""
+    if not 0 < place < len(text):
+        return False
+    around = text[max(0, place - _MAX_KEY_CHARS) : place + _MAX_KEY_CHARS]
+    return mask_keys(around) != around
 
 
 def _escape(name: object) -> str:
