@@ -37,17 +37,15 @@ MAX_CACHE_BYTES = 1_000_000
 class Catalog:
     """Reads the catalog, and caches the entries of the capability tools in memory and on disk."""
 
-    def __init__(self, platform: Platform, keys: Sequence[str] = (), *, folder: Path | None = None):
+    def __init__(self, platform: Platform, keys: Sequence[str]) -> None:
         """Create a catalog that has read nothing yet.
 
         Args:
             platform: Sends the requests.
             keys: The keys of the capabilities that are tools.
-            folder: The folder of the cache file, by default the user's cache folder.
         """
         self._platform = platform
         self._keys = keys
-        self._folder = folder
         self._specs: dict[str, CapabilitySpec] | None = None
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -121,7 +119,7 @@ class Catalog:
         """The cache file for this platform and these capabilities."""
         whole = json.dumps([self._platform.settings.base_url, *self._keys])
         name = hashlib.sha256(whole.encode()).hexdigest()[:16]
-        return (self._folder or cache_folder()) / f"capabilities-{name}.json"
+        return _find_cache_folder() / f"capabilities-{name}.json"
 
     def _load(self) -> dict[str, CapabilitySpec]:
         with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
@@ -141,7 +139,7 @@ class Catalog:
                 temporary.replace(file)
 
 
-def cache_folder() -> Path:
+def _find_cache_folder() -> Path:
     """Return the user's cache folder for this program."""
     base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
     return Path(base) / "chaojiyuyan" if base else Path.home() / ".cache" / "chaojiyuyan"

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 JsonObject = dict[str, object]
 
-MAX_DEPTH = 200
-"""Maximum levels of nesting in a result. The MCP library fails at about 250."""
+MAX_SENT_DEPTH = 200
+"""Maximum levels of nesting in a message. The MCP library fails at about 250."""
 
 MAX_ERROR_CHARS = 4_000
 """Maximum characters of an error, which may quote any text of a server or a model."""
@@ -134,7 +134,7 @@ class Results:
         Args:
             answer: The result of the tool.
         """
-        if not is_flatter(answer.data, MAX_DEPTH):
+        if not is_flatter(answer.data, MAX_SENT_DEPTH):
             text = "the platform's response is nested too deeply to be shown"
             return self.failure(ToolError("sdk_error", text))
         data = {**answer.data, "data_notice": DATA_NOTICE}  # overrides a member of the platform
