@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mcp.types import ElicitResult
 
+from chaojiyuyan_mcp._consent import CONSENT_TIMEOUT, Consent, Order
 from support.mcp_server import HELLO, Answer, reach
 
 if TYPE_CHECKING:
@@ -169,6 +173,20 @@ class TestState:
         answers = {"else": YES}
         result = call(modern, requestState=state, inputResponses=answers)
         assert result["resultType"] == "input_required"
+
+
+def test_a_consent_expires() -> None:
+    clock = [1_000_000.0]
+    consent = Consent("nxt_ag_12345678", now=lambda: clock[0])
+    order = Order("media.echo.v1", {})
+    client: Any = SimpleNamespace(shows_forms=True, is_modern=True)
+    form: Any = asyncio.run(consent.ask(order, PRICE, client))
+    answers = {"order": ElicitResult.model_validate(YES)}
+    client.params = SimpleNamespace(request_state=form.request_state, input_responses=answers)
+    clock[0] += CONSENT_TIMEOUT - 1
+    assert consent.read(order, PRICE, client) is not None
+    clock[0] += 1
+    assert consent.read(order, PRICE, client) is None
 
 
 def test_a_capability_tool_also_asks(modern: Wire, kernel: LocalKernel) -> None:

@@ -33,20 +33,19 @@ _ENDED = {
 }
 
 
-def start_device_login(client_name: str, *, retry: Retry | None = None) -> Flow[DeviceCode]:
+def start_device_login(client_name: str) -> Flow[DeviceCode]:
     """Request the codes of a login and the URL for its approval.
 
     The request is ``POST /oauth/device/authorize``.
 
     Args:
         client_name: The name of this program on the page that approves the login.
-        retry: The number and the delays of retries.
 
     Raises:
         HebingAPIError: The API refused the request.
         httpx.HTTPError: The platform could not be reached.
     """
-    return request(api.start_device_login(client_name), retry or Retry())
+    return request(api.start_device_login(client_name), Retry())
 
 
 def instructions(code: DeviceCode) -> list[str]:
