@@ -54,7 +54,6 @@ class Activity:
     """The last ``INTERVALS`` intervals. Counting a job costs about a microsecond."""
 
     def __init__(self) -> None:
-        """Start with no jobs counted."""
         self._intervals: deque[Interval] = deque(maxlen=INTERVALS)
 
     def add(self, status: str, created_at: float, completed_at: float) -> None:

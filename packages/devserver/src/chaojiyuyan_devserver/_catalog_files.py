@@ -26,8 +26,7 @@ class CatalogError(ValueError):
 
 def load_builtin() -> list[Spec]:
     """Return the built-in specs of every local kernel."""
-    text = resources.files(__package__).joinpath("catalog.json").read_text("utf-8")
-    return parse_catalog(text, "catalog.json")
+    return _parse(resources.files(__package__).joinpath("catalog.json").read_text("utf-8"))
 
 
 def load_catalog(source: str) -> list[Spec]:
@@ -39,25 +38,32 @@ def load_catalog(source: str) -> list[Spec]:
     Raises:
         CatalogError: The catalog cannot be read, or a spec in it is not valid.
     """
-    if source.startswith(("http://", "https://")):
-        return parse_catalog(_fetch(source), source)
     try:
-        text = Path(source).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        if source.startswith(("http://", "https://")):
+            return _parse(_fetch(source))
+        return _parse(Path(source).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(f"{source}: {error}") from None
-    return parse_catalog(text, source)
 
 
-def parse_catalog(text: str, source: str) -> list[Spec]:
-    """Read the specs from YAML or JSON.
+def _fetch(url: str) -> str:
+    import httpx
 
-    Raises:
-        CatalogError: A spec is not valid.
-    """
+    body = bytearray()
     try:
-        data = _read(text)
-    except (ValueError, RecursionError) as error:
-        raise CatalogError(f"{source}: {error}") from None
+        with httpx.stream("GET", url, timeout=FETCH_TIMEOUT, follow_redirects=True) as answer:
+            answer.raise_for_status()
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > MAX_CATALOG_BYTES:
+                    raise ValueError(f"the catalog exceeds {MAX_CATALOG_BYTES} bytes")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ValueError(str(error)) from None
+    return body.decode("utf-8")
+
+
+def _parse(text: str) -> list[Spec]:
+    data = _read(text)
     # The platform's response may have fields that this kernel does not know. In a file that the
     # user wrote, an unknown field is probably a typing error.
     is_answer = isinstance(data, dict) and "data" in data
@@ -65,11 +71,16 @@ def parse_catalog(text: str, source: str) -> list[Spec]:
         data = data["data"]
     rows = data.get("items") if isinstance(data, dict) else data
     if not isinstance(rows, list):
-        raise CatalogError(f"{source}: expected a list of specs, or an object with one as 'items'")
-    return [
-        _make_spec(row, f"{source}: {_place(row, number)}", strict=not is_answer)
-        for number, row in enumerate(rows, 1)
-    ]
+        raise ValueError("expected a list of specs, or an object with one as 'items'")
+    specs = []
+    for number, row in enumerate(rows, 1):
+        try:
+            specs.append(_make_spec(row, strict=not is_answer))
+        except ValueError as error:  # noqa: PERF203 - a catalog is short
+            key = row.get("capability_key") if isinstance(row, dict) else None
+            place = f"spec {number} ({key})" if isinstance(key, str) else f"spec {number}"
+            raise ValueError(f"{place}: {error}") from None
+    return specs
 
 
 def _read(text: str) -> Any:
@@ -86,48 +97,22 @@ def _read(text: str) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _fetch(url: str) -> str:
-    import httpx
-
-    body = bytearray()
-    try:
-        with httpx.stream("GET", url, timeout=FETCH_TIMEOUT, follow_redirects=True) as answer:
-            answer.raise_for_status()
-            for piece in answer.iter_bytes():
-                body += piece
-                if len(body) > MAX_CATALOG_BYTES:
-                    raise CatalogError(f"{url}: the catalog exceeds {MAX_CATALOG_BYTES} bytes")
-        return body.decode("utf-8")
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeDecodeError) as error:
-        raise CatalogError(f"{url}: {error}") from None
-
-
-def _place(row: Any, number: int) -> str:
-    key = row.get("capability_key") if isinstance(row, dict) else None
-    return f"spec {number} ({key})" if isinstance(key, str) else f"spec {number}"
-
-
-def _make_spec(row: Any, where: str, *, strict: bool) -> Spec:
+def _make_spec(row: Any, *, strict: bool) -> Spec:
     if not isinstance(row, dict):
-        raise CatalogError(f"{where}: expected an object")
-    for name in _REQUIRED:
-        if name not in row:
-            raise CatalogError(f"{where}: {name} is missing")
+        raise ValueError("expected an object")
     if not strict:
         row = {name: value for name, value in row.items() if name in _FIELDS and value is not None}
+    for name in _REQUIRED:
+        if name not in row:
+            raise ValueError(f"{name} is missing")
     for name, value in row.items():
         kind = _FIELDS.get(name)
         if kind is None:
-            raise CatalogError(
-                f"{where}: unknown field {name!r}; the fields are {', '.join(_FIELDS)}"
-            )
+            raise ValueError(f"unknown field {name!r}; the fields are {', '.join(_FIELDS)}")
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise CatalogError(f"{where}: {name} is not {kind.__name__}: {value!r}")
+            raise ValueError(f"{name} is not {kind.__name__}: {value!r}")
     if row["price_nc"] < 0:
-        raise CatalogError(f"{where}: price_nc is below 0: {row['price_nc']}")
+        raise ValueError(f"price_nc is below 0: {row['price_nc']}")
     if not row["capability_key"]:
-        raise CatalogError(f"{where}: capability_key is empty")
-    try:
-        return Spec(**row)
-    except ValueError as error:
-        raise CatalogError(f"{where}: {error}") from None
+        raise ValueError("capability_key is empty")
+    return Spec(**row)

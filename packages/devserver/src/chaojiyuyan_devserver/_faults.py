@@ -4,22 +4,13 @@ import random
 import re
 from dataclasses import dataclass
 
-ENDPOINTS = (
-    "create",
-    "get",
-    "list",
-    "events",
-    "catalog",
-    "register",
-    "available",
-    "bid",
-    "heartbeat",
-    "submit",
-    "authorize",
-    "token",
-)
 HOLDERS = ("heartbeat", "submit")
 """The endpoints of the worker that has the job."""
+ENDPOINTS = (
+    *("create", "get", "list", "events", "catalog"),
+    *("register", "available", "bid", *HOLDERS),
+    *("authorize", "token"),
+)
 EVERY = "any"
 """The word for every endpoint in a fault."""
 PRESETS = {

@@ -192,10 +192,10 @@ class KernelService:
             Refusal: 409 ``nothing_due``, if there is no deadline.
         """
         start = self.clock()
-        deadline = self.kernel.next_deadline()
-        if seconds is None and deadline is None:
+        end = self.kernel.next_deadline() if seconds is None else start + seconds
+        if end is None:
             raise Refusal(409, "nothing_due", "No job and no webhook has a deadline.")
-        end = max(start, deadline or start) if seconds is None else start + seconds
+        end = max(start, end)
         while (at := self.kernel.jobs.board.next_deadline()) is not None and at <= end:
             self.clock.set(max(at, self.clock()))
             self.kernel.jobs.expire()
@@ -304,8 +304,7 @@ class KernelService:
         """Find the ready agent by its key, by default that of the last start, or create one."""
         if ready_key is None and self._folder is not None:
             ready_key = self._folder.agent_key
-        agent = self.kernel.agents.authenticate(ready_key) if ready_key else None
-        if agent is not None and ready_key is not None:
+        if ready_key and (agent := self.kernel.agents.authenticate(ready_key)):
             self.ready_agent, self.ready_key = agent, ready_key
         else:
             self.ready_agent, self.ready_key = await self.create_agent(

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
@@ -37,21 +38,17 @@ async def authenticate(request: Request) -> Agent:
     return agent
 
 
+@dataclass(frozen=True)
 class Wait:
     """A client's ``Prefer: wait`` (RFC 7240).
 
-    Args:
-        request: The request.
-        prefer: The header's value, or None.
-
     Attributes:
+        request: The request.
         seconds: How long the response may wait, at most ``MAX_WAIT``; None without the header.
     """
 
-    def __init__(self, request: Request, prefer: str | None) -> None:
-        match = _WAIT.search(prefer or "")
-        self.seconds = min(float(match[1]), MAX_WAIT) if match else None
-        self._request = request
+    request: Request
+    seconds: float | None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -65,7 +62,7 @@ class Wait:
         """Yield a future that is done once the client has closed the connection."""
 
         async def watch() -> None:
-            while (await self._request.receive())["type"] != "http.disconnect":
+            while (await self.request.receive())["type"] != "http.disconnect":
                 pass
 
         watching = asyncio.ensure_future(watch())
@@ -85,7 +82,8 @@ async def _get_wait(
         ),
     ] = None,
 ) -> Wait:
-    return Wait(request, prefer)
+    match = _WAIT.search(prefer or "")
+    return Wait(request, min(float(match[1]), MAX_WAIT) if match else None)
 
 
 # These are coroutine functions, because FastAPI runs other functions in threads.

@@ -93,13 +93,11 @@ def place_spans(timeline: Timeline) -> list[list[tuple[Span, float, float]]]:
     scale = MAX_RUN_SHARE / max(timeline.length, 1e-3)
     placed = []
     for group in timeline.groups:
-        starts = [min(span.start * scale, 100 - _MIN_SPAN) for span in group.spans]
-        placed.append(
-            [
-                (span, start, min(max(span.length * scale, _MIN_SPAN), 100 - start))
-                for span, start in zip(group.spans, starts, strict=True)
-            ]
-        )
+        bars = []
+        for span in group.spans:
+            start = min(span.start * scale, 100 - _MIN_SPAN)
+            bars.append((span, start, min(max(span.length * scale, _MIN_SPAN), 100 - start)))
+        placed.append(bars)
     return placed
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from .rows import TABLES
@@ -30,13 +30,9 @@ def save_snapshot(store: Store, *, saved_at: float, ready_key: str) -> bytes:
     """
     with _private_file() as path:
         store.database.execute("VACUUM INTO ?", [str(path)])
-        snapshot = sqlite3.connect(path)
-        try:
-            facts = [(SAVED_AT, repr(saved_at)), (READY_KEY, ready_key)]
+        facts = [(SAVED_AT, repr(saved_at)), (READY_KEY, ready_key)]
+        with closing(sqlite3.connect(path)) as snapshot, snapshot:  # committed, then closed
             snapshot.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", facts)
-            snapshot.commit()
-        finally:
-            snapshot.close()
         return path.read_bytes()
 
 

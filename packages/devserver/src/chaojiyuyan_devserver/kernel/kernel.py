@@ -117,14 +117,8 @@ class Kernel:
     def create_agent(self, account_id: str, name: str) -> tuple[Agent, str]:
         """Add an agent and return it with its key, which is not stored."""
         api_key = self._world.new_id("nxt_ag")
-        agent = Agent(
-            self._world.new_id("agt"),
-            account_id,
-            name,
-            key_hash(api_key),
-            api_key[-4:],
-            self._world.clock(),
-        )
+        agent_id, now = self._world.new_id("agt"), self._world.clock()
+        agent = Agent(agent_id, account_id, name, key_hash(api_key), api_key[-4:], now)
         return self.agents.adopt(agent), api_key
 
     def register(self, agent: Agent, capability_keys: list[str]) -> tuple[list[str], list[str]]:
