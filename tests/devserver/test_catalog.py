@@ -25,6 +25,7 @@ YAML = """
 - capability_key: shop.quote.v1
   price_nc: 7
   input_schema: {type: object, required: [item]}
+  output_schema: {properties: {size: {maximum: .inf}}}
 """
 
 
@@ -53,6 +54,7 @@ def test_a_catalog_is_read_from_yaml_or_json(tmp_path: Path) -> None:
         ("just words", "expected a list"),
         ("- 7", "spec 1: expected an object"),
         ("- price_nc: 1", "capability_key is missing"),
+        ("data: {items: [{capability_key: a, price_nc: null}]}", "price_nc is missing"),
         ("- {capability_key: a, price_nc: -1}", "price_nc is below 0"),
         ("- {capability_key: a, price_nc: true}", "price_nc is not int"),
         ("- {capability_key: a, price_nc: 1, colour: red}", "unknown field 'colour'"),

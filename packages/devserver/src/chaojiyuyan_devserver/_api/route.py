@@ -65,7 +65,9 @@ class _JsonRequest(Request):
 
 def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a success: ``{"data": …}``."""
-    return JSONResponse({"data": data}, status, headers)
+    # JSONResponse would refuse a schema with Infinity, which a catalog in YAML may have.
+    body = json.dumps({"data": data}, ensure_ascii=False, separators=(",", ":"))
+    return Response(body, status, headers, media_type="application/json")
 
 
 def _refuse(refusal: Refusal) -> Response:
