@@ -21,6 +21,7 @@ from chaojiyuyan_core.answers import (
     read_heartbeat,
     read_submit,
 )
+from chaojiyuyan_core.errors import ResponseFormatError
 from chaojiyuyan_core.http import Reply
 from chaojiyuyan_core.redaction import Redactor
 from support.replies import NOW, after, answer, data, date_of, fault, page, refusal
@@ -39,6 +40,8 @@ NOT_THE_PLATFORMS = [
     Reply(200, body=b"{"),
     page(200),
 ]
+
+UNREADABLE = ResponseFormatError(413, "the body cannot be decoded")
 
 
 def held(reply: Reply, now=NOW) -> float:
@@ -97,8 +100,9 @@ def test_a_response_of_another_server_ends_no_lease(reply) -> None:
     [(404, "task_run_not_found"), (410, "lease_expired"), (404, "kernel_job_not_found")],
 )
 def test_an_error_code_of_the_platform_ends_a_lease(status, code) -> None:
-    assert isinstance(read_heartbeat(refusal(status, code), NOW), LeaseGone)
-    assert isinstance(read_submit(refusal(status, code)), LeaseGone)
+    for reading in (read_heartbeat(refusal(status, code), NOW), read_submit(refusal(status, code))):
+        assert isinstance(reading, LeaseGone)
+        assert reading.error.code == code
 
 
 def test_a_code_with_another_status_ends_no_lease() -> None:
@@ -137,6 +141,14 @@ def test_a_bid_shows_a_missing_registration(code) -> None:
     assert isinstance(reading, BidRefused)
     assert reading.is_unregistered
     assert reading.fields["capability_key"] == "a"
+
+
+def test_a_refused_bid_has_its_other_fields() -> None:
+    reading = read_bid(data(accepted=False, code="already_awarded", awarded_to_agent_id="b"), NOW)
+    assert isinstance(reading, BidRefused)
+    assert reading.fields["awarded_to_agent_id"] == "b"
+    unreadable = read_bid(Reply(409, fault=UNREADABLE), NOW)
+    assert (unreadable.code, unreadable.fields) == ("http_409", {})
 
 
 @pytest.mark.parametrize("settled", [True, None, "absent"])
@@ -191,6 +203,7 @@ def test_an_html_422_does_not_refuse_an_output() -> None:
         (page(413), True),
         (page(414), True),
         (page(431), True),
+        (Reply(413, fault=UNREADABLE), True),
         (page(401), False),
         (page(403), False),
         (answer(403, message="Forbidden"), False),
@@ -224,6 +237,7 @@ def test_final_errors_differ_from_temporary_ones(reply, is_final) -> None:
         (page(404), False),
         (page(400), False),
         (page(399), True),
+        (page(499), False),
     ],
 )
 def test_requests_that_may_have_worked_are_recognised(reply, may_have_worked) -> None:
@@ -291,6 +305,20 @@ def test_an_award_brings_the_length_of_its_lease() -> None:
     award = read_bid(data(accepted=True, task_run_id="r", lease_expires_at=after(20)), NOW)
     assert isinstance(award, Award)
     assert award.lease_seconds == 19.0
+
+
+def test_an_award_without_a_date_uses_the_local_clock() -> None:
+    undated = data(accepted=True, task_run_id="r", lease_expires_at=after(5))
+    undated.headers = {}
+    award = read_bid(undated, NOW)
+    assert isinstance(award, Award)
+    assert award.lease_seconds == 4.0
+
+
+def test_an_extended_lease_has_the_platforms_response() -> None:
+    reading = read_heartbeat(data(lease_expires_at=after(20)), NOW)
+    assert isinstance(reading, LeaseExtended)
+    assert reading.result["lease_expires_at"] == after(20)
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,7 @@ def _undecided(reply: Reply, error: Exception) -> Undecided:
     return Undecided(
         error,
         reply.retry_after,
-        is_final=said_by_api or (reply.fault is None and status in _UNCHANGING_STATUSES),
+        is_final=said_by_api or status in _UNCHANGING_STATUSES,
         may_have_worked=not (declined or status == 429 or _was_not_sent(reply.fault)),
     )
 
