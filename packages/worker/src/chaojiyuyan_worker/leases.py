@@ -149,11 +149,12 @@ class LeaseKeeper:
         Returns:
             Whether the lease is still held. It is false when the lease was lost or released.
         """
-        while lease.lost is None and not lease.released:
+        while lease.is_held:
             lease.times.start_heartbeat()
             if self._send_heartbeat(lease):
                 return True
-            wait(max(lease.times.wake - self.clock(), 0.0))
+            if lease.is_held:
+                wait(max(lease.times.wake - self.clock(), 0.0))
         return False
 
     def close(self, on_idle: Callable[[], object] | None = None) -> None:

@@ -46,6 +46,11 @@ class Lease:
         return self.loss
 
     @property
+    def is_held(self) -> bool:
+        """Whether the lease was neither lost nor released."""
+        return self.lost is None and not self.released
+
+    @property
     def is_gone(self) -> bool:
         """Whether the platform has said that the job no longer belongs to this worker."""
         return self.loss is Loss.GONE
