@@ -10,6 +10,7 @@ import pytest
 
 from chaojiyuyan_core import http
 from chaojiyuyan_core.settings import Settings
+from chaojiyuyan_mcp._consent import Order
 from chaojiyuyan_mcp._orders import Limits
 from chaojiyuyan_mcp._results import Results, ToolError
 from chaojiyuyan_mcp._services import Services
@@ -258,3 +259,25 @@ def test_a_concurrent_second_submit_is_refused() -> None:
         return done
 
     assert run(platform, claim, both)[1]["submitted"]
+
+
+def test_an_order_has_only_the_time_that_its_price_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaojiyuyan_mcp._platform.CALL_TIMEOUT", 5.0)
+    allowed: list[float] = []
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        allowed.append(request.extensions["timeout"].get("read"))
+        await asyncio.sleep(0.2)
+        if request.method == "GET":
+            return data([{"capability_key": "test.echo.v1", "price_nc": 1}])
+        return data({"id": "job_1", "status": "queued", "price_nc": 1})
+
+    async def order() -> None:
+        services = Services(Settings("nxt_ag_12345678", BASE_URL, "test", "test"), Limits(None, 9))
+        async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
+            builder = http.RequestBuilder("nxt_ag_12345678", BASE_URL)
+            services.platform.transport = http.AsyncTransport(builder, http_client=client)
+            await services.orders.place(Order("test.echo.v1", {}), cast("Client", None))
+
+    asyncio.run(order())
+    assert allowed[1] < allowed[0] - 0.1

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from chaojiyuyan_core.models import CapabilitySpec
 
@@ -50,13 +50,14 @@ class Catalog:
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
-    async def price(self, capability_key: str) -> int | None:
+    async def price(self, capability_key: str, left: Callable[[], float]) -> int | None:
         """Return the present price of a capability in nc, or None when it is unknown.
 
         The request is ``GET /capability-specs``.
 
         Args:
             capability_key: The key of the capability.
+            left: Returns the seconds until the deadline.
 
         Raises:
             HebingAPIError: The platform refuses to show the catalog.
@@ -68,7 +69,7 @@ class Catalog:
         from chaojiyuyan_core.errors import HebingAPIError
 
         try:
-            rows = await self._platform.request(api.list_capabilities())
+            rows = await self._platform.request(api.list_capabilities(), left)
         except httpx.HTTPError:
             return None
         except HebingAPIError as error:

@@ -13,6 +13,8 @@ from ._platform import countdown
 from ._results import ToolError, translate_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mcp import types
 
     from chaojiyuyan_core.models import JobData
@@ -75,11 +77,11 @@ class Orders:
             MCPError: The consent is forged or belongs to another agent.
             BudgetExceeded: The price is unknown or exceeds the rest of the budget.
             HebingAPIError: The platform refused the order.
-            httpx.HTTPError: The price could not be read, because the connection failed.
         """
+        left = countdown()
         if self._limits == Limits():
-            return await self._send(order, None, order.idempotency_key or uuid4().hex)
-        price = await self._catalog.price(order.capability_key)
+            return await self._send(order, None, order.idempotency_key or uuid4().hex, left)
+        price = await self._catalog.price(order.capability_key, left)
         ask_above = self._limits.ask_above_nc
         must_ask = ask_above is not None and (price is None or price > ask_above)
         agreed = self._consent.read(order, price, client) if must_ask else None
@@ -93,9 +95,12 @@ class Orders:
                     answer = await self._consent.ask(order, price, client)
                     if answer is not None:
                         return answer
-            return await self._send(order, price, key)
+                    left = countdown()  # the user may have taken minutes to agree
+            return await self._send(order, price, key, left)
 
-    async def _send(self, order: Order, price: int | None, key: str) -> JobData:
+    async def _send(
+        self, order: Order, price: int | None, key: str, left: Callable[[], float]
+    ) -> JobData:
         """Send an order, and retry after a failure, which its idempotency key makes safe."""
         import httpx
 
@@ -105,10 +110,9 @@ class Orders:
         call = api.create_job(order.capability_key, order.input_payload, idempotency_key=key)
         flow = None
         if self._budget is not None and not self._is_paid(order, price, key):
-            retry = self._platform.retry
-            flow = self._budget.order(call, price, retry, left=countdown())
+            flow = self._budget.order(call, price, self._platform.retry, left=left)
         try:
-            job = await (self._platform.run(flow) if flow else self._platform.request(call))
+            job = await (self._platform.run(flow) if flow else self._platform.request(call, left))
         except (httpx.HTTPError, HebingAPIError) as fault:
             if isinstance(fault, HebingAPIError) and 400 <= fault.status_code < 500:
                 raise

@@ -25,11 +25,11 @@ T = TypeVar("T")
 SOURCE = "mcp"
 
 CALL_TIMEOUT = 45.0
-"""Maximum seconds for a request with its retries. Clients give up on a tool after about 60."""
+"""Maximum seconds for the requests of a call. Clients give up on a tool after about 60."""
 
 
 def countdown() -> Callable[[], float]:
-    """Return a function that returns the seconds left for a request that starts now."""
+    """Return a function that returns the seconds left for the requests of a call from now."""
     ends = time.monotonic() + CALL_TIMEOUT
     return lambda: ends - time.monotonic()
 
@@ -49,11 +49,12 @@ class Platform:
         """
         self.settings = settings
 
-    async def request(self, call: Call[T]) -> T:
+    async def request(self, call: Call[T], left: Callable[[], float] | None = None) -> T:
         """Send a request, retry it where that is safe and useful, and return the parsed response.
 
         Args:
             call: The request.
+            left: Returns the seconds until the deadline, by default :func:`countdown`.
 
         Raises:
             HebingAPIError: The last response is an error.
@@ -61,7 +62,7 @@ class Platform:
         """
         from chaojiyuyan_core.http import request
 
-        return await self.run(request(call, self.retry, left=countdown()))
+        return await self.run(request(call, self.retry, left=left or countdown()))
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow, and return its result.

@@ -47,7 +47,8 @@ async def claim_job(call: ToolCall) -> Outcome:
         api.available_jobs(
             limit=int(arguments.get("limit", DEFAULT_OFFERS)),
             capability_key=arguments.get("capability_key"),
-        )
+        ),
+        left,
     )
     rejections: list[Mapping[str, object]] = []
     for offer in map(read_offer, rows):
