@@ -155,6 +155,19 @@ def test_a_short_text_shows_no_part_of_a_key(lead: int) -> None:
     assert len(text) == 500
 
 
+def test_a_result_too_long_for_a_model_is_cut() -> None:
+    members = {"task_run_id": "run_1", "result": {"text": "x" * 1_000_000, "more": [KEY] * 50_000}}
+    result = RESULTS.success(Answer(members))
+    (content,) = result.content
+    assert isinstance(content, types.TextContent)
+    shown = json.loads(content.text)
+    assert shown == result.structured_content
+    assert len(content.text) < 160_000
+    assert KEY not in content.text
+    assert shown["task_run_id"] == "run_1"
+    assert "too long" in shown["truncated"]
+
+
 def test_a_result_too_deep_for_the_protocol_is_an_error() -> None:
     value: dict[str, Any] = {}
     for _ in range(400):
