@@ -82,7 +82,7 @@ def cpu_of(argv: list[str], env: Mapping[str, str] | None = None) -> float:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})},
+        env={**os.environ, **(env or {})},
         timeout=120,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
