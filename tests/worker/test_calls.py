@@ -9,7 +9,6 @@ from chaojiyuyan_core import api, errors
 from chaojiyuyan_worker._calls import MAX_DEADLINES, Calls
 from support.clocks import HandClock
 from support.replies import after, answer, data, fault, page, refusal
-from support.wires import FakeWire
 
 NOT_FOUND = refusal(404, "task_run_not_found")
 NOBODYS = [page(404), page(410), answer(404, message="no route"), refusal(404, None)]
@@ -18,11 +17,6 @@ NOBODYS = [page(404), page(410), answer(404, message="no route"), refusal(404, N
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-@pytest.fixture
-def wire() -> FakeWire:
-    return FakeWire()
 
 
 @pytest.fixture

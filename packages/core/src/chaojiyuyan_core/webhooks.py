@@ -99,10 +99,9 @@ def verify_webhook_signature(
     if not signature or not secrets[0]:
         return False
     sent = _bytes(signature, "signature").strip().lower().removeprefix(b"sha256=").lstrip()
-    if previous and previous_secret_expires_at is not None:
-        present = _aware(now or datetime.now(timezone.utc))
-        if present <= _aware(previous_secret_expires_at):
-            secrets.append(previous)
+    expires_at = previous_secret_expires_at
+    if previous and expires_at is not None and _present(now) <= _aware(expires_at):
+        secrets.append(previous)
     # Bytes, because compare_digest refuses strings that are not ASCII.
     matches = [hmac.compare_digest(sent, _digest(raw, secret).encode()) for secret in secrets]
     return any(matches)
@@ -165,7 +164,7 @@ def _check_age(created_at: object, tolerance: float, now: datetime | None) -> No
     created = parse_iso(created_at)
     if created is None:
         raise WebhookVerificationError("The body is signed, but has no created_at to check")
-    age = (_aware(now or datetime.now(timezone.utc)) - created).total_seconds()
+    age = (_present(now) - created).total_seconds()
     if abs(age) > tolerance:
         raise WebhookVerificationError(
             f"The webhook is {age:.0f} s old, but the tolerance is {tolerance:g} s"
@@ -184,6 +183,11 @@ def _bytes(text: Text, name: str) -> bytes:
 
 def _digest(body: bytes, secret: bytes) -> str:
     return hmac.new(secret, body, "sha256").hexdigest()
+
+
+def _present(now: datetime | None) -> datetime:
+    """Return the passed time, or else the present time."""
+    return _aware(now or datetime.now(timezone.utc))
 
 
 def _aware(time: datetime) -> datetime:
